@@ -343,3 +343,43 @@ def test_an_account_that_is_not_there_any_more_ends_it(bench, lamp, fetching):
     bench.run(0.1)
 
     assert lamp.notifies()[-1].headers.get("Subscription-State") == "terminated;reason=noresource"
+
+
+def close_all(bench):
+    """End every connection to the switch."""
+    for transport in bench.stack.transports:
+        for flow in list(transport.flows.values()) if transport.is_reliable else ():
+            transport.cut(flow)
+
+
+@pytest.mark.parametrize("way", ["route", "path"])
+def test_behind_a_proxy_that_has_closed_its_connection_the_route_is_tried(bench, way):
+    """Its Record-Route, or else the Path that it has registered the phone by (RFC 3261 §12.2.1.1, RFC 3327 §5.3)."""
+    connection, proxy = bench.phone("alice", "20.0.0.1", protocol="tls"), bench.phone("proxy", "70.0.0.1")
+    bench.account("alice", connection)
+    bob = bench.account("bob", bench.phone("bob", "30.0.0.1"))
+    lamp, there = Lamp(bench, connection), Lamp(bench, proxy, call_id="lamp-alice-sip:bob@example.org")
+    hop = f"<sip:{proxy.address};lr>"
+    lamp.subscribe(headers=[("Record-Route", hop)] if way == "route" else [])
+    (binding,) = bench.accounts.bindings[bench.accounts.accounts["alice"].id]
+    binding.uri, binding.path = str(lamp.notifies()[0].request_uri), [hop] if way == "path" else []
+    close_all(bench)
+    bench.notifier.changed("dialog", bob.id)
+    bench.run(2.0)
+
+    (notify,) = there.notifies()
+    assert (notify.headers.get_list("Route"), notify.from_tag) == ([hop], lamp.to.partition(";tag=")[2])
+
+
+def test_without_a_proxy_in_between_nothing_is_tried(bench, lamp):
+    """A phone that has closed its connection opens another one."""
+    connection = bench.phone("carol", "40.0.0.1", protocol="tls")
+    bench.account("carol", connection)
+    bob = bench.accounts.accounts["bob"]
+    Lamp(bench, connection).subscribe()
+    close_all(bench)
+    before = bench.notifier.snapshot()
+    bench.notifier.changed("dialog", bob.id)
+    bench.run(2.0)
+
+    assert bench.notifier.snapshot() == before

@@ -14,7 +14,7 @@ from math import inf
 import structlog
 
 from sipwright.services.ports import AccountView
-from sipwright.sip import Reject
+from sipwright.sip import ParseError, Reject, Uri
 from sipwright.sip.form import Form
 from sipwright.sip.subscription import Notify
 from sipwright.stack import BRIEF, TimerHeap, Wakeup
@@ -156,8 +156,7 @@ class Teller:
             self.go_on(subscriber)
             return
         if flow is None:
-            subscriber.machine.answered(503, self.clock())
-            self.go_on(subscriber)
+            self._look_up(subscriber, effect)
             return
         subscriber.branch = branch = ports.stack.new_branch(BRIEF)
         if account is not None and rights is not Rights.NONE:
@@ -207,3 +206,34 @@ class Teller:
         if flow is not None:
             subscriber.use(flow)
         return flow
+
+    def _look_up(self, subscriber: Subscriber, effect: Notify) -> None:
+        """Send a NOTIFY by the proxy that stands between, as no flow leads to the phone any more."""
+
+        def found(_target: object, flow: Flow | None) -> None:
+            if subscriber.id not in self._table.all:
+                return
+            if flow is None or flow.is_closed:
+                subscriber.machine.answered(503, self.clock())
+                self.go_on(subscriber)
+            else:
+                subscriber.use(flow)
+                self._send(subscriber, effect)
+
+        hop = self._proxy_of(subscriber)
+        if hop is None:
+            found(None, None)
+        else:
+            self._ports.stack.outbound.reach(hop, found)
+
+    def _proxy_of(self, subscriber: Subscriber) -> Uri | None:
+        """Return the first proxy of the route (RFC 3261 §12.2.1.1), else of the phone's Path (RFC 3327 §5.3)."""
+        dialog = subscriber.dialog
+        if not dialog.route_set:
+            phones = self._ports.locations.targets(subscriber.subscriber_id, self.clock())
+            paths = [phone.path for phone in phones if phone.uri == dialog.remote_target and phone.path]
+            dialog.route_set = list(paths[0]) if paths else []
+        try:
+            return Uri.parse(dialog.next_hop()) if dialog.route_set else None
+        except ParseError:
+            return None
