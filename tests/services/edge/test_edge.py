@@ -206,7 +206,7 @@ def test_a_route_without_a_token_of_ours_is_no_way_to_a_phone(stack, edge, route
 
 @pytest.mark.parametrize("method", ["INVITE", "CANCEL"])
 def test_what_is_for_a_node_that_is_back_is_passed_on_to_it(stack, edge, method):
-    """Its sender has not heard yet that this one acts for it no more; the branch that the phone knows stays."""
+    """Its sender has not heard yet that this one acts for it no more; the phone hears the same either way."""
     third = ("127.0.0.4", 5060)
     edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
     incoming = request(stack, third, method, route=[f"<sip:{token(node='north')}@127.0.0.1:5060;lr;flow>"])
@@ -214,9 +214,35 @@ def test_what_is_for_a_node_that_is_back_is_passed_on_to_it(stack, edge, method)
 
     assert (edge.take_cancel if method == "CANCEL" else edge)(incoming) is True
     remote, passed = sent(stack).last
-    assert (remote, passed.top_via.branch, passed.max_forwards) == (NORTH, top.branch, 69)
-    assert passed.headers.get_list("Route") == incoming.request.headers.get_list("Route")
-    assert edge(request(stack, third, method, route=[f"<sip:{token(node='north')}@x;lr>"], hops=0)) is False
+    assert (remote, passed.top_via.branch, passed.max_forwards) == (NORTH, top.branch, 70)
+    assert passed.headers.get_list("Route") == [f"<sip:{token(node='north')}@127.0.0.1:5060;lr;flow;passed>"]
+
+
+def test_what_was_passed_on_goes_in_no_circle(stack, edge):
+    """Nodes may not be of one mind for a beat about who acts for whom; what is lost then comes again."""
+    third = ("127.0.0.4", 5060)
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    route = f"<sip:{token(node='north')}@127.0.0.1:5060;lr;flow;passed>"
+
+    assert edge(request(stack, third, route=[route])) is True
+    assert sent(stack) == []
+
+
+def test_what_is_passed_on_takes_the_phones_way_as_if_it_had_come_directly(stack, edge):
+    for more in (";lr;flow", ";lr;flow;passed"):
+        edge(request(stack, NORTH, route=[f"<sip:{token()}@127.0.0.1:5060{more}>"]))
+
+    (one, to), (other, also_to) = sent(stack)
+    assert (one, to) == (other, also_to)
+
+
+def test_what_has_no_max_forwards_gets_one_of_70(stack, edge):
+    """RFC 3261 §16.6 step 3."""
+    incoming = request(stack, NORTH, route=[through()])
+    incoming.request.headers.remove("Max-Forwards")
+    edge(incoming)
+
+    assert sent(stack).last[1].max_forwards == 70
 
 
 def test_a_stranger_with_a_token_reaches_no_phone(stack, edge):

@@ -41,6 +41,9 @@ __all__ = ["Edge"]
 _KEEPS = "flow"
 """The parameter of a Route whose sender keeps the flow by itself, and wants no Record-Route in the answer."""
 
+_PASSED = "passed"
+"""The parameter of a Route that was passed on already, as a node that it names is back."""
+
 _BARE = "bare"
 """The parameter of our Via that remembers this."""
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
@@ -192,17 +195,24 @@ class Edge:
         return True
 
     def _pass_on(self, incoming: Incoming) -> bool:
-        """Pass a request on, as it is, to a node that is back, if its sender still takes this one to act for that."""
+        """Pass a request on, as it is, to a node that is back, if its sender still takes this one to act for that.
+
+        This is no hop: the phone is to hear the same, whichever way a repetition takes. It happens once, and the Route
+        says so, which nobody but the edges sees.
+        """
         request = incoming.request
-        own = self._own(request.headers.get_list("Route")[0], is_of_any=True)
+        route, *further = request.headers.get_list("Route")
+        own = self._own(route, is_of_any=True)
         edge = None if own is None else self._peers.edge_of(own[0].node)
         flow = None if edge is None else self._stack.flow_to_edge(edge)
-        left = 70 if request.max_forwards is None else request.max_forwards
-        if flow is None or edge == incoming.flow.remote or left <= 0:
+        if flow is None or edge == incoming.flow.remote:
             return False
-        request.headers.set("Max-Forwards", str(left - 1))
-        with suppress(OSError):  # lost on the way
-            flow.send(bytes(request))
+        if f";{_PASSED}" not in route:
+            request.headers.remove("Route")
+            for value in (f"{route.rstrip('>')};{_PASSED}>", *further):
+                request.headers.add("Route", value)
+            with suppress(OSError):  # lost on the way
+                flow.send(bytes(request))
         return True
 
     def _hand_on(self, incoming: Incoming, tag: str) -> bool:
@@ -239,7 +249,9 @@ class Edge:
 
     def _send(self, incoming: Incoming, flow: Flow, token: FlowToken | None, *, is_bare: bool = False) -> str:
         request = incoming.request
-        left = 70 if request.max_forwards is None else request.max_forwards
+        left = (
+            71 if request.max_forwards is None else request.max_forwards
+        )  # without one it gets 70 (§16.6 step 3)
         if left <= 0:
             raise Reject(483)
         headers = list(request.headers.items())
