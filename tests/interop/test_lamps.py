@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -41,8 +42,22 @@ def hears(phone: Baresip, text: str, what: str, patience: float = 60.0) -> None:
         raise TimeoutError(f"{error}\n{phone.story()}") from error
 
 
+def subscribes_for_ever(phone: Baresip) -> bool:
+    """Whether it reads no answers any more: one of thirty baresips 1.0 is caught in its module for message lamps."""
+    return phone.output().rpartition("SIP/2.0 ")[2].count("\nSUBSCRIBE ") > 5
+
+
+def _is_settled(phone: Baresip) -> bool:
+    return "Messages-Waiting: no" in phone.output() or subscribes_for_ever(phone)
+
+
 def test_the_message_lamp_of_a_phone(switch: RunningSwitch, phone: Callable[..., Baresip]):
-    ann = phone("ann", "127.0.0.2", more=";mwi=yes", modules="mwi.so")
+    for _ in range(3):
+        ann = phone("ann", "127.0.0.2", more=";mwi=yes", modules="mwi.so")
+        until(partial(_is_settled, ann), "it is told something, or never will be")
+        if not subscribes_for_ever(ann):
+            break
+        ann.kill()
     hears(ann, "Messages-Waiting: no", "the lamp is told that no message waits")
     switch.run_command("account", "messages", "ann", "--new", "3", "--old", "1")
 
