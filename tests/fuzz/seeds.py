@@ -6,6 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from recorded_registers import RECORDED
 from sipwright.sdp import offer_silence
 from sipwright.services.dialplan.sandbox.continuation import Continuation, Dump, Replay, encode
 from sipwright.services.dialplan.sandbox.fastpath.field_numbers import Call, Event, Position, State
@@ -151,6 +152,7 @@ def _sandbox() -> list[bytes]:
 
 _MADE = {
     "sip": _messages,
+    "registers": lambda: [*RECORDED, *_messages()],
     "sdp": _descriptions,
     "stun": _stun,
     "dial": _dial_strings,

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from tests.services.switch.conftest import Bench, Row
 
-from sipwright import sdp
+from recorded_registers import SOURCES
+from sipwright import native, sdp
 from sipwright.control.protocol import ControlError, read_request
 from sipwright.sdp.rendezvous import place_sockets
 from sipwright.services.dialplan.sandbox.continuation import decode, encode
@@ -32,6 +33,7 @@ from sipwright.services.journal_text import read_entries
 from sipwright.services.switch.recovery.document import UnreadableError
 from sipwright.services.switch.recovery.recover import restore
 from sipwright.sip import Message, ParseError, Request, StreamFramer, make_response, parse
+from sipwright.sip.usual_register import read_in_python
 from sipwright.store.errors import StoreError
 from sipwright.store.writing.log_records import is_cut_off, read_records
 from sipwright.stun import StunError, answer_binding, name_in, parse_stun, read_reply
@@ -81,6 +83,26 @@ def _sip(data: bytes) -> None:
             _ = message.request_uri
         bytes(make_response(message, 486))
     assert bytes(parse(bytes(message))) == bytes(message), "it goes out otherwise than it came in"
+
+
+def _register(data: bytes) -> None:
+    for source in SOURCES:
+        found = read_in_python(data, *source)
+        if native.read_register is not None:
+            said = native.read_register(data, *source)
+            assert said is None or said == found, "the native reader says otherwise"
+        if found is not None:
+            request = parse(data)
+            assert isinstance(request, Request)
+            parsed = (
+                request.uri_text,
+                request.to_uri.user,
+                request.from_tag,
+                request.call_id,
+                request.cseq.number,
+            )
+            read = found.uri, found.user, found.from_tag, found.call_id, found.cseq
+            assert parsed == read, "the parser says otherwise"
 
 
 def _sdp(data: bytes) -> None:
@@ -170,6 +192,7 @@ def _sandbox(data: bytes) -> None:
 
 TARGETS = {
     "sip": Target(_sip, (ParseError,)),
+    "registers": Target(_register),
     "sdp": Target(_sdp),
     "stun": Target(_stun, (StunError,)),
     "dial": Target(_dial, (DialStringError,)),

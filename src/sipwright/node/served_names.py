@@ -20,10 +20,8 @@ class ServedNames:
     def __init__(self, directory: Directory, stack: Stack) -> None:
         self._directory = directory
         self._stack = stack
-
-    def account(self, username: str, domain: str) -> Account | None:
-        """Return the account of that name in a canonical domain."""
-        return self._directory.account(username, domain)
+        self.account = directory.account
+        """Return the account of that name in a canonical domain: asked for each message, so the method itself."""
 
     def account_by_id(self, account_id: int) -> Account | None:
         """Return the account of that number."""

@@ -264,8 +264,7 @@ class Wiring:
             *steps,
         )
         self.quick_way = QuickWay(
-            self.stack, self.registrar, self.pipeline.refuse,
-            is_complete=lambda: store.directory.is_complete, is_scanner=program_of_scanner,
+            self.stack, self.registrar, store.directory, self.pipeline.refuse, is_scanner=program_of_scanner
         )  # fmt: skip
         self.stack.receiver.quick_way = self.quick_way.__call__
         store.directory.listeners.append(FollowedChanges(self))
@@ -322,8 +321,10 @@ class Wiring:
 
     def _registered(self, account_id: int) -> None:
         """Tell whoever waits for the phones of an account."""
-        self.switch.reconnects.registered(account_id)
-        self.notifier.registered(account_id)
+        if account_id in self.switch.reconnects.away:
+            self.switch.reconnects.registered(account_id)
+        if account_id in self.notifier.table.phones:
+            self.notifier.registered(account_id)
 
     def _why_stopped(self, provider: tuple[int, str] | None) -> str | None:
         """Return why nothing is sent to a provider any more, if it has refused our registration for good."""

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from sipwright.memo import Bounded
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import quote
-from sipwright.sip.headers.auth import Challenge, Credentials, split_challenges
+from sipwright.sip.headers.auth import Answer, Challenge, Credentials, split_challenges
 
 __all__ = [
     "ALGORITHMS",
@@ -32,6 +32,7 @@ __all__ = [
     "challenge",
     "find_credentials",
     "ha1",
+    "is_right",
     "nonce_count",
     "read_offers",
     "respond",
@@ -65,6 +66,12 @@ def _sha256(text: str) -> str:
 def _sha512_256(text: str) -> str:
     return hashlib.new("sha512_256", text.encode("utf-8", "surrogateescape")).hexdigest()
 
+
+_NEW: dict[str, Callable[[bytes], Any]] = {
+    "MD5": _new_md5,
+    "SHA-256": hashlib.sha256,
+    "SHA-512-256": partial(hashlib.new, "sha512_256"),
+}
 
 ALGORITHMS: dict[str, Hash] = {"MD5": _md5, "SHA-256": _sha256, "SHA-512-256": _sha512_256}
 """The hash of each algorithm, by its name on the wire; the weakest first."""
@@ -148,7 +155,15 @@ class NonceKeeper:
         stamp = f"{self._last_issued:014x}"
         if holder is None:
             return stamp + self._sign(stamp)
-        return self._begin(stamp) + self._sign(f"{stamp} {holder}")[: self._LENGTH - self._HELD]
+        # As `_sign` does, which every registration would have to call twice.
+        held, whose = self._mac.copy(), self._mac.copy()
+        held.update(f"{stamp} held".encode())
+        whose.update(f"{stamp} {holder}".encode())
+        return (
+            stamp
+            + held.hexdigest()[: self._HELD - self._STAMP]
+            + whose.hexdigest()[: self._LENGTH - self._HELD]
+        )
 
     def use(self, nonce: str, nc: int | None, now_unix: float, response: str = "") -> Verdict:
         """Judge the nonce of an answer whose digest was right, and remember that it was used; it has to be ours.
@@ -171,14 +186,22 @@ class NonceKeeper:
             return Verdict.REPEATED if response and use == used else Verdict.REPLAYED
         if count < 1:
             return Verdict.REPLAYED
-        self._remember(issued, use, now)
+        if len(self._young) >= self._generation_size or now - self._young_since > self._lifetime:
+            self._make_room(issued, now)
+        self._young[issued] = use
+        if issued > self._young_newest:
+            self._young_newest = issued
         return Verdict.OK
 
     def is_ours(self, nonce: str) -> bool:
         """Return whether a nonce was issued here, whenever and to whomever."""
         if len(nonce) != self._LENGTH or not nonce.isascii():
             return False
-        is_held = hmac.compare_digest(nonce[: self._HELD], self._begin(nonce[: self._STAMP]))
+        stamp, held = nonce[: self._STAMP], self._mac.copy()
+        held.update(f"{stamp} held".encode())
+        is_held = hmac.compare_digest(
+            nonce[self._STAMP : self._HELD], held.hexdigest()[: self._HELD - self._STAMP]
+        )
         return is_held or self._is_anybodys(nonce)
 
     def is_of(self, nonce: str, holder: str) -> bool:
@@ -195,13 +218,13 @@ class NonceKeeper:
         nonce = nonce[: self._HELD]
         self._worn.keep(nonce, self._worn.get(nonce, 0) + 1)
 
+    def is_open(self, nonce: str) -> bool:
+        """Return whether a nonce was issued here, and has not died."""
+        return self.is_ours(nonce) and not (self._worn and self.is_worn(nonce))
+
     def is_worn(self, nonce: str) -> bool:
         """Return whether a nonce has died of two wrong answers; no more answers to it are looked at."""
         return self._worn.get(nonce[: self._HELD], 0) >= _MOST_WRONG
-
-    def _begin(self, stamp: str) -> str:
-        """Return what all nonces of an instant begin with that were given to somebody."""
-        return stamp + self._sign(f"{stamp} held")[: self._HELD - self._STAMP]
 
     def _is_anybodys(self, nonce: str) -> bool:
         return hmac.compare_digest(nonce[self._STAMP :], self._sign(nonce[: self._STAMP]))
@@ -211,15 +234,12 @@ class NonceKeeper:
         signature.update(stamp.encode())
         return signature.hexdigest()
 
-    def _remember(self, issued: int, use: int, now: int) -> None:
-        is_full = len(self._young) >= self._generation_size and issued not in self._young
-        if is_full or now - self._young_since > self._lifetime:
+    def _make_room(self, issued: int, now: int) -> None:
+        """Forget the older generation, unless there is room in the younger one still."""
+        if issued not in self._young or now - self._young_since > self._lifetime:
             self._forgotten_until = max(self._forgotten_until, self._old_newest)
             self._old, self._old_newest = self._young, self._young_newest
             self._young, self._young_newest, self._young_since = {}, 0, now
-        self._young[issued] = use
-        if issued > self._young_newest:
-            self._young_newest = issued
 
 
 def challenge(
@@ -300,9 +320,19 @@ def verify(
         middle = f"{nonce}:{params['nc']}:{params['cnonce']}:{qop}"
     else:
         raise UnsupportedQop(f"qop {qop!a:.20} was not offered, use auth")
-    ha2 = hashed(f"{method}:{uri}")
-    expected = hashed(f"{ha1_hex}:{middle}:{ha2}")
+    expected = hashed(f"{ha1_hex}:{middle}:{hashed(f'{method}:{uri}')}")
     return response.isascii() and hmac.compare_digest(expected, response)
+
+
+def is_right(answer: Answer, method: str, ha1_hex: str, algorithm: str) -> bool:
+    """Return what `verify` does, of credentials that were read in one pass: all ASCII, with a qop that was offered."""
+    _, _, nonce, uri, response, named, qop, nc, cnonce = answer
+    if named is not None and named != algorithm and named.upper() != algorithm:
+        return False
+    new = _NEW[algorithm]
+    middle = nonce if qop is None else f"{nonce}:{nc}:{cnonce}:{qop}"
+    ha2 = new(f"{method}:{uri}".encode()).hexdigest()
+    return hmac.compare_digest(new(f"{ha1_hex}:{middle}:{ha2}".encode()).hexdigest(), response)
 
 
 # --- the client -----------------------------------------------------------------------------------

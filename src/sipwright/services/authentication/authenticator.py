@@ -25,9 +25,11 @@ from sipwright.sip.digest import (
     challenge,
     find_credentials,
     ha1,
+    is_right,
     nonce_count,
     verify,
 )
+from sipwright.sip.headers.auth import Answer
 from sipwright.stack import Incoming
 from sipwright.steady_clock import SteadyClock
 
@@ -132,35 +134,34 @@ class Authenticator:
         return account
 
     def accepts(
-        self,
-        sender: Sender,
-        credentials: Credentials,
-        account: AccountView | None,
-        method: str,
-        uri_text: str,
-        domain: str,
-    ) -> bool:
+        self, sender: Sender, answer: Answer, account: AccountView | None, method: str, uri_text: str, domain: str
+    ) -> bool:  # fmt: skip
         """Return whether nothing is to be said against credentials; their nonce is used up then.
 
         If there is, nothing has changed: `authenticate` finds out what, and what is to be done about it. An unknown
         user costs the same as a wrong password here too.
         """
-        nonce = credentials.params.get("nonce", "")
-        if not self._nonces.is_ours(nonce) or self._nonces.is_worn(nonce):
-            return False
-        if not self._guesses.are_checked(sender, account):
+        nonces, nonce = self._nonces, answer[2]
+        if not nonces.is_open(nonce) or not self._guesses.are_checked(sender, account):
             return False
         try:
-            count = nonce_count(credentials)
-            is_right = self._is_right(credentials, method, uri_text, account, domain)
-        except (MalformedCount, UnsupportedQop, UserError):
+            if account is None:
+                algorithm = self._directory.digest_algorithm(domain)
+                is_right(answer, method, _NOBODY[algorithm], algorithm)
+                return False
+            algorithm = account.algorithm
+            if not is_right(answer, method, account.ha1[algorithm], algorithm) or not account.is_enabled:
+                return False
+        except UserError:
             return False
-        if account is None or not is_right or not account.is_enabled:
+        _, _, _, uri, response, _, _, nc, _ = answer
+        if uri != uri_text and not self._is_for(uri, uri_text):
             return False
-        response = credentials.params["response"]
-        if self._nonces.use(nonce, count, self._unix_time(), response) is not Verdict.OK:
+        count = None if answer[6] is None else int(nc or "0", 16)
+        if nonces.use(nonce, count, self._unix_time(), response) is not Verdict.OK:
             return False
-        sender.flow.vouch()
+        if not sender.flow.is_known:
+            sender.flow.vouch()
         return True
 
     def challenge_to(self, sender: Sender, domain: str, username: str, *, is_stale: bool = False) -> str:

@@ -57,23 +57,23 @@ class _Count:
 class Tally:
     """Failures by key, of the `capacity` keys that failed last."""
 
-    __slots__ = ("_capacity", "_counts")
+    __slots__ = ("_capacity", "counts")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._counts: OrderedDict[Hashable, _Count] = OrderedDict()
+        self.counts: OrderedDict[Hashable, _Count] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._counts)
+        return len(self.counts)
 
     def failed(self, key: Hashable, now: float) -> None:
         """Count a failure; the fifth within a minute begins a pause."""
-        count = self._counts.get(key)
+        count = self.counts.get(key)
         if count is None:
-            if len(self._counts) >= self._capacity:
-                self._counts.popitem(last=False)
-            count = self._counts[key] = _Count(now)
-        self._counts.move_to_end(key)
+            if len(self.counts) >= self._capacity:
+                self.counts.popitem(last=False)
+            count = self.counts[key] = _Count(now)
+        self.counts.move_to_end(key)
         if now - count.since > WINDOW:
             count.since, count.failures = now, 0
         count.failures += 1
@@ -85,7 +85,7 @@ class Tally:
 
     def is_paused(self, key: Hashable, now: float) -> bool:
         """Return whether nothing of this key is checked now."""
-        count = self._counts.get(key)
+        count = self.counts.get(key)
         return count is not None and now < count.paused_until
 
 
@@ -103,6 +103,8 @@ class Guesses:
 
     def are_checked(self, sender: Sender, account: AccountView | None) -> bool:
         """Return whether the credentials of a request are to be looked at; `sender.now` says when."""
+        if not (self._sources.counts or self._users.counts):
+            return True
         now, source = sender.now, network_of(sender.source[0])
         if not self._sources.is_paused(source, now) and (
             account is None or not self._users.is_paused(account.id, now)

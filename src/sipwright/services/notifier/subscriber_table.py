@@ -33,12 +33,13 @@ class SubscriberTable:
         self.all: dict[str, Subscriber] = {}
         self._ports = ports
         self._of: dict[Resource, dict[str, Subscriber]] = {}
-        self._by: dict[int, dict[str, Subscriber]] = {}
+        self.phones: dict[int, dict[str, Subscriber]] = {}
+        """The subscriptions of the phones of each account."""
 
     def add(self, subscriber: Subscriber) -> None:
         """Take one more."""
         self.all[subscriber.id] = subscriber
-        self._by.setdefault(subscriber.subscriber_id, {})[subscriber.id] = subscriber
+        self.phones.setdefault(subscriber.subscriber_id, {})[subscriber.id] = subscriber
         resource = subscriber.package.event, subscriber.account_id
         beside = self._of.get(resource)
         if beside is None:
@@ -50,10 +51,10 @@ class SubscriberTable:
         """Forget one, and its row."""
         if self.all.pop(subscriber.id, None) is None:
             return
-        of_phone = self._by[subscriber.subscriber_id]
+        of_phone = self.phones[subscriber.subscriber_id]
         del of_phone[subscriber.id]
         if not of_phone:
-            del self._by[subscriber.subscriber_id]
+            del self.phones[subscriber.subscriber_id]
         resource = subscriber.package.event, subscriber.account_id
         beside = self._of[resource]
         del beside[subscriber.id]
@@ -89,7 +90,7 @@ class SubscriberTable:
 
     def by_account(self, account_id: int) -> list[Subscriber]:
         """Return the subscriptions of an account's phones."""
-        return list(self._by.get(account_id, {}).values())
+        return list(self.phones.get(account_id, {}).values())
 
     def concerning(self, first_id: int, last_id: int) -> list[Subscriber]:
         """Return all that some accounts have to do with: those that watch them, and those of theirs."""
@@ -99,14 +100,14 @@ class SubscriberTable:
             if first_id <= account_id <= last_id
             for one in self.of_account(event, account_id)
         }
-        for subscriber_id in self._by:
+        for subscriber_id in self.phones:
             if first_id <= subscriber_id <= last_id:
-                found |= self._by[subscriber_id]
+                found |= self.phones[subscriber_id]
         return list(found.values())
 
     def has_room_for(self, account_id: int) -> bool:
         """Return whether the phones of an account may have one more."""
-        return len(self.all) < MOST and len(self._by.get(account_id, ())) < MOST_OF_ONE
+        return len(self.all) < MOST and len(self.phones.get(account_id, ())) < MOST_OF_ONE
 
     def counts(self) -> dict[str, int]:
         """Return how many there are, by event."""

@@ -1,25 +1,16 @@
 """What the Contacts of a REGISTER ask for, and for how long that is granted (RFC 3261 §10.3 step 7)."""
 
-import re
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from sipwright.services.registrar.bindings import Change
 from sipwright.sip import STAR, NameAddr, Reject, Request, Uri, expires_of, q_of
-from sipwright.sip.grammar import split_list
-from sipwright.sip.host import canonical_host
 from sipwright.stack import Incoming
 from sipwright.transport.flow import Address
 
-__all__ = ["Lifetimes", "clears_all", "numbers_flow", "read_change", "read_changes"]
+__all__ = ["LONGEST_CONTACT", "Lifetimes", "clears_all", "lifetime", "numbers_flow", "read_changes"]
 
 _DEFAULT_EXPIRES = 3600
-
-_PLAIN = re.compile(
-    r"<sip:(?:[A-Za-z0-9\-_.+]+@)?([a-z0-9.\-]+):([0-9]{1,5})(?:;transport=[A-Za-z]+)?(?:;line=[A-Za-z0-9]+)?(?:;ob)?>"
-    r"(?:;expires=([0-9]{1,9}))?"
-).fullmatch
-"""A Contact as most phones write it, whose URI need not be read."""
 
 
 class Lifetimes(NamedTuple):
@@ -35,7 +26,7 @@ class Lifetimes(NamedTuple):
 
 
 _MOST_CONTACTS = 20
-_LONGEST_CONTACT = 1024
+LONGEST_CONTACT = 1024
 
 
 def clears_all(request: Request) -> bool:
@@ -77,36 +68,6 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
     return [_change(contact, request.expires, remote, lifetimes) for contact in contacts]
 
 
-def read_change(
-    value: str, requested: int | None, remote: Address | None, lifetimes: Lifetimes
-) -> tuple[Change, bool] | None:
-    """Return what the one Contact of a REGISTER asks for, and whether it numbers a flow; None if it says more.
-
-    Args:
-        value: The Contact.
-        requested: The Expires of the request.
-        remote: Where it came from over UDP, if no proxy stays between us and the phone.
-        lifetimes: What may be granted.
-
-    Raises:
-        Reject, ParseError: It cannot be granted, or not be read.
-    """
-    plain = _PLAIN(value)
-    if plain is not None and 0 < (port := int(plain[2])) < 65_536:
-        is_there = remote is None or (port == remote[1] and canonical_host(plain[1]) == remote[0])
-        requested = requested if plain[3] is None else int(plain[3])
-        granted = _lifetime(requested, lifetimes, is_behind_nat=not is_there)
-        text = value[: value.rfind(">") + 1]
-        return Change(text[1:-1], _checked(text), granted), False
-    if value[0] == "<" and value.find(">") == len(value) - 1:
-        uri = Uri.parse(value[1:-1])
-        return Change(uri, _checked(value), _granted(uri, requested, remote, lifetimes)), False
-    if value == "*" or len(split_list(value)) > 1:
-        return None
-    contact = NameAddr.parse(value, "Contact")
-    return _change(contact, requested, remote, lifetimes), numbers_flow(contact)
-
-
 def numbers_flow(contact: NameAddr) -> bool:
     """Return whether a Contact numbers the flow that its phone registers (RFC 5626 §4.2)."""
     return "reg-id" in contact.params and "+sip.instance" in contact.params
@@ -124,21 +85,24 @@ def _change(contact: NameAddr, expires: int | None, remote: Address | None, life
 
 
 def _granted(uri: Uri, requested: int | None, remote: Address | None, lifetimes: Lifetimes) -> int:
-    is_behind_nat = remote is not None and not _is_at(uri, remote)
-    return _lifetime(requested, lifetimes, is_behind_nat=is_behind_nat)
+    granted = lifetime(requested, lifetimes, is_behind_nat=remote is not None and not _is_at(uri, remote))
+    if granted is None:
+        raise Reject(423, headers=(("Min-Expires", str(lifetimes.shortest)),))
+    return granted
 
 
-def _lifetime(requested: int | None, lifetimes: Lifetimes, *, is_behind_nat: bool) -> int:
+def lifetime(requested: int | None, lifetimes: Lifetimes, *, is_behind_nat: bool) -> int | None:
+    """Return for how long a binding is granted, 0 where its removal is asked for; None if it is for too short."""
     if requested is None:
         requested = _DEFAULT_EXPIRES
     shortest, longest, behind_nat = lifetimes
     if 0 < requested < shortest:
-        raise Reject(423, headers=(("Min-Expires", str(shortest)),))
+        return None
     return min(requested, behind_nat if is_behind_nat and requested > behind_nat else longest)
 
 
 def _checked(text: str) -> str:
-    if len(text) > _LONGEST_CONTACT:
+    if len(text) > LONGEST_CONTACT:
         raise Reject(400, "Contact Is Too Long")
     return text
 

@@ -60,6 +60,27 @@ class LocationTable:
         entry = self._entries.get(account_id)
         return [] if entry is None else _unpack(entry)
 
+    def sole(self, account_id: int) -> list[str] | None:
+        """Return the one binding of an account as the texts of its fields, nothing if it has none; None says several.
+
+        Every registration asks, so no `Binding` is made.
+        """
+        entry = self._entries.get(account_id)
+        if entry is None:
+            return []
+        lines = entry.split("\n")
+        return lines[1:] if len(lines) == _FIELDS + 1 else None
+
+    def put_sole(
+        self, account_id: int, expires_at: int, cseq: int, call_id: str, source: str, path: str, contact: str
+    ) -> None:  # fmt: skip
+        """Make this the only binding of an account that `sole` has told of; nothing in it breaks a line."""
+        self._entries[account_id] = (
+            f"{expires_at}\n{expires_at}\n{cseq}\n{call_id}\n{source}\n{path}\n{contact}"
+        )
+        if self._sources is not None:
+            self._sources[place_of(source)[1]] = account_id
+
     def targets(self, account_id: int, now: float) -> list[BindingTarget]:
         """Return how to reach the phones of an account, the preferred and then the latest first."""
         bindings = reversed(self.bindings(account_id))

@@ -4,6 +4,8 @@ Who sent it is found out in `services/authentication`, what its Contacts ask for
 of the bindings in `bindings.py`; here the steps are put in order.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,18 +20,18 @@ from sipwright.services.ports import AccountView, Clock, Directory, Row, Writer
 from sipwright.services.refusals import not_served, store_away
 from sipwright.services.registrar.bindings import Binding, Change, OutOfOrder, changed, cleared, is_repeated
 from sipwright.services.registrar.contacts import (
+    LONGEST_CONTACT,
     Lifetimes,
     clears_all,
+    lifetime,
     numbers_flow,
-    read_change,
     read_changes,
 )
 from sipwright.services.registrar.location import LocationTable
 from sipwright.services.registrar.quick import Quick
 from sipwright.sip import ParseError, Reject, Request, format_date
-from sipwright.sip.digest import find_credentials
 from sipwright.sip.grammar import split_list
-from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.usual_register import UsualRegister
 from sipwright.stack import Incoming
 
 __all__ = ["BindingWatch", "Registrar", "RegistrarSnapshot"]
@@ -117,7 +119,9 @@ class Registrar:
         self.watch: BindingWatch | None = None
         self.on_expired_elsewhere: Callable[[int], object] = _nobody_asks
         """Is told of the account of a phone at another node whose time is over, as far as is known here."""
-        self._accepted = self._expired = self._added = 0
+        self.accepted = 0
+        """How many REGISTERs were answered 200."""
+        self._expired = self._added = 0
 
     def __call__(self, incoming: Incoming) -> bool:
         """Answer a REGISTER; leave everything else."""
@@ -154,44 +158,89 @@ class Registrar:
         Raises:
             Reject: All was right with it, and it cannot be stored.
         """
-        directory, uri, value = self._directory, asked.uri, asked.value
-        user, host, port = asked.to
+        read, directory = asked.read, self._directory
+        user, host, port, answer = read.user, read.host, read.port, read.answer
         domain = directory.served_domain(host, port)
-        if domain is None or uri.host != host or not asked.is_new:
+        if domain is None or not asked.is_new():
             return False
-        if uri.port != port and directory.served_domain(host, uri.port) is None:
+        if read.uri_port != port and directory.served_domain(host, read.uri_port) is None:
             return False
-        authorization, contact = value("Authorization"), value("Contact")
-        if authorization is None:
+        if answer is None:
             challenge = self._authenticator.challenge_to(asked, domain, user)
-            asked.respond(401, headers=(("WWW-Authenticate", challenge),))
+            asked.reply("401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n")
             return True
-        credentials = find_credentials([authorization], domain)
-        if not contact or credentials is None or credentials.params.get("username") != user:
-            return False
         owner = directory.account(user, domain)
-        account_id = 0 if owner is None else owner.id
-        second, path = int(asked.now), value("Path") or ""
-        known = self.locations.bindings(account_id)
-        try:
-            template = _checked(Binding(second, asked.cseq, asked.call_id, asked.flow.key, _listed(path), ""))
-            remote = None if path or asked.flow.is_reliable else asked.flow.remote
-            found = read_change(contact, parse_seconds(value("Expires")), remote, self._lifetimes)
-            if found is None:
-                return False
-            change, numbers = found
-            valid = [binding for binding in known if binding.expires_at >= second]
-            bindings, fresh = changed(valid, (change,), template, self._most_bindings)
-        except (OutOfOrder, ParseError, Reject):
+        do = self._wish(asked, 0 if owner is None else owner.id)
+        if do is None or answer[0] != user or answer[1] != domain or self._writer.is_away:
             return False
-        if self._writer.is_away or (bindings and not known and self.locations.is_full):
-            return False
-        if not self._authenticator.accepts(asked, credentials, owner, "REGISTER", str(uri), domain):
+        if not self._authenticator.accepts(asked, answer, owner, "REGISTER", read.uri, domain):
             return False
         asked.begin()
-        is_outbound = numbers and _has_outbound(split_list(value("Supported") or ""))
-        self._store(asked, account_id, known, bindings, fresh, value("User-Agent"), is_outbound=is_outbound)
+        do()
         return True
+
+    def _wish(self, asked: Quick, account_id: int) -> Callable[[], None] | None:
+        """Return what does what a REGISTER asks for; None if that may not be done."""
+        read, second, contact = asked.read, int(asked.now), asked.read.contact
+        if not contact or len(contact) > LONGEST_CONTACT or len(read.call_id) > _LONGEST_CALL_ID:
+            return None
+        is_behind_nat = not (read.is_there or read.path or asked.flow.is_reliable)
+        granted = lifetime(read.expires, self._lifetimes, is_behind_nat=is_behind_nat)
+        if granted is None or len(read.path) > _LONGEST_PATH:
+            return None
+        sole = self.locations.sole(account_id)
+        if granted and account_id >= 0 and self.watch is None and sole is not None:
+            if not sole:
+                return (
+                    None if self.locations.is_full else partial(self._store_sole, asked, account_id, granted)
+                )
+            if (
+                sole[5] == contact
+                and int(sole[0]) >= second
+                and (sole[2] != read.call_id or read.cseq > int(sole[1]))
+            ):
+                return partial(self._store_sole, asked, account_id, granted, is_known=True)
+        return self._change(asked, account_id, granted)
+
+    def _change(self, asked: Quick, account_id: int, granted: int) -> Callable[[], None] | None:
+        """Return what changes the bindings of an account that may have several; None if that may not be done."""
+        read, second, known = asked.read, int(asked.now), self.locations.bindings(account_id)
+        q = 1.0 if read.q is None else float(read.q)
+        uri = read.contact[1 : read.contact.index(">")]
+        change = Change(uri, read.contact, granted, q, read.instance, read.reg_id)
+        template = Binding(second, read.cseq, read.call_id, asked.flow.key, _listed(read.path), "")
+        valid = [binding for binding in known if binding.expires_at >= second]
+        try:
+            bindings, fresh = changed(valid, (change,), template, self._most_bindings)
+        except (OutOfOrder, ParseError):
+            return None
+        if bindings and not known and self.locations.is_full:
+            return None
+        return partial(
+            self._store, asked, account_id, known, bindings, fresh, read.user_agent, is_outbound=_is_outbound(read)
+        )  # fmt: skip
+
+    def _store_sole(self, asked: Quick, account_id: int, granted: int, *, is_known: bool = False) -> None:
+        """Do what `_store` does for an account with one phone: it is new, or says what it has said before."""
+        read, now_unix = asked.read, self._unix_time()
+        contact, key, path = read.contact, asked.flow.key, _listed(read.path) if read.path else ""
+        lines = f"Contact: {contact};expires={granted}\r\nDate: {format_date(now_unix)}\r\n"
+        if path:
+            lines += f"Path: {path}\r\nSupported: path\r\n"
+        elif read.reg_id is not None and _is_outbound(read):
+            lines += f"Require: outbound\r\nFlow-Timer: {_FLOW_TIMER}\r\n"
+        agent = read.user_agent
+        row = (
+            account_id, contact, 1.0 if read.q is None else float(read.q), key, path or None, read.call_id, read.cseq,
+            now_unix + granted, None if agent is None else agent[:_LONGEST_USER_AGENT], read.instance, read.reg_id,
+            now_unix,
+        )  # fmt: skip
+        asked.accept_later(lines, self, is_known=is_known)
+        self._writer.put("binding", (account_id, contact), row, asked)
+        second = int(asked.now)
+        self.locations.put_sole(account_id, second + granted, read.cseq, read.call_id, key, path, contact)
+        self._added += not is_known
+        self._on_registered(account_id)
 
     def expire(self, now: float) -> None:
         """Forget bindings whose time is over; to be called every second or so."""
@@ -236,7 +285,7 @@ class Registrar:
     def snapshot(self) -> RegistrarSnapshot:
         """Tell how the registrar is doing."""
         return RegistrarSnapshot(
-            len(self.locations), self.locations.bindings_count, self._accepted, self._expired, self._added
+            len(self.locations), self.locations.bindings_count, self.accepted, self._expired, self._added
         )
 
     def _delete(self, account_id: int, binding: Binding) -> None:
@@ -356,7 +405,7 @@ class Registrar:
             headers += ("Path", path), ("Supported", "path")
         elif is_outbound:
             headers += ("Require", "outbound"), ("Flow-Timer", _FLOW_TIMER)
-        self._accepted += 1
+        self.accepted += 1
         asked.respond(200, headers=headers)
 
 
@@ -392,6 +441,11 @@ def _wants_outbound(request: Request) -> bool:
         return False
     options = [*request.headers.get_list("Supported"), *request.headers.get_list("Require")]
     return _has_outbound(options) and "contact" in index and any(map(numbers_flow, request.contacts))
+
+
+def _is_outbound(read: UsualRegister) -> bool:
+    """Return what `_wants_outbound` does of a REGISTER that was read in one pass."""
+    return read.reg_id is not None and _has_outbound(split_list(read.supported))
 
 
 def _has_outbound(options: Iterable[str]) -> bool:

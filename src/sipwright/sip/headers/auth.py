@@ -6,6 +6,7 @@ What the values mean is in digest.py; here they are only read and written.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from sipwright.memo import Memo
 from sipwright.sip.errors import ParseError
@@ -116,6 +117,20 @@ class Credentials(_Auth):
     def parse(cls, text: str) -> Credentials:
         """Read one header value."""
         return cls(*cls._read(text))
+
+
+class Answer(NamedTuple):
+    """The credentials of an Authorization header, quality of protection `auth` or none (RFC 7616 §3.4)."""
+
+    username: str
+    realm: str
+    nonce: str
+    uri: str
+    response: str
+    algorithm: str | None
+    qop: str | None
+    nc: str | None
+    cnonce: str | None
 
 
 def _read_around(around: str) -> tuple[str, dict[str, str], list[str]]:

@@ -108,6 +108,9 @@ class Driver(Protocol):
     def perform(self, tx: Transaction, now: float) -> bool:
         """Empty the outbox; False when something could not be sent."""
 
+    def send(self, data: bytes, flow: Any) -> bool:
+        """Put bytes on the wire; False when they could not be sent."""
+
     def forget(self, tx: Transaction) -> None:
         """Let go of a transaction that is over."""
 
@@ -357,7 +360,15 @@ class ServerTransaction(Transaction):
         user: ServerUser | None,
         driver: Driver,
     ) -> None:
-        super().__init__(key, flow, driver)
+        # As the one of `Transaction` does, which nearly every request would have to call.
+        self.key = key
+        self.flow = flow
+        self.state = IDLE
+        self.outbox = ()
+        self.interval = 0.0
+        self.retransmit_at = self.expires_at = None
+        self._driver = driver
+        self._clocks = driver.clocks[type(self), flow.is_reliable]
         self.user = user
         self.method = method
         self.request = request

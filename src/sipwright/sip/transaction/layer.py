@@ -178,7 +178,7 @@ class TransactionLayer:
 
     def begin(
         self, key: Key, request: Callable[[], Request], merged: int, flow: Flow, now: float, local_tag: str
-    ) -> ServerTransaction:
+    ) -> ServerNonInvite:
         """Begin a server transaction for a new request, no INVITE, that is read only if somebody has to."""
         tx = self._servers[key] = ServerNonInvite(key, key[-1], None, flow, None, self)
         tx.unread, tx.local_tag, tx.merge_key = request, local_tag, merged

@@ -53,7 +53,8 @@ class Reconnects:
         self._wall_clock = wall_clock
         self._call_later = call_later
         self._trust = trust
-        self._away: dict[int, list[Leg]] = {}
+        self.away: dict[int, list[Leg]] = {}
+        """The legs whose phones are waited for, by account."""
         self._lenient_until = 0.0
 
     def began(self) -> None:
@@ -151,7 +152,7 @@ class Reconnects:
         if not leg.is_phone or account_id is None:
             self._connect(leg, flow)
         elif not self._find(leg, flow, account_id):
-            away = self._away.setdefault(account_id, [])
+            away = self.away.setdefault(account_id, [])
             if leg not in away:
                 away.append(leg)
             if leads_to(_contact(leg), flow):  # no NAT is in between, so that it may be connected to
@@ -159,12 +160,12 @@ class Reconnects:
 
     def registered(self, account_id: int) -> None:
         """Look whether a phone that has registered is one of those that are away."""
-        legs = self._away.pop(account_id, None)
+        legs = self.away.pop(account_id, None)
         if legs is None:
             return
         left = [leg for leg in legs if not self._is_back(leg, account_id)]
         if left:
-            self._away[account_id] = left
+            self.away[account_id] = left
 
     def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""

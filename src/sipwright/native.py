@@ -1,0 +1,27 @@
+"""The native part, where it was built: functions over bytes that are quicker than their twins in Python.
+
+Each returns what its twin does, or None, "unusual", where that returns more; so nothing depends on its being there.
+`native/README.md` says how it is built. `SIPWRIGHT_NO_NATIVE=1` in the environment switches it off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["is_built", "read_register"]
+
+read_register: Callable[[bytes, str, int, bool], Any] | None = None
+"""The native twin of `sip/usual_register.py:read_in_python`."""
+
+if os.environ.get("SIPWRIGHT_NO_NATIVE", "") in ("", "0"):
+    try:
+        from sipwright._native import read_register
+    except ImportError:
+        pass
+
+
+def is_built() -> bool:
+    """Return whether the native part is used."""
+    return read_register is not None

@@ -1,0 +1,33 @@
+"""The native part is used where it is built, and can be switched off."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from sipwright import native
+
+
+@pytest.fixture
+def fresh():
+    """Import the module anew, and leave it as it was."""
+    before = native.read_register
+    yield lambda: importlib.reload(native)
+    native.read_register = before
+
+
+def test_it_is_switched_off_by_the_environment(fresh, monkeypatch):
+    monkeypatch.setenv("SIPWRIGHT_NO_NATIVE", "1")
+
+    assert fresh().read_register is None
+    assert not native.is_built()
+
+
+def test_it_is_used_where_it_is_built(fresh, monkeypatch):
+    monkeypatch.delenv("SIPWRIGHT_NO_NATIVE", raising=False)
+    pytest.importorskip(
+        "sipwright._native", reason="the native part is not built: make clean run, where there is cargo"
+    )
+
+    assert fresh().is_built()
