@@ -50,8 +50,8 @@ def test_a_users_own_limits_take_the_place_of_the_usual_ones():
     users = [User(7, "alice", "user", "UTC", 0.0), User(8, "bob", "user", "UTC", 0.0, 3, None, 0.5)]
     scripts = scripts_with(users=users)
 
-    assert scripts._user_limits(7) == scripts._user_limits(99) == UserLimits(200, 600, 60.0)
-    assert scripts._user_limits(8) == UserLimits(3, 600, 0.5)
+    assert scripts.user_limits(7) == scripts.user_limits(99) == UserLimits(200, 600, 60.0)
+    assert scripts.user_limits(8) == UserLimits(3, 600, 0.5)
 
 
 def test_the_run_of_a_call_that_cannot_be_read_stays_as_it_is():

@@ -88,7 +88,7 @@ class Scripts:
         self._usual_limits = user_limits_of(settings)
         self._sandbox = Sandbox(
             settings.limits(), workers=settings.workers, recycle=settings.recycle, fast_path=settings.fast_path,
-            owner_seconds=lambda owner: self._user_limits(cast("int", owner)).seconds_per_minute,
+            owner_seconds=lambda owner: self.user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         http = HttpClient(networks(settings.http_networks), is_own_host)
         self.effects = ScriptEffects(
@@ -97,18 +97,18 @@ class Scripts:
         )  # fmt: skip
         self.executions = Executions(
             self._sandbox, store.writer, clock=clock, token=TimedTokens(), effects=self.effects, node=node,
-            user_limits=self._user_limits, vault=Sealing(store.keys),
+            user_limits=self.user_limits, vault=Sealing(store.keys),
         )  # fmt: skip
 
     def why_no_run(self, user_id: int, direction: str) -> str | None:
         """Say why a user may not start another run now, if there is a record of that already."""
         return self.executions.why_no_run(user_id, direction)
 
-    def most_runs(self, user_id: int) -> int:
-        """Return how many runs of a user may be under way at once."""
-        return self._user_limits(user_id).runs
+    def runs_on(self, execution_id: str) -> bool:
+        """Return whether a run goes on."""
+        return self.executions.get(execution_id) is not None
 
-    def _user_limits(self, user_id: int) -> UserLimits:
+    def user_limits(self, user_id: int) -> UserLimits:
         """Return what all runs of a user may use: their own limits, else those of the settings."""
         user, usual = self._store.directory.users.get(user_id), self._usual_limits
         if user is None:

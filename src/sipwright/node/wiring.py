@@ -30,6 +30,7 @@ from sipwright.services.switch import (
     Destinations,
     Origins,
     Router,
+    Share,
     Switch,
     SwitchSettings,
     refuse_unknown,
@@ -165,7 +166,7 @@ class Wiring:
             node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
             token=token, scripts=self.scripts, observer=self.recorder if is_recording else None,
             is_store_away=lambda: store.writer.is_away,
-            most_from=self._most_ringing, own_limits=DirectoryLimits(store.directory),
+            most_from=self._most_from, runs_on=self.scripts.runs_on, own_limits=DirectoryLimits(store.directory),
             why_no_run=self.scripts.why_no_run,
             why_stopped=self._why_stopped,
             may_pick_up=self.people.may_pick_up, guard=self.call_guard,
@@ -331,16 +332,16 @@ class Wiring:
         found = None if provider is None else self.store.directory.provider(*provider)
         return None if found is None else self.agent.why_stopped(found.id)
 
-    def _most_ringing(self, user_id: int, source: str) -> int:
-        """Return how many calls to a user may ring at once that come from one address: a tenth of the runs.
+    def _most_from(self, user_id: int, source: str) -> Share:
+        """Return what calls from one address may have of a user's runs: a tenth.
 
         A provider of the user may use all of them.
         """
-        runs = self.scripts.most_runs(user_id)
+        limits = self.scripts.user_limits(user_id)
         there = self.origins.addresses.at(source)
         if there and any(one.user_id == user_id for one in there):
-            return runs
-        return max(1, runs // 10)
+            return Share(limits.runs, limits.runs_per_minute)
+        return Share(max(1, limits.runs // 10), max(1, limits.runs_per_minute // 10))
 
 
 def _always(_thing: object = None) -> bool:

@@ -57,6 +57,30 @@ def test_a_message_to_nobody_is_refused(bench, alice, uri, status):
     assert alice.statuses("MESSAGE") == [status]
 
 
+def test_one_stranger_does_not_keep_the_texts_of_others_away(bench, alice, bob):
+    """Whose phone does not answer has a text on its way for half a minute."""
+    other, trunk = bench.phone("other", "66.0.0.6"), bench.phone("trunk", "20.0.0.9")
+    bench.accounts.providers["trunk"] = Provider("trunk", "20.0.0.9", account_id=1)
+    for number in range(7):
+        for phone in (alice, trunk):
+            call_id = f"{phone.name}-{number}"
+            phone.send(
+                phone.request(
+                    "MESSAGE", "sip:bob@example.org", call_id=call_id, headers=[("Subject", call_id)]
+                )
+            )
+    other.send(other.request("MESSAGE", "sip:bob@example.org", headers=[("Subject", "other")]))
+    heard = {asked.headers.get("Subject"): asked for asked in bob.heard}
+
+    assert sorted(heard) == [*(f"alice-{n}" for n in range(5)), "other", *(f"trunk-{n}" for n in range(7))]
+    assert (alice.statuses("MESSAGE"), trunk.statuses("MESSAGE")) == ([480, 480], [])
+    for asked in heard.values():
+        bob.answer(asked, 200)
+    bob.clear()
+    text(alice)
+    assert bob.methods() == ["MESSAGE"]
+
+
 def test_no_more_texts_are_on_their_way_to_an_account_than_there_is_room_for(bench, alice, bob, monkeypatch):
     monkeypatch.setattr(messages, "MOST_UNDER_WAY", 2)
     for _ in range(3):

@@ -7,6 +7,7 @@ from .call.ports import CallWatch
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
 from .dialling.admission import refuse_unknown
+from .dialling.call_limits import Share
 from .dialling.dead_servers import DeadServers, Outage
 from .dialling.destinations import LOOP_FLOW, MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
@@ -48,6 +49,7 @@ __all__ = [
     "Router",
     "ScriptRun",
     "ScriptRunner",
+    "Share",
     "Steering",
     "Switch",
     "SwitchSettings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
 from sipwright.services.dialstring import DialLeg
@@ -15,6 +15,7 @@ from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow
+from sipwright.transport.networks import network_of
 
 from .call.call import Call
 from .call.ports import CallPorts
@@ -33,6 +34,9 @@ __all__ = ["Messages"]
 MOST_UNDER_WAY = 50
 """Texts on their way to one account; anybody may send it some."""
 
+MOST_OF_A_STRANGER = 5
+"""Of those from one address that is no provider's, so that the others still reach it."""
+
 
 class Messages:
     """Takes and sends texts outside the dialogs of calls."""
@@ -48,7 +52,8 @@ class Messages:
         self._router = router
         self._destinations = destinations
         self._unreachable = unreachable
-        self._under_way: Counter[int] = Counter()
+        self._under_way: Counter[Hashable] = Counter()
+        """By account, and for strangers by where they come from as well."""
 
     def deliver(self, incoming: Incoming) -> None:
         """Deliver a MESSAGE to the phones of a local account; nobody else is sent one.
@@ -79,16 +84,29 @@ class Messages:
         phones = self._destinations.phones(account)
         if not phones:
             raise Reject(480, "Not Registered")
-        if self._under_way[account.id] >= MOST_UNDER_WAY:
-            raise Reject(480, "Too Many Messages", (("Retry-After", "5"),))
-        self._under_way[account.id] += 1
-        over = partial(self._is_over, account.id)
+        is_stranger = decision.direction == "in" and decision.provider is None
+        over = self._begin(account.id, network_of(incoming.source[0]) if is_stranger else None)
         Delivery(self._ports, incoming, len(phones), passage, over).send(phones)
 
-    def _is_over(self, account_id: int) -> None:
-        self._under_way[account_id] -= 1
-        if not self._under_way[account_id]:
-            del self._under_way[account_id]
+    def _begin(self, account_id: int, stranger: str | None) -> Callable[[], None]:
+        """Count a text that is on its way, from a stranger at a place perhaps; returns what it calls when it is over.
+
+        Raises:
+            Reject: As many as may are on their way.
+        """
+        counted: dict[Hashable, int] = {account_id: MOST_UNDER_WAY}
+        if stranger is not None:
+            counted[account_id, stranger] = MOST_OF_A_STRANGER
+        if any(self._under_way[key] >= most for key, most in counted.items()):
+            raise Reject(480, "Too Many Messages", (("Retry-After", "5"),))
+        self._under_way.update(counted.keys())
+        return partial(self._is_over, tuple(counted))
+
+    def _is_over(self, counted: Iterable[Hashable]) -> None:
+        for key in counted:
+            self._under_way[key] -= 1
+            if not self._under_way[key]:
+                del self._under_way[key]
 
     def send(
         self,

@@ -35,7 +35,7 @@ from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Timers
 from .dialling.admission import Admission, look_at
-from .dialling.call_limits import CallLimits, MostFrom
+from .dialling.call_limits import CallLimits, MostFrom, Share
 from .dialling.credentials import Credentials
 from .dialling.dead_servers import DeadServers
 from .dialling.destinations import Destinations
@@ -95,7 +95,8 @@ class Switch:
         node: str, clock: Callable[[], float], wall_clock: Callable[[], float],
         call_later: CallLater, token: Callable[[], str], scripts: ScriptRunner | None = None,
         observer: CallObserver | None = None, is_store_away: Callable[[], bool] = bool,
-        most_from: MostFrom = lambda user_id, source: 20, own_limits: OwnLimits | None = None,
+        most_from: MostFrom = lambda user_id, source: Share(20, 60), own_limits: OwnLimits | None = None,
+        runs_on: Callable[[str], bool] = lambda execution_id: False,
         why_no_run: Callable[[int, str], str | None] = lambda user_id, direction: None,
         why_stopped: WhyStopped = nothing_stopped,
         may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False,
@@ -138,7 +139,7 @@ class Switch:
             own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up, guard=guard or NoGuard(),
             tally=self.table.tally,
         )  # fmt: skip
-        limits = CallLimits(self.calls, settings.calls_per_account, most_from)
+        limits = CallLimits(self.calls, settings.calls_per_account, most_from, runs_on)
         self.admission = Admission(self.ports, self.table, limits, self._are_runs_behind, why_no_run)
         self._origins = router.origins
         self.dialler = TargetDialler(self.ports, self.table, router, destinations, scripts)

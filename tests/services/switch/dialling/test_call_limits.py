@@ -7,7 +7,7 @@ import pytest
 
 from sipwright.services.switch import SwitchSettings
 from sipwright.services.switch.call.ports import NoOwnLimits
-from sipwright.services.switch.dialling.call_limits import CallLimits
+from sipwright.services.switch.dialling.call_limits import CallLimits, Share
 from sipwright.services.switch.model.call_state import CallState
 from sipwright.sip import Reject, Request
 
@@ -149,6 +149,43 @@ class Ringing:
     legs = ()
 
 
+FROM_ANYBODY = Request("INVITE", "sip:bob@example.org", [("From", "<sip:anonymous@example.com>;tag=1")])
+
+
+def is_admitted(limits, number, source="66.0.0.6", begun_at=None):
+    try:
+        limits.admit_stranger(f"c{number}", 1, number, source, FROM_ANYBODY, begun_at)
+    except Reject as refused:
+        return not (refused.status == 503 and refused.is_limit)
+    return True
+
+
+def test_one_address_begins_a_tenth_of_the_runs_of_a_minute():
+    """Calls that are over at once use up what a user may begin in a minute, and ring at no time."""
+    limits = CallLimits({}, 500, lambda user_id, source: Share(1_000, 3))
+    begun = [is_admitted(limits, number, begun_at=100.0 + number) for number in range(5)]
+
+    assert begun == [True, True, True, False, False]
+    assert is_admitted(limits, 10, "66.0.0.7", begun_at=104.0)
+    assert is_admitted(limits, 11)  # to an account without a dialplan
+    assert not is_admitted(limits, 12, begun_at=159.0)
+    assert is_admitted(limits, 13, begun_at=160.0)
+
+
+def test_a_call_whose_dialplan_goes_on_after_the_answer_still_counts():
+    """`dial(..., wait=True)`: else a stranger who is answered has all runs of the user in the end."""
+    calls, on = {}, {"run-0", "run-1"}
+    limits = CallLimits(calls, 500, lambda user_id, source: Share(2, 1_000), on.__contains__)
+    for number in range(2):
+        assert is_admitted(limits, number, begun_at=0.0)
+        script = SimpleNamespace(execution_id=f"run-{number}")
+        calls[f"c{number}"] = SimpleNamespace(state=CallState.TALKING, legs=[], script=script)
+
+    assert not is_admitted(limits, 2, begun_at=1.0)
+    on.remove("run-0")
+    assert is_admitted(limits, 3, begun_at=1.0)
+
+
 class Looks(dict):
     """Calls by id, and how often somebody looked for one."""
 
@@ -162,12 +199,11 @@ class Looks(dict):
 @pytest.mark.parametrize("is_ringing", [True, False])
 def test_each_call_of_a_caller_costs_the_same_however_many_there_are(is_ringing):
     calls = Looks()
-    limits = CallLimits(calls, 500, lambda user_id, source: 1_000)
-    request = Request("INVITE", "sip:bob@example.org", [("From", "<sip:anonymous@example.com>;tag=1")])
+    limits = CallLimits(calls, 500, lambda user_id, source: Share(1_000, 1))
     state = CallState.SETTING_UP if is_ringing else CallState.TALKING
     for number in range(1_000):
-        limits.admit_stranger(f"c{number}", 1, 1, "66.0.0.6", request)
-        calls[f"c{number}"] = SimpleNamespace(state=state, legs=[SimpleNamespace(is_phone=True)])
+        limits.admit_stranger(f"c{number}", 1, 1, "66.0.0.6", FROM_ANYBODY)
+        calls[f"c{number}"] = SimpleNamespace(state=state, legs=[SimpleNamespace(is_phone=True)], script=None)
 
     assert calls.count < (25_000 if is_ringing else 2_500)
 

@@ -162,7 +162,10 @@ class Admission:
             if decision.direction == "in":
                 taker = decision.dialplan_id if account is None else (account.id,)
                 source = incoming.flow.remote[0]
-                self.limits.admit_stranger(call_id, decision.user_id, taker, source, incoming.request)
+                begun_at = None if decision.dialplan_id is None else ports.clock()
+                self.limits.admit_stranger(
+                    call_id, decision.user_id, taker, source, incoming.request, begun_at
+                )
         return call_id
 
     def _admit_by(self, provider: ProviderView) -> None:
