@@ -246,3 +246,4 @@ async def test_a_domain_none_of_whose_servers_has_an_address_leads_nowhere():
     with pytest.raises(ResolveError, match="no address"):
         await where.resolve(uri)
     assert where.has_no_address(uri)
+    assert not where.is_unanswered(uri)

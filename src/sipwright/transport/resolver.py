@@ -107,11 +107,18 @@ class Resolver:
 
     def has_no_address(self, uri: Uri) -> bool:
         """Return whether the name in a URI was looked up of late, and no address was found."""
+        return all(one is not None and not one[1] for one in self._known_of(uri))
+
+    def is_unanswered(self, uri: Uri) -> bool:
+        """Return whether nobody who was asked of late has said anything about a name in a URI."""
+        return any(one is not None and not one[2] for one in self._known_of(uri))
+
+    def _known_of(self, uri: Uri) -> list[tuple[float, list[str], bool] | None]:
+        """Return what is known of the names that a URI leads to."""
         host = named_host(uri)
         found = self._known_services.get(_question(uri, host)) if self._has_services(uri, host) else None
         names = [service.host for service in found[1]] if found is not None else []
-        known = [self._known.get(name) for name in names or [host]]
-        return all(one is not None and not one[1] for one in known)
+        return [self._known.get(name) for name in names or [host]]
 
     def is_absent(self, uri: Uri) -> bool:
         """Return whether the name in a URI does not exist, as somebody has said who was asked of late."""

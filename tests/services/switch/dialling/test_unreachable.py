@@ -11,9 +11,11 @@ from sipwright.transport import ResolveError, Resolver
 
 
 class Names:
-    """The DNS: it knows nobody."""
+    """The DNS: it knows nobody, and of one name it says nothing."""
 
     async def __call__(self, name):
+        if name == "silent.example":
+            raise OSError("the DNS says nothing")
         return [], 0.0
 
 
@@ -21,8 +23,9 @@ class Names:
 async def dial(bench):
     bench.stack.outbound.resolver = Resolver(Names(), clock=bench.network.clock)
     bench.accounts.providers["typo"] = Provider("typo", "sip.typo.example")
+    bench.accounts.providers["silent"] = Provider("silent", "silent.example")
     bench.accounts.providers["proxied"] = Provider("proxied", "192.0.2.9", outbound_proxy="sip.typo.example")
-    for name in ("bluface", "sip.typo.example"):
+    for name in ("bluface", "sip.typo.example", "silent.example"):
         with pytest.raises(ResolveError):
             await bench.stack.outbound.resolver.resolve(Uri.parse(f"sip:{name}"))
 
@@ -47,6 +50,8 @@ async def dial(bench):
         ("bob@sip.typo.example", 'No Provider Or Host "sip.typo.example"'),
         ("353@typo", 'No Address For "sip.typo.example"'),
         ("353@proxied", 'No Address For "sip.typo.example"'),
+        ("353@silent", 'The DNS Does Not Answer For "silent.example"'),
+        ("bob@silent.example", 'The DNS Does Not Answer For "silent.example"'),
     ],
 )
 async def test_the_record_of_a_mistyped_name_says_so(dial, target, reason):

@@ -80,6 +80,8 @@ class Unreachable:
             refusal = None if destination.provider is not None else self._stack.outbound.refusal(uri)
             # Else its transport is switched off, or no network leads there.
             return Outcome(503, refusal or "Unreachable")
+        if self._stack.outbound.resolver.is_unanswered(uri):
+            return Outcome(503, f'The DNS Does Not Answer For "{_shown(uri.host)}"')
         is_whole_uri = destination.target.startswith(("<", "sip:", "sips:"))
         if destination.provider is None and not destination.route and not is_whole_uri:
             return no_provider_or_host(uri.host)
