@@ -16,11 +16,12 @@ class Peer:
     sources: Sources
     host: str
     port: int = 5060
+    is_certain: bool = False
 
     def __post_init__(self):
         self.remote = (self.host, self.port)
         self.key = f"udp/{self.host}:{self.port}"
-        self.source = self.sources.of(self.host)
+        self.source = self.sources.of(self.host, is_certain=self.is_certain)
 
     def send(self, number, data=b"INVITE"):
         """Send some messages; return how many are taken."""
@@ -162,6 +163,37 @@ def test_a_ban_counts_at_once_for_every_flow_and_ends(sources, clock):
 
     sources.ban([])
     assert (known.send(5), stranger.send(5), sources.lets_in("192.0.2.9")) == (5, 5, True)
+
+
+def test_where_datagrams_may_be_forged_connections_and_those_who_are_known_go_on_and_phones_may_register(
+    sources, clock
+):
+    known, stranger = Peer(sources, "192.0.2.1", 1), Peer(sources, "192.0.2.1", 2)
+    connected = Peer(sources, "192.0.2.1", 3, is_certain=True)
+    sources.vouched(known)
+    network = ipaddress.ip_network("192.0.2.0/24")
+
+    sources.ban([], [(network, clock.now + 10)])
+    assert (known.send(5), connected.send(5), stranger.send(5)) == (5, 5, 0)
+    assert (sources.lets_in("192.0.2.9"), Peer(sources, "192.0.2.9").send(1)) == (True, 0)
+    assert (sources.banned, sources.over) == (6, 0)
+
+    assert stranger.send(1_000, b"REGISTER sip:example.org SIP/2.0") == PATIENCE * LEAST
+    clock.now += 1.0
+    assert stranger.send(1_000, b"REGISTER sip:example.org SIP/2.0") == LEAST
+    sources.vouched(stranger)
+    assert stranger.send(5) == 5
+
+    sources.ban([(network, clock.now + 10)])
+    assert (known.send(5), connected.send(5), sources.lets_in("192.0.2.9")) == (0, 0, False)
+    sources.ban([])
+    assert (known.send(5), connected.send(5), Peer(sources, "192.0.2.9").send(5)) == (5, 5, 5)
+
+
+def test_forged_datagrams_use_up_nothing_of_a_connection(sources):
+    Peer(sources, "192.0.2.1").send(10_000)
+
+    assert Peer(sources, "192.0.2.1", is_certain=True).send(100) == 100
 
 
 def test_who_is_allowed_is_never_counted(sources):

@@ -4,6 +4,7 @@ import pytest
 
 from sipwright.config import GuardSettings
 from sipwright.store.admin import bans
+from sipwright.store.admin.bans import Reason
 from sipwright.usecases.bans import Bans
 from sipwright.usecases.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -84,7 +85,7 @@ async def test_whoever_is_allowed_everything_cannot_be_banned(usecases, admin):
 
 async def test_each_ban_of_the_switch_is_longer_until_a_week(usecases, admin):
     def again(connection, now):
-        wanted = {"192.0.2.1": "guesses", "192.0.2.2": "too"}
+        wanted = {"192.0.2.1": Reason("guesses"), "192.0.2.2": Reason("too")}
         made, phones = bans.add_by_itself(connection, wanted, now, 600.0)
         assert bans.add_by_itself(connection, wanted, now, 600.0) == ([], {})
         assert [ban.network for ban in made] == list(wanted)
@@ -98,3 +99,39 @@ async def test_each_ban_of_the_switch_is_longer_until_a_week(usecases, admin):
     assert lengths == [600, 3_600, 21_600, 129_600, bans.LONGEST, bans.LONGEST]
 
     assert await usecases.ground.keep(lambda c: bans.prune(c, now + bans.KEPT_FOR + 1)) == 2
+
+
+async def test_what_may_be_forged_keeps_nobody_from_a_face_and_is_never_longer(usecases, admin):
+    def make(connection, is_certain, now):
+        made, _ = bans.add_by_itself(connection, {"192.0.2.1": Reason("scans", is_certain)}, now, 600.0)
+        return [(ban.reason, round(ban.until - now), ban.is_doubted) for ban in made]
+
+    doubted = ("scans; over UDP alone, as it may be forged", 600, True)
+    now = usecases.ground.unix_time()
+    for _ in range(3):
+        assert await usecases.ground.keep(lambda c, now=now: make(c, False, now)) == [doubted]
+        assert await usecases.ground.keep(lambda c, now=now: make(c, False, now)) == []
+        now += 601
+    usecases.ground.unix_time = lambda: now - 600
+    await usecases.bans.look()
+    assert not usecases.bans.is_banned("192.0.2.1")
+    assert [ban.times for ban in await usecases.bans.list(admin)] == [0]
+
+    # What is certain counts at once, and is not forgotten because of what is not.
+    now -= 600
+    assert await usecases.ground.keep(lambda c: make(c, True, now)) == [("scans", 600, False)]
+    assert await usecases.ground.keep(lambda c: make(c, False, now)) == []
+    assert await usecases.ground.keep(lambda c: make(c, False, now + 601)) == [doubted]
+    assert await usecases.ground.keep(lambda c: make(c, True, now + 602)) == [("scans", 3_600, False)]
+
+
+async def test_whoever_forges_addresses_leaves_room_for_bans_that_are_certain(usecases, monkeypatch):
+    monkeypatch.setattr(bans, "MOST", 6)
+    monkeypatch.setattr(bans, "MOST_DOUBTED", 3)
+
+    def make(connection, is_certain):
+        wanted = {f"192.0.2.{number + 100 * is_certain}": Reason("scans", is_certain) for number in range(9)}
+        return len(bans.add_by_itself(connection, wanted, 1e9, 600.0)[0])
+
+    made = [await usecases.ground.keep(lambda c, each=each: make(c, each)) for each in (False, True)]
+    assert made == [3, 3]

@@ -3,6 +3,9 @@
 What is dropped before it is read is counted by the sources of the transports; here they learn who is known, what
 belongs to a call, and who is banned. A ban is a row, which all nodes and faces follow; it is made in a thread, and only
 where no phone is registered.
+
+Anybody can send a datagram in another one's name. So what was done counts against whoever has answered a challenge, or
+has a connection; what datagrams alone say only makes the switch drop datagrams from there (`sources.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from sipwright.stack import Incoming
 from sipwright.stack.backlog import Backlog
 from sipwright.store import StoreError
 from sipwright.store.admin import bans
-from sipwright.store.admin.bans import Ban
+from sipwright.store.admin.bans import Ban, Reason
+from sipwright.transport import Flow
 from sipwright.transport.network_table import read_network
 from sipwright.transport.networks import is_this_machine, network_of, networks
 from sipwright.transport.sources import Peer, Sources
@@ -65,9 +69,9 @@ class Guarding:
             clock, per_stranger=settings.per_stranger, all_strangers=settings.all_strangers,
             per_known=settings.per_known, allowed=networks(settings.allow),
         )  # fmt: skip
-        self._suspicions = Suspicions()
+        self._suspicions, self._certain = Suspicions(), Suspicions()
         self._spared: Bounded[str, float] = Bounded()
-        self._pending: dict[str, str] = {}
+        self._pending: dict[str, Reason] = {}
         self._next_end: float | None = None
         self._refuses = "nobody"
         self._measured_at = clock()
@@ -94,10 +98,12 @@ class Guarding:
         if found is None or self.is_of_provider(host) or self.sources.is_allowed(host):
             return False
         self.silenced += 1
-        self.suspect(host, Deed.SCANNER, found)
+        self.suspect(host, deed=Deed.SCANNER, what=found, is_certain=flow.is_reliable)
         return True
 
-    def suspect(self, host: str, deed: Deed, what: str = "", name: str = "") -> None:
+    def suspect(
+        self, host: str, deed: Deed, what: str = "", name: str = "", *, is_certain: bool = True
+    ) -> None:
         """Take note that somebody at an address has done what no phone does often; ban who has done enough.
 
         Args:
@@ -105,12 +111,17 @@ class Guarding:
             deed: What was done.
             what: What the reason of a ban says beside it.
             name: The user that there is not.
+            is_certain: Whether it was done from there, and is not only said to have been.
         """
         if not self._settings.bans or self._is_exempt(host):
             return
-        why = self._suspicions.add(host, deed, self._clock(), name)
-        if why is not None and len(self._pending) < MOST_PENDING:
-            self._pending[host] = f"{why}: {what}" if what else why
+        now = self._clock()
+        why = self._suspicions.add(host, deed, now, name)
+        proven = self._certain.add(host, deed, now, name) if is_certain else None
+        found = proven or why
+        if found is not None and len(self._pending) < MOST_PENDING:
+            text = f"{found}: {what}" if what else found
+            self._pending[host] = Reason(text, proven is not None)
 
     def failed(self, incoming: Incoming, reason: str, user: str) -> None:
         """Take note of credentials that were wrong."""
@@ -119,7 +130,14 @@ class Guarding:
 
     def unknown(self, incoming: Incoming) -> None:
         """Take note of a request for nobody."""
-        self.suspect(incoming.source[0], Deed.UNKNOWN_USER, name=incoming.request.uri_text[:LONGEST_NAME])
+        self.suspect(
+            incoming.source[0], Deed.UNKNOWN_USER, name=incoming.request.uri_text[:LONGEST_NAME],
+            is_certain=incoming.flow.is_reliable,
+        )  # fmt: skip
+
+    def malformed(self, flow: Flow) -> None:
+        """Take note of a message that cannot be read."""
+        self.suspect(flow.remote[0], Deed.MALFORMED, is_certain=flow.is_reliable)
 
     def _is_exempt(self, host: str) -> bool:
         return is_this_machine(host) or self.sources.is_allowed(host) or self.is_of_provider(host)
@@ -139,7 +157,7 @@ class Guarding:
             log.warning("bans could not be stored", number=len(pending), why=str(error))
             return
         for host, number in phones.items():
-            self._spare(host, pending[host], number)
+            self._spare(host, pending[host].text, number)
         if made:
             self._tell_bans(made)
             await self._store.catch_up()
@@ -161,7 +179,7 @@ class Guarding:
         """Say who was banned: one line for each, or one for all where they are many."""
         for ban in made[:MOST_LINES]:
             seconds = None if ban.until is None else round(ban.until - ban.since)
-            said = {"reason": ban.reason, "seconds": seconds, "times": ban.times}
+            said = {"reason": ban.reason, "seconds": seconds, "times": abs(ban.times)}
             log.warning("banned", network=ban.network, others=max(0, len(made) - MOST_LINES), **said)
             if self.watch is not None:
                 self.watch("ban.added", {"address": ban.network, **said, "by": "switch"})
@@ -174,10 +192,15 @@ class Guarding:
         found = [ban for ban in self._store.directory.bans if ban.until is None or ban.until > unix]
         ends = [ban.until for ban in found if ban.until is not None]
         self._next_end = now + min(ends) - unix if ends else None
-        self.sources.ban(
-            (read_network(ban.network), float("inf") if ban.until is None else now + ban.until - unix)
-            for ban in found
+        certain, doubted = (
+            [
+                (read_network(ban.network), float("inf") if ban.until is None else now + ban.until - unix)
+                for ban in found
+                if ban.is_doubted is wanted
+            ]
+            for wanted in (False, True)
         )
+        self.sources.ban(certain, doubted)
 
     def measure(self, now: float, backlog: Backlog) -> Coroutine[Any, Any, None] | None:
         """See how late the loop is; to be called every `MEASURE_EVERY` seconds. Returns what stores new bans."""

@@ -16,7 +16,7 @@ from sipwright.monitor.trace.recorder import Recorder
 from sipwright.services.agent import Agent
 from sipwright.services.authentication import Authenticator
 from sipwright.services.dialplan.outside import MailSettings
-from sipwright.services.guard import Deed, program_of_scanner
+from sipwright.services.guard import program_of_scanner
 from sipwright.services.notifier import (
     MessageSummary,
     Notifier,
@@ -306,7 +306,7 @@ class Wiring:
         guarding.is_of_provider = lambda host: bool(providers(host))
         self.call_guard.is_trunk = lambda host: any(not each.username for each in providers(host))
         guarding.is_user = self.people.is_user
-        self.stack.receiver.malformed.watch = lambda flow: guarding.suspect(flow.remote[0], Deed.MALFORMED)
+        self.stack.receiver.malformed.watch = guarding.malformed
         self.refusals.on_unknown = guarding.unknown
         self.authenticator.failures.on_failure = guarding.failed
         guarding.follow()

@@ -11,14 +11,15 @@ rate, and it may be ahead of that by some seconds. What is over is dropped witho
   little notice nothing; new ones in the millions are stopped by a bound on all of them.
 - This machine itself has the budget of somebody who is known: behind its loopback address may be a proxy.
 
-Banned sources have no budget at all.
+Banned sources have no budget at all. Where only datagrams speak against somebody, which anybody may have forged, only
+datagrams are dropped, and of these no REGISTER, by whose credentials a phone shows that it is really there.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from math import inf
 from typing import NamedTuple, Protocol
 from weakref import WeakSet, WeakValueDictionary
@@ -56,15 +57,22 @@ class Pool:
 
 
 class Source:
-    """One source; `due` is compared and moved by the transports themselves, since they do so for each message."""
+    """One source; `due` is compared and moved by the transports themselves, since they do so for each message.
 
-    __slots__ = ("__weakref__", "due", "due_in_dialogs", "host", "is_banned", "pool")
+    It is certain where it sends over a connection: nobody has a handshake in another one's name.
+    """
 
-    def __init__(self, pool: Pool, host: str) -> None:
+    __slots__ = (
+        "__weakref__", "due", "due_in_dialogs", "due_registering", "host", "is_banned", "is_certain", "is_doubted",
+        "pool",
+    )  # fmt: skip
+
+    def __init__(self, pool: Pool, host: str, *, is_certain: bool = False) -> None:
         self.pool = pool
         self.host = host
-        self.due = self.due_in_dialogs = 0.0
-        self.is_banned = False
+        self.due = self.due_in_dialogs = self.due_registering = 0.0
+        self.is_banned = self.is_doubted = False
+        self.is_certain = is_certain
 
 
 FREE = Source(Pool(0.0), "")
@@ -130,7 +138,8 @@ class Sources:
         self._all_strangers = all_strangers
         self._allowed = NetworkTable((network, True) for network in allowed)
         self._bans: NetworkTable[float] = NetworkTable()
-        self._by_key: WeakValueDictionary[str | bytes, Source] = WeakValueDictionary()
+        self._doubted: NetworkTable[float] = NetworkTable()
+        self._by_key: WeakValueDictionary[Hashable, Source] = WeakValueDictionary()
         self._own: WeakSet[Source] = WeakSet()
         self._seen = 0
         self._reported = (0, 0)
@@ -147,15 +156,15 @@ class Sources:
         self.banned += 1
         return False
 
-    def of(self, host: str) -> Source:
-        """Return the source that an address belongs to."""
-        key = key_of(host)
+    def of(self, host: str, *, is_certain: bool = False) -> Source:
+        """Return the source that an address belongs to; one of connections is not that of datagrams."""
+        key: Hashable = (key_of(host),) if is_certain else key_of(host)
         source = self._by_key.get(key)
         if source is None:
             if self._allowed.find(host) is not None:
                 return self._free
             pool = self.this_machine if is_this_machine(host) else self.strangers
-            source = self._by_key[key] = Source(pool, host)
+            source = self._by_key[key] = Source(pool, host, is_certain=is_certain)
             self._mark(source)
         return source
 
@@ -184,6 +193,11 @@ class Sources:
                 if source.due_in_dialogs <= now + PATIENCE:
                     source.due_in_dialogs = max(source.due_in_dialogs, now) + 1.0 / IN_DIALOGS
                     return True
+            if source.is_doubted and self._may_register(source, data):
+                return True
+        if source.is_doubted:
+            self.banned += 1
+            return False
         self.over += 1
         if source.host in self._worst or len(self._worst) < MOST_NAMED:
             self._worst[source.host] += 1
@@ -197,20 +211,36 @@ class Sources:
             source.pool.count -= 2
             self._give_own(peer)
 
+    def _may_register(self, source: Source, data: bytes) -> bool:
+        """Return whether a datagram is the REGISTER of somebody in whose name others may have sent, and count it."""
+        now, pool = self.clock(), source.pool
+        if not data.startswith(b"REGISTER ") or pool.count >= pool.most:
+            return False
+        if source.due_registering > now + PATIENCE:
+            return False
+        source.due_registering = max(source.due_registering, now) + 1.0 / LEAST
+        pool.count += 1
+        return True
+
     # --- bans ------------------------------------------------------------------------------------------
 
-    def ban(self, bans: Iterable[tuple[Network, float]]) -> None:
-        """Let these be all bans that there are, each until an instant."""
-        self._bans = NetworkTable(bans)
+    def ban(
+        self, bans: Iterable[tuple[Network, float]], doubted: Iterable[tuple[Network, float]] = ()
+    ) -> None:
+        """Let these be all bans that there are, each until an instant; `doubted` those for what may be forged."""
+        self._bans, self._doubted = NetworkTable(bans), NetworkTable(doubted)
         for source in (*self._by_key.values(), *self._own):
             self._mark(source)
 
     def _mark(self, source: Source) -> None:
-        until = self._bans.find(source.host)
-        if until is not None:
-            source.is_banned, source.due = True, inf
-        elif source.is_banned:
-            source.is_banned, source.due = False, 0.0
+        was_silent = source.is_banned or source.is_doubted
+        is_doubtful = source.pool in self._shared and not source.is_certain
+        source.is_banned = self._bans.find(source.host) is not None
+        source.is_doubted = is_doubtful and self._doubted.find(source.host) is not None
+        if source.is_banned or source.is_doubted:
+            source.due = inf
+        elif was_silent:
+            source.due = 0.0
 
     def _give_own(self, peer: Peer) -> None:
         peer.source = own = Source(self.known, peer.remote[0])

@@ -170,7 +170,7 @@ class TcpTransport:
         if is_wildcard(host):
             host = self._routes.local_host(remote[0])
         flow = self.flow_type(self, remote, (host, self._address[1]))
-        flow.source = self.sources.of(remote[0])
+        flow.source = self.sources.of(remote[0], is_certain=True)
         return flow
 
     def _dial(self, flow: TcpFlow) -> None:
@@ -219,7 +219,7 @@ class TcpTransport:
         if is_too_many or self._server is None or not self.sources.lets_in(host):
             self.refused += 1
             return False
-        flow.source = self.sources.of(host)
+        flow.source = self.sources.of(host, is_certain=True)
         self.accepted += 1
         self._sources[host] += 1
         self._strangers[host] += 1

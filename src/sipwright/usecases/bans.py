@@ -126,7 +126,9 @@ class Bans:
         now = self._ground.unix_time()
         found = await self._ground.look(lambda c: bans.active(c, now))
         ends = (
-            (read_network(ban.network), float("inf") if ban.until is None else ban.until) for ban in found
+            (read_network(ban.network), float("inf") if ban.until is None else ban.until)
+            for ban in found
+            if not ban.is_doubted
         )
         self._in_force = NetworkTable(ends)
 
@@ -147,4 +149,6 @@ class Bans:
 
 
 def _view(ban: Ban, phones: int | None = None) -> BanView:
-    return BanView(ban.network, ban.reason, ban.since, ban.until, ban.made_by or "switch", ban.times, phones)
+    return BanView(
+        ban.network, ban.reason, ban.since, ban.until, ban.made_by or "switch", abs(ban.times), phones
+    )

@@ -1,6 +1,8 @@
 """Bans: the networks that may not come any more, each with why and until when.
 
 The switch bans for minutes first and each time for longer. Where a phone is registered it bans nobody; a person may.
+Where only datagrams speak against a network, which may be forged, its ban is doubted: none is longer than the first,
+and it counts over UDP alone.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
@@ -25,6 +28,7 @@ __all__ = [
     "LONGEST",
     "MOST",
     "Ban",
+    "Reason",
     "active",
     "add",
     "add_by_itself",
@@ -47,12 +51,27 @@ KEPT_FOR = 30 * 86_400.0
 MOST = 20_000
 """Bans that are in force at once; what would be one more is throttled, and not banned."""
 
+MOST_DOUBTED = MOST // 2
+"""Bans in force beyond which none is made that is doubted: whoever forges addresses must not take the room."""
+
+DOUBTED = "; over UDP alone, as it may be forged"
+
 _LONGEST_REASON = 200
+
+
+class Reason(NamedTuple):
+    """Why a network is banned, and whether it was really there that it was done."""
+
+    text: str
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """A network from which nobody is let in; without `until` for ever. `made_by` is who has said so, "" the switch."""
+    """A network from which nobody is let in; without `until` for ever. `made_by` is who has said so, "" the switch.
+
+    `times` are the bans that the switch has made of it, which were certain; a doubted one has them with a minus.
+    """
 
     id: int
     network: str
@@ -61,6 +80,11 @@ class Ban:
     until: float | None
     made_by: str
     times: int
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether it was made for what may be forged."""
+        return not self.made_by and self.times <= 0
 
 
 _COLUMNS = [bans.c[name] for name in ("id", "network", "reason", "since", "until", "made_by", "times")]
@@ -113,30 +137,43 @@ def _put(connection: Connection, ban: Ban) -> Ban:
 
 
 def add_by_itself(
-    connection: Connection, wanted: Mapping[str, str], now: float, first: float
+    connection: Connection, wanted: Mapping[str, Reason], now: float, first: float
 ) -> tuple[list[Ban], dict[str, int]]:
     """Ban the networks of addresses for `first` seconds, or for longer if they were before; `wanted` has each with why.
 
     Returns the bans, and how many phones are registered where nobody is banned for that. Who is banned already is left
-    out, and so is who would be one too many.
+    out, unless that was doubted and is certain now, and so is who would be one too many.
     """
-    rows = connection.execute(select(bans.c.network, bans.c.until, bans.c.times)).all()
-    before = {row.network: row for row in rows}
-    room = MOST - sum(row.until is None or row.until > now for row in rows)
+    before = {ban.network: ban for ban in (Ban(*row) for row in connection.execute(select(*_COLUMNS)))}
+    in_force = sum(_is_in_force(ban, now) for ban in before.values())
     phones = _phones(connection, wanted, now)
     made: list[Ban] = []
     for host, why in wanted.items():
         text = _network(host)
-        row = before.get(text)
-        is_banned = row is not None and (row.until is None or row.until > now)
+        old = before.get(text)
+        is_banned = old is not None and _is_in_force(old, now) and not (why.is_certain and old.is_doubted)
+        room = (MOST if why.is_certain else MOST_DOUBTED) - in_force
         if is_banned or host in phones or len(made) >= room:
             continue
-        times = 1 if row is None else row.times + 1
-        seconds = min(first * LONGER ** min(times - 1, 10), LONGEST)
-        made.append(_put(connection, Ban(0, text, why[:_LONGEST_REASON], now, now + seconds, "", times)))
+        made.append(_put(connection, _next(old, text, why, now, first)))
     if made:
         record_change(connection, "ban", made[0].id, made[-1].id)
     return made, phones
+
+
+def _next(old: Ban | None, network: str, why: Reason, now: float, first: float) -> Ban:
+    """Return the ban that follows on the one that a network had."""
+    times = 0 if old is None else abs(old.times)
+    if not why.is_certain:
+        return Ban(
+            0, network, why.text[: _LONGEST_REASON - len(DOUBTED)] + DOUBTED, now, now + first, "", -times
+        )
+    seconds = min(first * LONGER ** min(times, 10), LONGEST)
+    return Ban(0, network, why.text[:_LONGEST_REASON], now, now + seconds, "", times + 1)
+
+
+def _is_in_force(ban: Ban, now: float) -> bool:
+    return ban.until is None or ban.until > now
 
 
 def _phones(connection: Connection, hosts: Iterable[str], now: float) -> dict[str, int]:
