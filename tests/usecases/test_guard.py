@@ -11,6 +11,7 @@ from sipwright.store.live.leases import database_time
 from sipwright.store.schema.cluster_tables import leases, nodes
 from sipwright.store.schema.guard_tables import spendings
 from sipwright.usecases.errors import Forbidden, Invalid, NotFound
+from sipwright.usecases.users import UserChange
 
 
 async def test_an_admin_opens_and_closes_destinations(usecases, admin, switch):
@@ -133,3 +134,29 @@ async def test_what_is_of_nobody_any_more_is_forgotten(usecases, admin):
     )
 
     assert await usecases.ground.change(guard_rules.prune) == 2
+
+
+async def test_who_takes_another_time_zone_dials_from_where_an_admin_has_put_them(usecases, admin, carol):
+    """Else a stolen web password would make any country home, whose numbers are no risk then, nor abroad."""
+
+    async def home():
+        def look(connection):
+            user = users.find(connection, "carol")
+            return guard_rules.home_of(guard_rules.rule_of(connection, "user", user.id), user.timezone)
+
+        return await usecases.ground.look(look)
+
+    assert await home() is None
+    await usecases.me.change(carol, timezone="Africa/Mogadishu")
+    assert await home() is None
+    await usecases.users.change(admin, "carol", UserChange(timezone="UTC"))
+    await usecases.me.change(carol, timezone="Europe/Dublin")
+    assert await home() == "IE"
+    for timezone in ("America/New_York", "UTC"):
+        await usecases.me.change(carol, timezone=timezone)
+        assert await home() == "IE"
+    assert (await usecases.guard.show(admin, "carol")).destinations == ("home=IE",)
+
+    await usecases.users.change(admin, "carol", UserChange(timezone="Africa/Mogadishu"))
+    assert await home() == "SO"
+    assert (await usecases.guard.show(admin, "carol")).destinations == ()

@@ -9,9 +9,9 @@ import structlog
 
 from sipwright.config import Settings
 from sipwright.services.guard.learning import learn_from
-from sipwright.services.guard.regions import region_of
 from sipwright.store import Store, StoreError
 from sipwright.store.admin import baselines
+from sipwright.store.admin.guard_rules import CLOSED, home_of
 
 __all__ = ["BaselineLearning"]
 
@@ -67,6 +67,7 @@ class BaselineLearning:
         if user is None:
             return
         records, money = await database.read(lambda c: baselines.records_of(c, user_id, now))
-        home = self._guard.region or region_of(user.timezone)
+        rule = self._store.directory.guard_rules.get(("user", user_id), CLOSED)
+        home = self._guard.region or home_of(rule, user.timezone)
         usual = await asyncio.to_thread(learn_from, records, home, user.timezone, money)
         await database.write(lambda c: baselines.keep(c, [(user_id, usual)], now), of_nodes=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sipwright.store.admin import second_factors, sessions, users
+from sipwright.store.admin import guard_rules, second_factors, sessions, users
 from sipwright.store.admin.throttles import Limit
 from sipwright.usecases.actor import READ, WRITE, Actor
 from sipwright.usecases.errors import Conflict, Invalid
@@ -97,6 +97,8 @@ class Me:
         def work(connection: Connection) -> None:
             before = users.by_id(connection, actor.user_id)
             after = users.change(connection, before.name, None, timezone, {}, email)
+            if not actor.is_admin:
+                guard_rules.keep_home(connection, before.id, before.timezone, after.timezone)
             old, new = ({"timezone": user.timezone, "email": user.email} for user in (before, after))
             note(connection, actor, "me.change", before.name, old, new)
 

@@ -11,8 +11,7 @@ from sqlalchemy import Connection, select
 from sipwright.services.guard.baseline import Baseline, place_text
 from sipwright.services.guard.learning import learn_from
 from sipwright.services.guard.rates import money
-from sipwright.services.guard.regions import region_of
-from sipwright.store.admin import baselines, unusual_calls, users
+from sipwright.store.admin import baselines, guard_rules, unusual_calls, users
 from sipwright.store.admin.unusual_calls import GOOD_FOR, UnusualCall
 from sipwright.store.errors import NotFoundError
 from sipwright.store.schema import tables
@@ -117,12 +116,15 @@ class UnusualCalls:
         """Learn now what is usual for a user, and not only within a day."""
         now = self._ground.unix_time()
 
-        def read(connection: Connection) -> tuple[User, tuple[list[tuple[str, float, float]], list[int]]]:
+        def read(
+            connection: Connection,
+        ) -> tuple[User, str | None, tuple[list[tuple[str, float, float]], list[int]]]:
             found = users.find(connection, user)
-            return found, baselines.records_of(connection, found.id, now)
+            home = guard_rules.home_of(guard_rules.rule_of(connection, "user", found.id), found.timezone)
+            return found, home, baselines.records_of(connection, found.id, now)
 
-        whose, (records, spent) = await self._ground.read(read)
-        home = self._ground.settings.guard.region or region_of(whose.timezone)
+        whose, home, (records, spent) = await self._ground.read(read)
+        home = self._ground.settings.guard.region or home
         learnt = await asyncio.to_thread(learn_from, records, home, whose.timezone, spent)
 
         def work(connection: Connection) -> UsualView:

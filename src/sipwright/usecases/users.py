@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sipwright.store.admin import second_factors, sessions, users
+from sipwright.store.admin import guard_rules, second_factors, sessions, users
 from sipwright.store.schema.entities import User
 from sipwright.usecases.actor import READ, WRITE, Actor
 from sipwright.usecases.etags import etag_of, require
@@ -111,7 +111,11 @@ class Users:
         def work(connection: Connection) -> UserView:
             before = _read(connection, name)
             require(before, if_match, f"user {name}")
-            users.change(connection, name, change.role, change.timezone, change.limits or {}, change.email)
+            user = users.change(
+                connection, name, change.role, change.timezone, change.limits or {}, change.email
+            )
+            if change.timezone is not None:
+                guard_rules.follow_timezone(connection, user.id)
             after = _read(connection, name)
             note(connection, actor, "users.change", name, _shown(before), _shown(after))
             return after

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
 from sipwright.services.guard.allowance import Allowance, Scope
-from sipwright.services.guard.places import KINDS
+from sipwright.services.guard.places import HIGH_RISK, KINDS
 from sipwright.services.guard.rates import Rates, amount
+from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import HOURS
 from sipwright.services.rows import SpendingRow
 from sipwright.store.admin.changes import record_change
@@ -19,8 +20,9 @@ from sipwright.store.errors import StoreError
 from sipwright.store.schema.guard_tables import guard_rules, provider_rates, spendings
 
 __all__ = [
-    "CLOSED", "MOST_RATES", "UNLIMITED", "Rule", "checked_destinations", "forgive", "prune", "rate_pages", "read_all",
-    "read_rates", "read_rules", "recent", "rule_of", "set_rates", "set_rule",
+    "CLOSED", "MOST_RATES", "UNLIMITED", "Rule", "checked_destinations", "follow_timezone", "forgive", "home_of",
+    "keep_home", "prune", "rate_pages", "read_all", "read_rates", "read_rules", "recent", "rule_of", "set_rates",
+    "set_rule",
 ]  # fmt: skip
 
 UNLIMITED = -1
@@ -30,6 +32,10 @@ MOST_RATES = 100_000
 """Prefixes of one provider, all of which are in memory."""
 
 _AT_ONCE = 5_000
+
+
+_HOME = "home="
+"""What a destination begins with that is none, but the country which a user dials from whatever their time zone is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,35 @@ def checked_destinations(names: Iterable[str]) -> frozenset[str]:
                 "destinations",
             )
     return frozenset(checked)
+
+
+# --- where users dial from ---
+
+
+def home_of(rule: Rule, timezone: str) -> str | None:
+    """Return the country that a user dials from: that of the time zone which an admin has given them."""
+    kept = next((each for each in rule.destinations if each.startswith(_HOME)), None)
+    return region_of(timezone) if kept is None else kept.removeprefix(_HOME) or None
+
+
+def keep_home(connection: Connection, user_id: int, before: str, after: str) -> None:
+    """Let a user who takes another time zone dial from where they did: else they would open what is closed for them.
+
+    Who has none yet that is in a country gets one with it, if that is not one of those used most for fraud.
+    """
+    old, new, rule = region_of(before), region_of(after), rule_of(connection, "user", user_id)
+    is_kept = any(each.startswith(_HOME) for each in rule.destinations)
+    if not is_kept and new != old and (old is not None or new in HIGH_RISK):
+        destinations = rule.destinations | {f"{_HOME}{old or ''}"}
+        set_rule(connection, "user", user_id, replace(rule, destinations=destinations))
+
+
+def follow_timezone(connection: Connection, user_id: int) -> None:
+    """Let a user dial from where their time zone is, as an admin has chosen that."""
+    rule = rule_of(connection, "user", user_id)
+    kept = frozenset(each for each in rule.destinations if not each.startswith(_HOME))
+    if kept != rule.destinations:
+        set_rule(connection, "user", user_id, replace(rule, destinations=kept))
 
 
 # --- what providers take ---
