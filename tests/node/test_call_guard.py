@@ -14,6 +14,7 @@ from sipwright.services.guard.rates import Rates
 from sipwright.services.guard.spending import Allowance
 from sipwright.services.rows import SpendingRow
 from sipwright.services.switch import Hunt
+from sipwright.services.switch.model.destination import Destination
 from sipwright.store.admin.guard_rules import Rule
 
 PREMIUM, ORDINARY = "+449098790000", "+442079460000"
@@ -240,3 +241,36 @@ def test_a_user_is_told_of_when_most_of_the_money_is_used(town):
     town.talk(ORDINARY, 1)
 
     assert town.told == [("guard.spending", None)]
+
+
+def test_a_number_that_may_be_read_in_several_ways_costs_as_much_as_the_dearest(town):
+    town.directory.rates[town.provider.id] = Rates([
+        ("353", 10_000, 0), ("673", 10_000, 0), ("1", 10_000, 0), ("372", 5_000_000, 0), ("353118", 9_000_000, 0),
+    ])  # fmt: skip
+    town.allow(money_per_day=4_000_000)
+
+    # Which of these digits are a code to hide the caller, and which the number, is the provider's affair.
+    assert town.dial("*673725551234@trunk") is None
+    assert town.dial("118118@trunk") is None
+    assert town.dial("+35315550100@trunk") is not None
+    assert town.bench.cdrs()[1][1] == 403
+
+
+def test_where_abroad_is_closed_a_number_must_not_be_one_there_in_any_reading(town):
+    town.settings.region = "DE"
+    town.allow("-abroad")
+
+    assert town.dial("447400123456@trunk") is None
+    assert town.dial("0881612345@trunk") is not None
+
+
+def test_a_text_of_a_script_leaves_to_where_calls_may(town):
+    def may_text(number, provider=(1, "trunk")):
+        to = Destination(f"{number}@trunk", f"sip:{number}@40.0.0.1", "", provider=provider)
+        return town.guard.may_text(1, to)
+
+    assert [may_text(number) for number in (ORDINARY, PREMIUM, "112")] == [True, False, True]
+    assert may_text(PREMIUM, None)  # a host outside, which takes nothing for it
+    assert town.told == [("guard.refused", "Premium Numbers Are Closed")]
+    town.allow("premium")
+    assert may_text(PREMIUM)

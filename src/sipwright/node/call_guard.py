@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sipwright.services.guard.allowance import Allowance, Scope
-from sipwright.services.guard.places import ORDINARY, Place, is_open, place_of
+from sipwright.services.guard.places import ORDINARY, Place, is_open, places_of
 from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import FREE, NOT_KNOWN, Attempt, Refusal, Spending
 from sipwright.services.ports import Writer
 from sipwright.services.switch import Call, Outcome
 from sipwright.services.switch.call.callee import Callee
 from sipwright.services.switch.call.leg import Leg
+from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import Reject
 from sipwright.stack.throttle import Throttle
-from sipwright.store.admin.guard_rules import CLOSED, UNLIMITED
+from sipwright.store.admin.guard_rules import CLOSED, UNLIMITED, home_of
 
 if TYPE_CHECKING:
     from sipwright.config import GuardSettings
@@ -99,16 +100,13 @@ class CallGuard:
         if to.flow is not None:
             return None  # a phone of ours
         number = _number_of(leg)
-        place, attempt = self._attempt(call, leg, number)
+        places, attempt = self._attempt(call, leg, number)
+        place = places[0] if places else None
         if self._is_for_help(call, number, place):
             return None
-        if place is not None and not self._is_open(call, place):
-            text = place.text[:1].upper() + place.text[1:]
-            what = place.region if place.kind in ("ordinary", "high-risk") else place.kind
-            advice = f"'sipwright guard open {self._user_name(call)} {what}' opens them"
-            return self._refuse(
-                call, leg, Refusal(f"{text} Are Closed".title(), f"{place.text} are closed; {advice}")
-            )
+        closed = next((each for each in places if not self._is_open(call.identity.user_id, each)), None)
+        if closed is not None:
+            return self._refuse(call, leg, self._closed(call.identity.user_id, closed))
         found = self._unusual_or(attempt, call, number, place)
         if isinstance(found, Refusal):
             return self._refuse(call, leg, found, HOW_TO_CONFIRM)
@@ -124,6 +122,25 @@ class CallGuard:
             to.options = replace(to.options, limit=round(seconds, 3))
         self._put(row)
         return None
+
+    def may_text(self, user_id: int, to: Destination) -> bool:
+        """Return whether a text of a user's script may leave by a provider: where no call may, none does."""
+        provider = None if to.provider is None else self._directory.provider(*to.provider)
+        if provider is None:
+            return True
+        places = places_of(_number_in(to.uri), self._home(user_id))
+        closed = next((each for each in places if not self._is_open(user_id, each)), None)
+        if closed is None:
+            return True
+        refusal = self._closed(user_id, closed)
+        said = {
+            "user": self._user_name(user_id),
+            "to": to.target,
+            "reason": refusal.reason,
+            "why": refusal.why,
+        }
+        self._tell(user_id, "text not let out", said)
+        return False
 
     def settle(self, legs: Iterable[Callee]) -> None:
         """Take note of legs that have ended."""
@@ -147,8 +164,8 @@ class CallGuard:
         for leg in call.legs:
             if leg.destination.flow is None and leg.ended_at is None:
                 number = _number_of(leg)
-                place, attempt = self._attempt(call, leg, number)
-                if not self._is_for_help(call, number, place):
+                places, attempt = self._attempt(call, leg, number)
+                if not self._is_for_help(call, number, places[0] if places else None):
                     self.spending.hold_again(attempt)
 
     def reached(self, call: Call, leg: Callee, host: str) -> Outcome | None:
@@ -172,21 +189,26 @@ class CallGuard:
             return True
         if not call.is_emergency:
             return False
-        return place is None or (place.kind == ORDINARY and place.region in (None, self._home(call)))
+        return place is None or (
+            place.kind == ORDINARY and place.region in (None, self._home(call.identity.user_id))
+        )
 
-    def _attempt(self, call: Call, leg: Callee, number: str) -> tuple[Place | None, Attempt]:
+    def _attempt(self, call: Call, leg: Callee, number: str) -> tuple[tuple[Place, ...], Attempt]:
+        """Return where a leg may lead, the dearest first, and what it may use: as much as the dearest costs."""
         provider = self._provider(leg)
-        place = None if provider is None else place_of(number, self._home(call))
+        places = () if provider is None else places_of(number, self._home(call.identity.user_id))
+        rates = None if provider is None else self._directory.rates.get(provider.id)
         price = FREE
-        if provider is not None and place is not None and provider.id in self._directory.rates:
-            price = self._directory.rates[provider.id].price(place.digits)
+        if rates is not None:
+            prices = (rates.price(each.digits) for each in places)
+            price = max(prices, key=lambda one: one.of(60.0))
         identity = call.identity
         provider_id = 0 if provider is None else provider.id
         longest = self._longest(call, leg)
         attempt = Attempt(
             leg.sip_call_id, identity.user_id, identity.account_id or 0, provider_id, price, longest
         )
-        return place, attempt
+        return places, attempt
 
     def _provider(self, leg: Callee) -> Provider | None:
         return None if leg.provider is None else self._directory.provider(*leg.provider)
@@ -199,9 +221,15 @@ class CallGuard:
             leg.destination.options.limit or inf, call.limit or inf, own, ports.settings.longest_call or inf
         )
 
-    def _is_open(self, call: Call, place: Place) -> bool:
-        rule = self._directory.guard_rules.get(("user", call.identity.user_id), CLOSED)
-        return is_open(place, self._home(call), rule.destinations)
+    def _closed(self, user_id: int, place: Place) -> Refusal:
+        what = place.region if place.kind in ("ordinary", "high-risk") else place.kind
+        advice = f"'sipwright guard open {self._user_name(user_id)} {what}' opens them"
+        title = f"Numbers In {place.region}" if place.region == what else place.text.title()
+        return Refusal(f"{title} Are Closed", f"{place.text} are closed; {advice}")
+
+    def _is_open(self, user_id: int, place: Place) -> bool:
+        rule = self._directory.guard_rules.get(("user", user_id), CLOSED)
+        return is_open(place, self._home(user_id), rule.destinations)
 
     def _unusual_or(
         self, attempt: Attempt, call: Call, number: str, place: Place | None
@@ -211,18 +239,19 @@ class CallGuard:
         if place is None or self._unusual is None or usual is None:
             return attempt
         seen = self.spending.seen(("user", attempt.user_id), self._unix_time(), usual.longest)
-        found = self._unusual.judge(usual, attempt, number, place, self._home(call), seen)
+        found = self._unusual.judge(usual, attempt, number, place, self._home(call.identity.user_id), seen)
         if isinstance(found, str):
             advice = "confirm it with 'sipwright guard confirm', on the page Guard, or by dialling its code"
             return Refusal(UNUSUAL, f"{found}; {advice}")
         return attempt._replace(longest=min(attempt.longest, found))
 
-    def _home(self, call: Call) -> str | None:
+    def _home(self, user_id: int) -> str | None:
         """Return the country that a user dials from."""
         if self._settings.region:
             return self._settings.region
-        user = self._directory.users.get(call.identity.user_id)
-        return None if user is None else region_of(user.timezone)
+        user = self._directory.users.get(user_id)
+        rule = self._directory.guard_rules.get(("user", user_id), CLOSED)
+        return None if user is None else home_of(rule, user.timezone)
 
     def limits_of(self, user_id: int) -> Sequence[tuple[Scope, Allowance]]:
         """Return the limits that calls of a user may be held to: the user's own, their accounts' and providers'.
@@ -279,15 +308,18 @@ class CallGuard:
         else:
             self.refused += 1
         said = {
-            "user": self._user_name(call), "call": call.common_id, "to": leg.destination.target,
+            "user": self._user_name(call.identity.user_id), "call": call.common_id, "to": leg.destination.target,
             "reason": refusal.reason, "why": refusal.why,
         }  # fmt: skip
-        left_out = self._lines.admit((call.identity.user_id, refusal.reason), self._clock())
+        self._tell(call.identity.user_id, "call not let out", said)
+        return Outcome(403, refusal.reason, headers)
+
+    def _tell(self, user_id: int, event: str, said: dict[str, str]) -> None:
+        left_out = self._lines.admit((user_id, said["reason"]), self._clock())
         if left_out is not None:
-            log.warning("call not let out", **said, left_out=left_out)
+            log.warning(event, **said, left_out=left_out)
             if self.watch is not None:
                 self.watch("guard.refused", said)
-        return Outcome(403, refusal.reason, headers)
 
     def _warn(self, row: SpendingRow) -> None:
         """Tell when most of a user's money of the day is used."""
@@ -305,9 +337,9 @@ class CallGuard:
             data = {"user": None if user is None else user.name, "used": used / 1e6, "limit": limit / 1e6}
             self.watch("guard.spending", data)
 
-    def _user_name(self, call: Call) -> str:
-        user = self._directory.users.get(call.identity.user_id)
-        return str(call.identity.user_id) if user is None else user.name
+    def _user_name(self, user_id: int) -> str:
+        user = self._directory.users.get(user_id)
+        return str(user_id) if user is None else user.name
 
     def _put(self, row: SpendingRow) -> None:
         try:
@@ -317,7 +349,10 @@ class CallGuard:
 
 
 def _number_of(leg: Callee) -> str:
-    uri = leg.destination.uri
+    return _number_in(leg.destination.uri)
+
+
+def _number_in(uri: str) -> str:
     return uri.partition(":")[2].partition("@")[0] if "@" in uri else ""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.services.guard.places import HIGH_RISK, is_open, place_of
+from sipwright.services.guard.places import HIGH_RISK, is_open, place_of, places_of
 
 NONE = frozenset()
 
@@ -36,6 +36,12 @@ NONE = frozenset()
         ("+5352123456", None, "high-risk", "CU"),
         ("+18765551234", "US", "ordinary", "JM"),
         ("+99999999999", "IE", "ordinary", None),
+        ("8812345678", "IN", "ordinary", "IN"),
+        ("9198765432", "IN", "ordinary", "IN"),
+        ("4042345678", "US", "ordinary", "US"),
+        ("6787123456", "US", "ordinary", "US"),
+        ("6702345678", "MP", "ordinary", "MP"),
+        ("alice1900", "IE", "ordinary", None),
     ],
 )
 def test_a_number_leads_somewhere(user, region, kind, country):
@@ -106,3 +112,31 @@ def test_countries_that_are_dear_are_countries():
     import phonenumbers
 
     assert set(phonenumbers.SUPPORTED_REGIONS) >= HIGH_RISK
+
+
+@pytest.mark.parametrize(
+    ("user", "region", "kind"),
+    [
+        # In Germany 0881 is Weilheim; nobody there dials it without the zero.
+        ("881612345678", "DE", "satellite"),
+        ("810881612345678", "DE", "satellite"),
+        ("00112203012345", "IE", "high-risk"),
+        ("5551234;phone-context=+1900", "IE", "premium"),
+        ("5551234;Phone-Context=%2B1-900", "IE", "premium"),
+        ("9098790000;phone-context=+44", "IE", "premium"),
+        ("+35315550100;npdi;rn=+449098790000", "IE", "premium"),
+        ("1900FLOWERS", "US", "premium"),
+        ("+1-900-flowers", "IE", "premium"),
+        ("+35315550100;isub=9098790000;ext=12", "IE", "ordinary"),
+        ("+35316790000;phone-context=example.org", "IE", "ordinary"),
+    ],
+)
+def test_what_else_a_provider_may_make_of_it_counts(user, region, kind):
+    assert place_of(user, region).kind == kind
+
+
+def test_each_place_that_a_number_may_lead_to_is_known_with_all_of_its_digits():
+    assert [place.digits for place in places_of("118118", "GB")] == ["118118", "44118118"]
+    assert [place.region for place in places_of("447400123456", "DE")] == ["DE", "GB"]
+    assert "3725551234" in [place.digits for place in places_of("*673725551234", "IE")]
+    assert [place.region for place in places_of("015550100", "IE")] == ["IE"]

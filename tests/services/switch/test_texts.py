@@ -129,3 +129,15 @@ def test_a_text_that_no_server_takes_was_not_taken(bench, servers, heard):
 
     assert heard == [False]
     assert (one.methods(), two.methods()) == (["MESSAGE"], ["MESSAGE"])
+
+
+def test_a_text_leaves_by_no_provider_to_where_no_call_may(bench, servers):
+    asked, heard = [], []
+    bench.switch.ports.guard.may_text = lambda user_id, to: asked.append((user_id, to.target))
+    bench.switch.send_text(
+        Identity("callback", 1, 1, "x"), "sip:a@x", parse_dial_string("353@carrier")[0], "hi", heard.append
+    )
+    bench.run(0.1)
+
+    assert (asked, heard) == ([(1, "353@carrier")], [False])
+    assert servers[0].heard == servers[1].heard == []

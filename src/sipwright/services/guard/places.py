@@ -5,15 +5,15 @@ it cannot make anything of is ordinary, as are all short ones: those are the pro
 which numbers without a country code are dialled, only the usual beginnings of premium numbers are known.
 
 What a provider makes of more than digits is its own affair: escapes, digits of other scripts, codes before the number
-and digits to dial behind it, one digit too many. So a number is read in every way that it may be, and of all places
-that it may lead to the dearest counts.
+and digits to dial behind it, one digit too many, a country code without anything before it, a context beside it. So a
+number is read in every way that it may be: each place that it may lead to has to be open, and the dearest counts.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from sipwright.services.numbers import plain_number
 
 __all__ = [
     "HIGH_RISK", "KINDS", "ORDINARY", "PREMIUM", "RISKY", "SATELLITE", "SHORT", "Place", "is_open", "place_of",
+    "places_of",
 ]  # fmt: skip
 
 ORDINARY, PREMIUM, SATELLITE, RISKY = "ordinary", "premium", "satellite", "high-risk"
@@ -60,10 +61,18 @@ _SEPARATORS = dict.fromkeys(map(ord, "-.() /~_'\t"))
 _RUN = re.compile(rf"\+[0-9]{{{SHORT + 1},}}|(?<![A-Za-z0-9])[0-9]{{{SHORT + 1},}}")
 """A number within something else; digits of a name, such as those of alice12345678, are none."""
 
+_VANITY = re.compile(r"\+?[0-9]+[A-Za-z][A-Za-z0-9]*")
+"""A number with letters in it, which are digits on the keys of a phone (ITU-T E.161)."""
+
+_KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
+
 _ZEROS = re.compile(r"(?<![0-9])0{3,}")
 
 _OTHER_PREFIXES = ("011", "0011", "0010", "010", "810")
 """What is dialled before the code of another country where that is not 00: a provider may be anywhere."""
+
+_SHORTEST_ABROAD = 9
+"""Digits of a number with its country code, where nothing says that it is one; those at home may have fewer."""
 
 _TOO_MANY = 10
 """Digits behind a whole number that a network may leave out."""
@@ -86,26 +95,102 @@ class Place:
 
 
 def place_of(user: str, region: str | None) -> Place:
-    """Return where the number in the user part of a URI leads, as it is dialled in a region."""
-    found = [_place(_ZEROS.sub("00", number)[:_LONGEST], region) for number in _readings(user)]
-    return max(found, key=lambda place: _GRAVITY[place.kind], default=Place(ORDINARY, None, ""))
+    """Return where the number in the user part of a URI leads, as it is dialled in a region: the dearest such place."""
+    return places_of(user, region)[0]
+
+
+def places_of(user: str, region: str | None) -> tuple[Place, ...]:
+    """Return all places that the number in the user part of a URI may lead to, one at least, the dearest first."""
+    numbers = [_ZEROS.sub("00", number)[:_LONGEST] for number in _readings(user)]
+    if len(numbers) == 1:
+        return _places(numbers[0], region)
+    found = dict.fromkeys(place for number in numbers for place in _places(number, region))
+    return _dearest_first(found) or (Place(ORDINARY, None, ""),)
+
+
+def _dearest_first(places: Iterable[Place]) -> tuple[Place, ...]:
+    return tuple(sorted(places, key=lambda place: -_GRAVITY[place.kind]))
 
 
 def _readings(user: str) -> Iterator[str]:
     """Give the numbers that a user part may be taken for, what it is most likely first."""
     number = plain_number(user)
-    if number.lstrip("+").isdigit() and number.isascii():
+    is_number = number.lstrip("+").isdigit() and number.isascii()
+    if is_number:
         yield number
+    if is_number and ";" not in user:
         return
-    plain = unicodedata.normalize("NFKC", unquote(unquote(user))).partition(";")[0].translate(_SEPARATORS)
+    plain, _, params = unicodedata.normalize("NFKC", unquote(unquote(user))).partition(";")
+    plain = plain.translate(_SEPARATORS)
     plain = "".join(str(unicodedata.decimal(each, each)) for each in plain)
+    yield from _beside(plain, params)
+    if is_number:
+        return
+    if _VANITY.fullmatch(plain) and len(plain) > SHORT:
+        yield plain.upper().translate(_KEYS)
     for run in _RUN.finditer(plain):
         yield run[0]
         if plain[: run.start()][-1:] in ("*", "#"):  # *67 and the like, which nothing ends
             yield from (run[0][2:], run[0][3:])
 
 
+def _beside(number: str, params: str) -> Iterator[str]:
+    """Give the numbers that parameters make of one: its context (RFC 3966 §5.1.5), or one to route by (RFC 4694 §5)."""
+    for param in params.split(";"):
+        name, _, value = param.partition("=")
+        bare = value.translate(_SEPARATORS)
+        if not bare.lstrip("+").isdigit():
+            continue
+        match name.strip().lower():
+            case "phone-context":
+                yield bare + number.lstrip("+")
+            case "rn":
+                yield bare
+
+
 @lru_cache(_REMEMBERED)
+def _places(number: str, region: str | None) -> tuple[Place, ...]:
+    """Return where a number may lead, the dearest first."""
+    found, bare = [_place(number, region)], number.lstrip("+")
+    if bare == number and len(bare) <= SHORT:
+        found += [] if region is None else [Place(ORDINARY, region, f"{_country_code(region)}{bare}")]
+    elif number.startswith(("+", "00")):
+        found += [_by_other_prefix(number, region) or found[0]]
+    elif bare[0] != "0" and not _is_dialled(bare, region):
+        abroad = _with_country_code(bare, region, is_certain=False), _by_other_prefix(bare, region)
+        found += [place for place in abroad if place is not None]
+        if not any(abroad) and len(bare) >= _SHORTEST_ABROAD:
+            found.append(Place(ORDINARY, None, bare))  # it costs whatever it may cost
+    return _dearest_first(dict.fromkeys(found))
+
+
+def _country_code(region: str) -> int:
+    import phonenumbers
+
+    return phonenumbers.country_code_for_region(region)
+
+
+def _is_dialled(number: str, region: str | None) -> bool:
+    """Return whether people in a region may dial a number as it is, and not only with a zero, or the like, before it.
+
+    Where they may not, a provider takes it for one that begins with the code of a country.
+    """
+    import phonenumbers
+
+    metadata = None if region is None else phonenumbers.PhoneMetadata.metadata_for_region(region)
+    prefix = None if metadata is None else metadata.national_prefix
+    if metadata is None or not prefix or number.startswith(prefix):
+        return True
+    main = phonenumbers.region_code_for_country_code(metadata.country_code or 0)
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(main) or metadata
+    for form in plan.number_format:
+        begins = form.leading_digits_pattern
+        if (not begins or re.match(begins[-1], number)) and re.fullmatch(form.pattern or "", number):
+            is_needed = (form.national_prefix_formatting_rule or "").startswith(prefix)
+            return not is_needed or bool(form.national_prefix_optional_when_formatting)
+    return False  # no number of theirs
+
+
 def _place(number: str, region: str | None) -> Place:
     bare = number.lstrip("+")
     if number.startswith(("+", "00")) or (region in ("US", "CA") and number.startswith("011")):

@@ -126,7 +126,13 @@ class Messages:
             then: Is told once whether somebody took it.
         """
         texter = Texter(identity)
-        destinations = [found for leg in legs for found in self._destinations.of_leg(texter, leg)]
+        guard = self._ports.guard
+        destinations = [
+            found
+            for leg in legs
+            for found in self._destinations.of_leg(texter, leg)
+            if found.flow is not None or guard.may_text(identity.user_id, found)
+        ]
         if destinations:
             lost = partial(self._unreachable, identity)
             Text(self._ports, sender, text.encode(), len(destinations), then, lost).send(destinations)

@@ -151,6 +151,9 @@ class LegGuard(Protocol[CallT_contra]):
     def reached(self, call: CallT_contra, leg: Callee, host: str) -> Outcome | None:
         """Return why a leg may not leave that names no provider, and has led to an address."""
 
+    def may_text(self, user_id: int, to: Destination) -> bool:
+        """Return whether a text of a user's script may leave to where no phone of ours is."""
+
     def settle(self, legs: Iterable[Callee]) -> None:
         """Take note of legs that have ended; to be called where their records are stored."""
 
@@ -171,6 +174,10 @@ class NoGuard:
     def reached(self, call: object, leg: Callee, host: str) -> Outcome | None:
         """Return None: it may leave."""
         return None
+
+    def may_text(self, user_id: int, to: Destination) -> bool:
+        """Return True: it may leave."""
+        return True
 
     def settle(self, legs: Iterable[Callee]) -> None:
         """Take no notice."""
