@@ -65,6 +65,22 @@ def test_its_scripts_are_shell(package):
         subprocess.run(["sh", "-n", str(script)], check=True)
 
 
+def test_an_upgrade_leaves_the_running_switch_its_release_until_the_database_is_ready_for_the_new_one(
+    package,
+):
+    script = (package[1] / "DEBIAN/postinst").read_text()
+
+    steps = [
+        "pip install",
+        "mv -T /opt/sipwright.new /opt/sipwright",
+        "sipwright init",
+        "try-restart",
+        'rm -rf "$old"',
+    ]
+    places = [script.index(step) for step in steps]
+    assert places == sorted(places)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize("name", ["sipwright", "sipwright-monitor"])
 def test_its_units_are_right_and_ask_for_little(package, name):
