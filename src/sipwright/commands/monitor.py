@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +63,9 @@ def _test(settings: OutsideSettings) -> None:
             "nobody is told: 'alerts' in the file is empty; add mailto://, json:// or another address"
         )
     title = f"[{settings.name}] A test"
-    body = f"This is how an alert of {settings.name} arrives. {len(settings.server)} servers are watched.\n"
+    number = len(settings.server)
+    watched = "1 server is watched" if number == 1 else f"{number} servers are watched"
+    body = f"This is how an alert of {settings.name} arrives. {watched}.\n"
     failed = asyncio.run(deliver(title, body, True, settings.alerts))
     for address in settings.alerts:
         say(f"{'not delivered' if address in failed else 'delivered':13}  {_shown(address)}")
@@ -70,6 +73,10 @@ def _test(settings: OutsideSettings) -> None:
         raise CommandError(
             f"{len(failed)} of {len(settings.alerts)} did not take the test alert; look at their addresses"
         )
+
+
+def _counted(things: Sized, unit: str) -> str:
+    return f"1 {unit}" if len(things) == 1 else f"{len(things)} {unit}s"
 
 
 def _shown(address: str) -> str:
@@ -95,9 +102,8 @@ async def _watch(settings: OutsideSettings, state: Path) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    say(
-        f"Watching {len(settings.server)} servers with {len(questions)} questions every {settings.every:g} s."
-    )
+    servers, asked = _counted(settings.server, "server"), _counted(questions, "question")
+    say(f"Watching {servers} with {asked} every {settings.every:g} s.")
     tell_systemd("READY=1")
     sending: asyncio.Task[None] | None = None
     while not stopped.is_set():

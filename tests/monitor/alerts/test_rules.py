@@ -85,7 +85,7 @@ def test_more_failed_calls_than_usual_are_an_alert_and_the_usual_ones_are_not():
 
     assert calls(100, 10, 3) == {}
     assert calls(1, 10, 10) == {}
-    assert "calls" in calls(20, 10, 9)
+    assert "have failed, usually 3" in calls(20, 10, 9)["calls"]
     assert calls(40, 10, 3) == {}
 
 
@@ -108,6 +108,7 @@ def test_no_more_calls_have_failed_than_were_tried():
     found = node.look()
 
     assert "209 of 209 calls" in found["calls"]
+    assert "usually" not in found["calls"]
 
 
 def test_a_storage_that_is_away_a_full_disk_and_a_certificate_near_its_end():
@@ -139,6 +140,6 @@ def test_bans_of_those_who_had_calls_and_money_are_told_once_and_end_in_silence(
 
     assert node.look() == {
         "ban/192.0.2.1": "192.0.2.1 was banned, and had calls before (guesses)",
-        "spending/alice": "alice spends more than usual (8.0 of the 10.0 of today are used)",
+        "spending/alice": "alice spends more than usual (8.00 of the 10.00 of today are used)",
     }
     assert node.look(361) == {}

@@ -110,6 +110,11 @@ async def test_web_and_ssh_are_taken_at_their_word():
     async with serving(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as port:
         with pytest.raises(Lost, match="it answers 503"):
             await questions(https=f"http://127.0.0.1:{port}/healthz")["HTTPS"]()
+    async with serving(b"HTTP/1.1 404 Nothing\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as port:
+        with pytest.raises(Lost, match="it answers 404"):  # a proxy, or another server, in its place
+            await questions(https=f"http://127.0.0.1:{port}/healthz")["HTTPS"]()
+    async with serving(b"HTTP/1.1 401 Who\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as port:
+        assert await questions(https=f"http://127.0.0.1:{port}/healthz")["HTTPS"]() > 0
     async with serving(b"SSH-2.0-x\r\n") as port:
         assert await questions(ssh=f"127.0.0.1:{port}")["SSH"]() > 0
     async with serving(b"220 mail\r\n") as port:

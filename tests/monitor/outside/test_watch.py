@@ -2,6 +2,8 @@
 
 import asyncio
 
+from structlog.testing import capture_logs
+
 from sipwright.monitor.outside.questions import Question
 from sipwright.monitor.outside.settings import OutsideSettings, ServerSettings
 from sipwright.monitor.outside.watch import OutsideWatch
@@ -149,3 +151,15 @@ async def test_a_question_that_hangs_is_lost(tmp_path, monkeypatch):
         "sip1: OPTIONS": None,
         "sip1: SSH": "no answer within 0.01 s",
     }
+
+
+async def test_the_log_says_what_is_lost_until_there_is_an_alert_and_when_it_answers_again(tmp_path):
+    night = Night(tmp_path / "state")
+    night.away.add("sip1")
+    with capture_logs() as lines:
+        await night.play(3600)
+        night.away.clear()
+        await night.play(60)
+
+    said = [(line["event"], line["losses"]) for line in lines if "losses" in line]
+    assert said == [*(("lost", number) for number in range(1, 11)), ("answers again", 720)]

@@ -67,6 +67,7 @@ class Rules:
         self._phones: deque[tuple[float, float]] = deque()
         self._calls: deque[tuple[float, float, float]] = deque()
         self._usual = USUAL
+        self._has_learnt = False
         self._learnt_at: float | None = None
         self._once: dict[str, float] = {}
 
@@ -104,7 +105,10 @@ class Rules:
             )
         elif kind == "guard.spending":
             who = data.get("user") or data.get("account") or data.get("provider") or "somebody"
-            why = data.get("reason") or f"{data.get('used')} of the {data.get('limit')} of today are used"
+            why = (
+                data.get("reason")
+                or f"{data.get('used', 0):.2f} of the {data.get('limit', 0):.2f} of today are used"
+            )
             text = f"{who} spends more than usual ({why})"
             advice = "'sipwright cdrs' of that user; close the account if it is not theirs ('sipwright account set')"
             self._note(f"spending/{who}", text, advice, now)
@@ -174,8 +178,8 @@ class Rules:
         tried = max(window[-1][1] - window[0][1], lost)
         share = lost / tried if tried > 0 else 0.0
         is_unusual = lost >= FEW_CALLS and share >= min(0.95, max(0.5, 2 * self._usual))
-        usual = f"usually {self._usual:.0%}"
-        text = f"{lost:.0f} of {tried:.0f} calls of {self._node} within 5 minutes have failed, {usual}"
+        usual = f", usually {self._usual:.0%}" if self._has_learnt else ""
+        text = f"{lost:.0f} of {tried:.0f} calls of {self._node} within 5 minutes have failed{usual}"
         advice = "'sipwright cdrs' and 'sipwright trace' of one of them; is it one provider, one account?"
         self._is("calls", is_unusual, text, advice, now)
         if self._learnt_at is None:
@@ -183,6 +187,7 @@ class Rules:
         if now - self._learnt_at >= WINDOW and tried >= FEW_CALLS and not is_unusual:
             self._learnt_at = now
             self._usual += LEARNT * (share - self._usual)
+            self._has_learnt = True
 
     def _certificates(self, certificates: Mapping[str, float], now: float) -> None:
         for name, until in certificates.items():

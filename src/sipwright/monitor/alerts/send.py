@@ -24,7 +24,7 @@ def send(said: dict[str, Any]) -> list[int]:
     for number, address in enumerate(said["addresses"]):
         there = apprise.Apprise()
         is_sent = there.add(address) and there.notify(
-            title=said["title"], body=said["body"], notify_type=kind
+            title=said["title"], body=said["body"], notify_type=kind, body_format=apprise.NotifyFormat.TEXT
         )
         if not is_sent:
             failed.append(number)

@@ -150,7 +150,7 @@ async def _https(url: str) -> float:
             response = await client.get(url)
     except httpx2.HTTPError as error:
         raise Lost(f"no answer: {str(error) or type(error).__name__}") from None
-    if response.status_code >= 500:
+    if response.status_code >= 400 and response.status_code != 401:  # who asks for a password is there
         raise Lost(f"it answers {response.status_code} {response.reason_phrase}")
     return _since(began)
 

@@ -80,13 +80,16 @@ class OutsideWatch:
     def _take(self, question: Question, why: str | None, now: float) -> None:
         standing = self._standings.setdefault(question.key, Standing())
         if why is None:
+            if standing.losses:
+                log.info("answers again", server=question.server, asked=question.kind, losses=standing.losses)
             standing.losses = 0
             self.book.end(question.key, now)
             return
         if not standing.losses:
             standing.since = now
         standing.losses += 1
-        log.info("lost", server=question.server, asked=question.kind, losses=standing.losses, why=why)
+        if standing.losses <= self._settings.losses:  # then there is an alert, and a night has many seconds
+            log.info("lost", server=question.server, asked=question.kind, losses=standing.losses, why=why)
         if standing.losses >= self._settings.losses and not self._settings.is_maintained(
             question.server, now
         ):
