@@ -1,6 +1,6 @@
 import pytest
 
-from sipwright.services.authentication.guesses import Tally
+from sipwright.services.authentication.guesses import FORGIVEN_AFTER, Tally
 
 
 @pytest.fixture
@@ -61,6 +61,25 @@ def test_a_registered_phone_still_passes_from_its_own_address(world, try_it):
         assert not try_it("guess", "bob", host="192.0.2.50", port=40_000 + number)
 
     assert try_it("secret", host="192.0.2.50", port=5099)
+
+
+def test_one_phone_with_an_old_password_keeps_no_other_of_its_office_out(world, try_it):
+    """After a night without power none of them is registered, and all are behind one address."""
+    for number in range(40):
+        assert not try_it("old", "alice", host="192.0.2.50", port=40_000 + number)
+
+    assert not try_it("secret", "alice", host="192.0.2.50")
+    assert try_it("secret", "bob", host="192.0.2.50")
+
+
+def test_who_tries_one_after_the_other_gets_no_further(world, try_it, monkeypatch):
+    """As many that have failed as begin a pause, here one, are too many to let any other be looked at."""
+    monkeypatch.setattr("sipwright.services.authentication.guesses.MOST_FAILURES", 1)
+    assert not try_it("guess", "alice", host="192.0.2.50")
+
+    assert not try_it("secret", "bob", host="192.0.2.50")
+    world.now += FORGIVEN_AFTER + 1
+    assert try_it("secret", "bob", host="192.0.2.50")
 
 
 def test_a_name_that_nobody_has_counts_for_nothing(world, try_it):

@@ -1,7 +1,8 @@
 """Who guesses passwords: after five failures within a minute nothing more is checked for a while, longer each time.
 
 Failures are counted for each source and for each user, so neither one address nor many get far.  Phones that are
-registered go on meanwhile: over their own flow always, and from their own address as long as few fail there.
+registered go on meanwhile: over their own flow always, and from their own address as long as few fail there.  So do
+those that have not failed, where only some others have: behind the address of an office is one with an old password.
 """
 
 from __future__ import annotations
@@ -92,12 +93,14 @@ class Tally:
 class Guesses:
     """The failures of everybody."""
 
-    __slots__ = ("_flow_keys", "_neighbours", "_sources", "_users")
+    __slots__ = ("_failing", "_flow_keys", "_neighbours", "_sources", "_users")
 
     def __init__(self, flow_keys: FlowKeys | None = None) -> None:
         self._flow_keys = flow_keys
         self._sources = Tally()
         self._users = Tally()
+        self._failing: OrderedDict[str, dict[int, float]] = OrderedDict()
+        """When which accounts failed last, by source."""
         self._neighbours = Tally()
         """Failures at a registered phone's own address, by that and the account."""
 
@@ -106,8 +109,10 @@ class Guesses:
         if not (self._sources.counts or self._users.counts):
             return True
         now, source = sender.now, network_of(sender.source[0])
-        if not self._sources.is_paused(source, now) and (
-            account is None or not self._users.is_paused(account.id, now)
+        is_user_paused = account is not None and self._users.is_paused(account.id, now)
+        if not is_user_paused and (
+            not self._sources.is_paused(source, now)
+            or (account is not None and self._others_fail(source, account, now))
         ):
             return True
         if account is None or self._flow_keys is None:
@@ -117,6 +122,20 @@ class Guesses:
             return True
         is_neighbour = any(network_of(parse_flow_key(key).remote[0]) == source for key in keys)
         return is_neighbour and not self._neighbours.is_paused((source, account.id), now)
+
+    def _others_fail(self, source: str, account: AccountView, now: float) -> bool:
+        """Return whether those who fail at a source are others, and few: whoever tries one after the other is not."""
+        recent = [one for one, at in self._failing.get(source, {}).items() if now - at <= FORGIVEN_AFTER]
+        return account.id not in recent and len(recent) < MOST_FAILURES
+
+    def _note(self, source: str, account: AccountView, now: float) -> None:
+        failing = self._failing.pop(source, {})
+        failing = {one: at for one, at in failing.items() if now - at <= FORGIVEN_AFTER}
+        if len(failing) < MOST_FAILURES or account.id in failing:
+            failing[account.id] = now
+        if len(self._failing) >= CAPACITY:
+            self._failing.popitem(last=False)
+        self._failing[source] = failing
 
     def failed(self, incoming: Incoming, account: AccountView | None, *, is_of_source: bool = True) -> None:
         """Count credentials that were looked at and wrong; where the source may be forged, for the user only.
@@ -130,4 +149,5 @@ class Guesses:
         self._users.failed(account.id, now)
         if is_of_source:
             self._sources.failed(source, now)
+            self._note(source, account, now)
             self._neighbours.failed((source, account.id), now)
