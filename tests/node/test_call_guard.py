@@ -274,3 +274,21 @@ def test_a_text_of_a_script_leaves_to_where_calls_may(town):
     assert town.told == [("guard.refused", "Premium Numbers Are Closed")]
     town.allow("premium")
     assert may_text(PREMIUM)
+
+
+@pytest.mark.parametrize(
+    ("number", "leaves"),
+    [
+        ("112", True),
+        ("1-1-2", True),
+        ("112;phone-context=+353", True),
+        ("112;phone-context=example.org", True),
+        ("112;phone-context=+19005554", False),
+        ("112;rn=+19005551234", False),
+    ],
+)
+def test_an_emergency_number_always_leaves_unless_it_is_made_a_part_of_another(town, number, leaves):
+    town.directory.rates[town.provider.id] = RATES
+    town.allow(money_per_day=1, calls_per_hour=0)
+
+    assert (town.dial(f"{number}@trunk") is not None) is leaves

@@ -45,6 +45,9 @@ Tell = Callable[[str, dict[str, Any]], None]
 INDEXED_FOR = 2.0
 """Seconds after which it is looked again whose accounts and providers have limits."""
 
+LONGEST_CODE = 3
+"""Digits of a country code (ITU-T E.164 §6.2.2)."""
+
 NEARLY = 0.8
 """The part of the day's money from which on it is told that it will be used up."""
 
@@ -102,7 +105,7 @@ class CallGuard:
         number = _number_of(leg)
         places, attempt = self._attempt(call, leg, number)
         place = places[0] if places else None
-        if self._is_for_help(call, number, place):
+        if self._is_for_help(call, number, places):
             return None
         closed = next((each for each in places if not self._is_open(call.identity.user_id, each)), None)
         if closed is not None:
@@ -165,7 +168,7 @@ class CallGuard:
             if leg.destination.flow is None and leg.ended_at is None:
                 number = _number_of(leg)
                 places, attempt = self._attempt(call, leg, number)
-                if not self._is_for_help(call, number, places[0] if places else None):
+                if not self._is_for_help(call, number, places):
                     self.spending.hold_again(attempt)
 
     def reached(self, call: Call, leg: Callee, host: str) -> Outcome | None:
@@ -180,18 +183,17 @@ class CallGuard:
 
     # --- inside ------------------------------------------------------------------------------------------
 
-    def _is_for_help(self, call: Call, number: str, place: Place | None) -> bool:
+    def _is_for_help(self, call: Call, number: str, places: Sequence[Place]) -> bool:
         """Return whether a leg is one of an emergency: to such a number, or wherever a dialplan takes it near by.
 
         Nowhere else: who has dialled an emergency number does not call premium numbers, nor abroad, for help.
         """
         if call.ports.settings.is_emergency("out", number):
-            return True
+            return not _is_part_of_another(number, places)
         if not call.is_emergency:
             return False
-        return place is None or (
-            place.kind == ORDINARY and place.region in (None, self._home(call.identity.user_id))
-        )
+        home = self._home(call.identity.user_id)
+        return all(place.kind == ORDINARY and place.region in (None, home) for place in places)
 
     def _attempt(self, call: Call, leg: Callee, number: str) -> tuple[tuple[Place, ...], Attempt]:
         """Return where a leg may lead, the dearest first, and what it may use: as much as the dearest costs."""
@@ -354,6 +356,12 @@ def _number_of(leg: Callee) -> str:
 
 def _number_in(uri: str) -> str:
     return uri.partition(":")[2].partition("@")[0] if "@" in uri else ""
+
+
+def _is_part_of_another(number: str, places: Iterable[Place]) -> bool:
+    """Return whether parameters make another number of one, as `;phone-context=` may: more than its country's code."""
+    own = sum(each.isdigit() for each in number.partition(";")[0])
+    return ";" in number and any(len(place.digits) > own + LONGEST_CODE for place in places)
 
 
 def _owner(one: Account | Provider | None) -> int | None:
