@@ -197,6 +197,20 @@ def test_a_trunk_that_knows_us_by_our_address_is_dialled_by_its_name_alone(town)
     assert other.methods() == ["INVITE"]
 
 
+def test_a_number_does_not_leave_for_a_provider_that_nobody_has_named(town):
+    """Some take calls from whoever has registered, by the address; people there are called by their names."""
+    town.guard.is_of_provider = {"40.0.0.1"}.__contains__
+
+    assert town.dial(f"{PREMIUM}@40.0.0.1") is None
+    assert town.dial("%2B449098790000@40.0.0.1") is None
+    assert town.told == [("guard.refused", "Trunks Are Dialled By Name")]
+    assert town.dial("bob@40.0.0.1") is not None
+    assert town.dial("112@40.0.0.1") is not None
+    other = town.bench.phone("other", "50.0.0.1")
+    town.dial(f"{ORDINARY}@50.0.0.1")
+    assert other.methods() == ["INVITE"]
+
+
 def test_the_other_groups_of_a_dial_string_are_tried(town):
     town.allow(calls_at_once=1)
     other = town.bench.phone("other", "50.0.0.1")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sipwright.services.guard.allowance import Allowance, Scope
-from sipwright.services.guard.places import ORDINARY, Place, is_open, places_of
+from sipwright.services.guard.places import ORDINARY, SHORT, Place, is_open, places_of
 from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import FREE, NOT_KNOWN, Attempt, Refusal, Spending
 from sipwright.services.ports import Writer
@@ -88,6 +88,8 @@ class CallGuard:
         """Is told of refusals, and of money that is nearly used up."""
         self.is_trunk: Callable[[str], bool] = lambda host: False
         """Says whether a provider is at an address that knows us by ours."""
+        self.is_of_provider: Callable[[str], bool] = lambda host: False
+        """Says whether any provider is at an address."""
 
     async def open(self, rows: Iterable[SpendingRow]) -> None:
         """Take what was used in the last day, and load what takes long to load, if somebody may need it."""
@@ -174,9 +176,13 @@ class CallGuard:
     def reached(self, call: Call, leg: Callee, host: str) -> Outcome | None:
         """Return why a leg may not leave that names no provider, and has led to an address.
 
-        A trunk that knows us by our address takes a call from whoever dials it so, and nobody has asked what it costs.
+        A trunk that knows us by our address takes a call from whoever dials it so, and so do some that we register
+        with; nobody has asked what it costs. A name is no number, and costs nothing there.
         """
-        if not self.is_trunk(host):
+        number = _number_of(leg)
+        if not self.is_trunk(host) and not (self.is_of_provider(host) and _is_number(number)):
+            return None
+        if ";" not in number and call.ports.settings.is_emergency("out", number):
             return None
         why = f"{host} is a trunk: dial NUMBER@NAME, by the name of the provider, so that it is known what that costs"
         return self._refuse(call, leg, Refusal("Trunks Are Dialled By Name", why))
@@ -352,6 +358,10 @@ class CallGuard:
 
 def _number_of(leg: Callee) -> str:
     return _number_in(leg.destination.uri)
+
+
+def _is_number(user: str) -> bool:
+    return any(len(place.digits) > SHORT for place in places_of(user, None))
 
 
 def _number_in(uri: str) -> str:

@@ -303,7 +303,7 @@ class Wiring:
         sources.knows = is_known_to(self.people.account_at, providers)
         sources.belongs = self._belongs if self.crew is not None else self.stack.receiver.belongs
         self.stack.receiver.is_dialog = self.guarding.is_dialog = self.switch.ports.legs.__contains__
-        guarding.is_of_provider = lambda host: bool(providers(host))
+        guarding.is_of_provider = self.call_guard.is_of_provider = lambda host: bool(providers(host))
         self.call_guard.is_trunk = lambda host: any(not each.username for each in providers(host))
         guarding.is_user = self.people.is_user
         self.stack.receiver.malformed.watch = guarding.malformed
