@@ -11,10 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sipwright.services.rows import CallRow
 from sipwright.store.admin import accounts, dialplans, domains, providers, users
 from sipwright.store.admin.administration import Administration
 from sipwright.store.admin.specs import AccountChange, ProviderChange, ProviderSpec
-from sipwright.store.history import listings
+from sipwright.store.history import call_pages, cdr_pages, listings
+from sipwright.store.history.cdr_pages import CdrConditions
 from sipwright.store.schema.entities import Account, Dialplan, Domain, Provider, User
 
 
@@ -110,19 +112,12 @@ class Administering:
         """Find a user's dialplan."""
         return await self.store.database.read(lambda c: dialplans.find(c, user, name, version))
 
-    async def list_calls(self, user: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
-        """List the calls in progress."""
-        return await self.store.database.read(lambda c: listings.calls(c, users.id_of(c, user), account))
+    async def list_calls(self) -> list[CallRow]:
+        """List all parts of all calls in progress, the oldest first."""
+        live = await self.store.database.read(lambda c: call_pages.read_page(c, 10_000, by_call=False))
+        return [one.call for one in live]
 
-    async def list_cdrs(
-        self,
-        user: str | None = None,
-        *,
-        limit: int = 50,
-        since: float | None = None,
-        account: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """List the newest call detail records, newest first."""
-        return await self.store.database.read(
-            lambda c: listings.cdrs(c, users.id_of(c, user), limit, since, account)
-        )
+    async def list_cdrs(self) -> list[dict[str, Any]]:
+        """List all call detail records, newest first."""
+        shown = await self.store.database.read(lambda c: cdr_pages.read_page(c, CdrConditions(), 10_000))
+        return [one.cdr._asdict() for one in shown]

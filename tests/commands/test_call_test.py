@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -19,6 +19,7 @@ from sipwright.commands.init import initialise
 from sipwright.commands.testcall import Place, find_place, rehearse
 from sipwright.commands.testcall.scratch import Scratch
 from sipwright.config import Settings
+from sipwright.services.rows import CallRow
 from sipwright.store import Administration
 from sipwright.store.history.traces import remove_traces
 from sipwright.store.schema import tables
@@ -203,8 +204,8 @@ async def names_left(store: Administration) -> list[str]:
     return [name for name in (*accounts, *plans) if name.startswith("call-test-")]
 
 
-async def calls_of_tests(store: Administration) -> list[dict[str, Any]]:
-    return [call for call in await Administering(store).list_calls() if "call-test-" in call["from"]]
+async def calls_of_tests(store: Administration) -> list[CallRow]:
+    return [call for call in await Administering(store).list_calls() if "call-test-" in call.from_text]
 
 
 async def test_a_run_that_is_stopped_in_its_call_hangs_up_and_cleans_up(store: Administration, place: Place):

@@ -139,7 +139,7 @@ async def test_a_call_to_a_disabled_account_is_a_line_and_a_cdr(settings):
     )
     store = await Administration.open(settings.database_url, settings.key_file)
     try:
-        assert [cdr["status"] for cdr in await Administering(store).list_cdrs(None)] == [404]
+        assert [cdr["status"] for cdr in await Administering(store).list_cdrs()] == [404]
         assert why(await read_call(store.database, "disabled")).endswith("404 Not Found.")
     finally:
         await store.close()
@@ -153,7 +153,7 @@ async def test_a_refused_invite_has_a_cdr_and_trace_finds_it(settings):
 
     store = await Administration.open(settings.database_url, settings.key_file)
     try:
-        (cdr,) = await Administering(store).list_cdrs(None)
+        (cdr,) = await Administering(store).list_cdrs()
         trace = await read_call(store.database, "refused-1")
     finally:
         await store.close()
@@ -172,7 +172,7 @@ async def test_what_another_node_is_refused_has_its_cdr_there(settings):
 
     store = await Administration.open(settings.database_url, settings.key_file)
     try:
-        assert await Administering(store).list_cdrs(None) == []
+        assert await Administering(store).list_cdrs() == []
     finally:
         await store.close()
 

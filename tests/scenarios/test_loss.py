@@ -74,11 +74,7 @@ async def test_every_call_ends_though_one_datagram_in_ten_is_lost(store, seed):
 async def test_the_database_tells_how_each_call_ended(store):
     node, _, calls = await simulate(store, 7, lossy(7, 0.1))
 
-    records = {
-        row["sip_call_id"]: row
-        for row in await Administering(store).list_cdrs(limit=10_000)
-        if row["leg"] == 0
-    }
+    records = {row["sip_call_id"]: row for row in await Administering(store).list_cdrs() if row["leg"] == 0}
     assert await store.load_calls("node1") == []
     assert all(row["status"] is not None and row["ended_at"] is not None for row in records.values())
     assert [tell(call, records.get(call.call_id)) for call in calls] == ["agrees"] * len(calls)

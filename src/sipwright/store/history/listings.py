@@ -1,4 +1,4 @@
-"""What is going on, for people to look at: bindings, calls, CDRs and providers as plain dictionaries."""
+"""Where phones are, and how providers stand, as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipwright.store.schema import tables
 from sipwright.store.schema.names import split_name
 from sipwright.store.schema.rows import RegistrationRow, restored
 
-__all__ = ["bindings", "calls", "cdrs", "registrations", "unreachable_providers"]
+__all__ = ["bindings", "registrations", "unreachable_providers"]
 
 _AOR = (tables.accounts.c.username + "@" + tables.domains.c.name).label("account")
 _ACCOUNTS = tables.accounts.join(tables.domains, tables.domains.c.id == tables.accounts.c.domain_id)
@@ -42,53 +42,6 @@ def bindings(
     if user_id is not None:
         query = query.where(tables.accounts.c.user_id == user_id)
     return _found(connection, _of_account(query, account))
-
-
-def calls(
-    connection: Connection, user_id: int | None = None, account: str | None = None
-) -> list[dict[str, Any]]:
-    """List calls in progress, oldest first."""
-    column = tables.calls.c
-    query = (
-        select(
-            column.id,
-            column.node,
-            _AOR,
-            column.direction,
-            column.state,
-            column.from_text.label("from"),
-            column.to_text.label("to"),
-            column.started_at,
-            column.answered_at,
-        )
-        .select_from(tables.calls.outerjoin(_ACCOUNTS, tables.accounts.c.id == column.account_id))
-        .order_by(column.started_at)
-    )
-    if user_id is not None:
-        query = query.where(column.user_id == user_id)
-    return _found(connection, _of_account(query, account))
-
-
-def cdrs(
-    connection: Connection,
-    user_id: int | None = None,
-    limit: int = 50,
-    since: float | None = None,
-    account: str | None = None,
-) -> list[dict[str, Any]]:
-    """List call detail records, newest first."""
-    column = tables.cdrs.c
-    source = tables.cdrs.outerjoin(_ACCOUNTS, tables.accounts.c.id == column.account_id)
-    source = source.outerjoin(tables.users, tables.users.c.id == column.user_id)
-    owner = tables.users.c.name.label("user")
-    query = (
-        select(*column, _AOR, owner).select_from(source).order_by(column.started_at.desc(), column.id.desc())
-    )
-    if user_id is not None:
-        query = query.where(column.user_id == user_id)
-    if since is not None:
-        query = query.where(column.started_at >= since)
-    return _found(connection, _of_account(query, account).limit(limit))
 
 
 def registrations(
