@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -47,6 +48,23 @@ async def _make_tables(url: str, key_file: Path) -> None:
         lambda c: c.execute(text("DELETE FROM settings"))
     )  # sealed with a key no test has
     await store.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, prepared_key: Path) -> Path:
+    """A database with all tables, to copy: ten times as fast as making them."""
+    path = tmp_path_factory.mktemp("template") / "prepared.db"
+    asyncio.run(_make_tables(f"sqlite:///{path}", prepared_key))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of our own: with tables for tests that use ``store`` or ``usecases``, not there otherwise."""
+    path = tmp_path / "sipwright.db"
+    if _wants_tables(request):
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from folders import data_folder
 from sipwright.commands.__main__ import run
-from sipwright.commands.init import initialise
 
 
 @dataclass
@@ -47,22 +46,13 @@ class Command:
         return self.err.removeprefix("sipwright: ").rstrip("\n")
 
 
-@pytest.fixture(scope="session")
-def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("prepared") / "data"
-    initialise(folder, "example.org", "admin", "password")
-    return folder
-
-
 @pytest.fixture
 def command(
-    prepared_folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Command:
     """The command line on a folder that ``init`` has made."""
-    folder = tmp_path / "data"
-    shutil.copytree(prepared_folder, folder)
+    folder = data_folder(tmp_path / "data")
     monkeypatch.setenv("SIPWRIGHT_DATA", str(folder))
     return Command(folder, capsys)

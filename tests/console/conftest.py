@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sipwright.commands.init import initialise
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.console.listener import Console
 from sipwright.usecases import UseCases
@@ -79,12 +79,12 @@ class Clients:
 @pytest.fixture
 async def clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SIPWRIGHT_SSH__LISTEN", "127.0.0.1:0")
-    folder = tmp_path / "data"
-    await asyncio.to_thread(initialise, folder, None, "admin", PASSWORDS["admin"])
+    others = tuple((name, PASSWORDS[name]) for name in ("alice", "bob"))
+    folder = await asyncio.to_thread(
+        data_folder, tmp_path / "data", "localhost", password=PASSWORDS["admin"], users=others
+    )
     settings = Settings.load(folder)
     usecases = await UseCases.open(settings)
-    for name in ("alice", "bob"):
-        await usecases.ground.administration.add_user(name, PASSWORDS[name])
     console = Console(usecases, settings)
     await console.start()
     yield Clients(console, usecases, tmp_path)

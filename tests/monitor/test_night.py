@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from sipwright.commands.init import initialise
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.monitor.outside.questions import questions_of
 from sipwright.monitor.outside.settings import OutsideSettings, ServerSettings
@@ -74,9 +74,7 @@ KEPT = {b"via", b"from", b"to", b"call-id", b"cseq", b"contact", b"expires"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("night") / "data"
-    initialise(made, "example.org", "admin", "password")
-    return made
+    return data_folder(tmp_path_factory.mktemp("night") / "data")
 
 
 async def test_seven_minutes_without_a_network_are_one_alert_one_all_clear_and_a_red_stretch_of_that_length(

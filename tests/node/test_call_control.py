@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from folders import data_folder
 from interop.harness import free_port
-from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.control.client import SwitchClient
 from sipwright.control.protocol import ControlError
@@ -72,8 +72,7 @@ class Phone(asyncio.DatagramProtocol):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("steered") / "data"
-    initialise(made, "example.org", "admin", "password")
+    made = data_folder(tmp_path_factory.mktemp("steered") / "data")
 
     async def fill():
         settings = Settings.load(made)

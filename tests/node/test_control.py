@@ -6,7 +6,7 @@ from base64 import b64decode
 
 import pytest
 
-from sipwright.commands.init import initialise
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.control.client import SwitchClient
 from sipwright.control.protocol import ControlError
@@ -17,9 +17,7 @@ from sipwright.store.history.trace_messages import unpack
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("control") / "data"
-    initialise(made, "example.org", "admin", "password")
-    return made
+    return data_folder(tmp_path_factory.mktemp("control") / "data")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.commands.init import initialise
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.monitor.counts import COUNTS
 from sipwright.node.counts import Changes, read_counts
@@ -14,7 +14,7 @@ from sipwright.services.switch.model.identity import Identity
 
 @pytest.fixture
 def folder(tmp_path):
-    initialise(tmp_path / "data", "example.org", "admin", "password")
+    data_folder(tmp_path / "data")
     return tmp_path / "data"
 
 

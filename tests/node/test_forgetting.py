@@ -13,7 +13,7 @@ from sipwright.store import CdrRow, Store, StoreError
 from sipwright.store.admin import bans
 from sipwright.store.schema import tables
 from sipwright.store.schema.guard_tables import bans as ban_table
-from store.conftest import key_file, sqlite_url  # noqa: F401
+from store.conftest import key_file  # noqa: F401
 
 NOW = 1_000 * DAY
 

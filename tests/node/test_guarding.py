@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from sipwright.commands.init import initialise
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.node.node import Node
 from sipwright.sip import parse
@@ -19,9 +19,7 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("guarded") / "data"
-    initialise(made, "example.org", "admin", "password")
-    return made
+    return data_folder(tmp_path_factory.mktemp("guarded") / "data")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import func, select
 
-from sipwright.commands.init import initialise
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.control.client import SwitchClient
 from sipwright.monitor.counts import COUNTS
@@ -19,9 +19,7 @@ PARTS = {"edge", "registrar", "switch", "database", "sandbox"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("monitoring") / "data"
-    initialise(made, "example.org", "admin", "password")
-    return made
+    return data_folder(tmp_path_factory.mktemp("monitoring") / "data")
 
 
 @pytest.fixture(params=["udp", "tcp"])

@@ -6,7 +6,7 @@ import socket
 import pytest
 import pytest_asyncio
 
-from sipwright.commands.init import initialise
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.node.account_loader import AccountLoader
 from sipwright.node.last_steps import answer_options, refuse_method
@@ -19,9 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("node") / "data"
-    initialise(made, "example.org", "admin", "password")
-    return made
+    return data_folder(tmp_path_factory.mktemp("node") / "data")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

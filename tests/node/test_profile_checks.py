@@ -16,7 +16,7 @@ from sipwright.stack import Pipeline, Stack
 from sipwright.store import ProviderSpec
 from sipwright.store.admin import provider_profiles
 from sipwright.transport.certificates import Certificates
-from store.conftest import _add_admin, key_file, sqlite_url  # noqa: F401
+from store.conftest import _add_admin, key_file  # noqa: F401
 
 NOW = 2_000_000.0
 PROFILE = Profile(

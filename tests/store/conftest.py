@@ -21,11 +21,6 @@ def key_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/sipwright.db"
-
-
 @pytest.fixture(params=[pytest.param("sqlite_url", id="sqlite"), *SERVERS])
 def url(request: pytest.FixtureRequest) -> str:
     """Each database in turn."""

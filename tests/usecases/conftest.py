@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from sipwright.config import Settings
 from sipwright.control.client import SwitchAway, SwitchClient
 from sipwright.store import Administration
 from sipwright.store.admin import users
-from sipwright.store.crypto import create_key_file
 from sipwright.usecases import Actor, UseCases
 from store.conftest import *  # noqa: F403 (the fixtures of the store)
 
@@ -58,27 +55,6 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def switch() -> PretendedSwitch:
     return PretendedSwitch()
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables, to copy: ten times as fast as making them."""
-    folder = tmp_path_factory.mktemp("template")
-    create_key_file(folder / "key")
-
-    async def make() -> None:
-        opened = await Administration.open(f"sqlite:///{folder}/t.db", folder / "key", migrate=True)
-        await opened.database.write(lambda c: c.execute(text("DELETE FROM settings")))
-        await opened.close()
-
-    asyncio.run(make())
-    return folder / "t.db"
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
-    shutil.copy(sqlite_template, tmp_path / "sipwright.db")
-    return f"sqlite:///{tmp_path}/sipwright.db"
 
 
 @pytest.fixture

@@ -31,8 +31,9 @@ class Rest:
         headers = {**options.pop("headers", {})}  # type: ignore[dict-item]
         if who:
             headers.setdefault("Authorization", f"Bearer {self.tokens[who]}")
+        # There is no TLS: to read whom the world believes would cost more than the rest of a question.
         return httpx2.request(
-            method, f"{self.url}/api/v1{path}", headers=headers, timeout=60, **options  # type: ignore[arg-type]
+            method, f"{self.url}/api/v1{path}", headers=headers, timeout=60, verify=False, **options  # type: ignore[arg-type]
         )  # fmt: skip
 
     def get(self, path: str, **options: object) -> object:

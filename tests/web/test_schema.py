@@ -22,6 +22,7 @@ with warnings.catch_warnings():
     )
 
 DOCUMENT = create_app(None, Settings()).openapi()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 STREAMS = {f"{API}/events"}
 OPERATIONS = [
     (path, method) for path, methods in DOCUMENT["paths"].items() for method in methods if path not in STREAMS
@@ -33,7 +34,7 @@ EXAMPLES = 4
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_every_answer_is_as_documented(rest, path, method):
-    operation = schemathesis.openapi.from_dict(DOCUMENT)[path][method]
+    operation = SCHEMA[path][method]
 
     @settings(
         max_examples=EXAMPLES, database=None, deadline=None, phases=[Phase.explicit, Phase.generate],

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from folders import data_folder
 from sipwright.commands.__main__ import run
 
 from .network import free_port, is_listening, until
@@ -24,9 +25,12 @@ from .sipp import ScenarioFailed, Sipp, Trace
 
 DOMAIN = "sip.test"
 PASSWORD = "secret"
+ADMIN, ADMINS_PASSWORD = "root", "very secret"
 HOST = "127.0.0.1"
 SPARE_ACCOUNTS = 60
 NO_FACES = {"WEB__LISTEN": "", "SSH__LISTEN": ""}
+OURS = "SIPWRIGHT_"
+"""What the environment variables of a switch begin with."""
 
 
 class RunningSwitch:
@@ -50,7 +54,14 @@ class RunningSwitch:
         self._peers: list[Sipp] = []
         self._looked_at = 0
         self._spare = itertools.count()
-        self.run_command("init", "--domain", DOMAIN, "--admin", "root", "--password", "very secret")
+        self._make_folder()
+
+    def _make_folder(self) -> None:
+        """Make the data folder, as a copy of one where nothing says that this one is to be different."""
+        if self.program is RunningSwitch.program and not any(name.startswith(OURS) for name in os.environ):
+            data_folder(self.data, DOMAIN, ADMIN, ADMINS_PASSWORD)
+        else:
+            self.run_command("init", "--domain", DOMAIN, "--admin", ADMIN, "--password", ADMINS_PASSWORD)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -152,9 +163,9 @@ class RunningSwitch:
             **settings,
         }
         # A switch that is installed has its bytecode: without it half of a start would go into making that.
-        ours = ("SIPWRIGHT_", "PYTHONDONTWRITEBYTECODE")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-        environment |= {f"SIPWRIGHT_{name}": value for name, value in variables.items()}
+        removed = (OURS, "PYTHONDONTWRITEBYTECODE")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(removed)}
+        environment |= {f"{OURS}{name}": value for name, value in variables.items()}
         command = [*self.within, str(self.program), "run", "--data", str(self.data)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
+from folders import data_folder
 from sipwright.certificate import _self_signed
-from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.monitor.outside.questions import questions_of
 from sipwright.monitor.outside.settings import ServerSettings
@@ -19,9 +19,7 @@ from transport.name_server import NameServer
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("questions") / "data"
-    initialise(made, "example.org", "admin", "password")
-    return made
+    return data_folder(tmp_path_factory.mktemp("questions") / "data")
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from sipwright.services.leases import node_lease
 from sipwright.store.live.node_register import NodeRegister
 from sipwright.store.schema.cluster_tables import leases, node_events, node_requests
 from store.conftest import key_file, store, url  # noqa: F401
-from usecases.conftest import sqlite_template, sqlite_url  # noqa: F401
 
 
 class Reader:

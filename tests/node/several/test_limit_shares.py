@@ -19,7 +19,6 @@ from sipwright.store.admin.guard_rules import Rule
 from sipwright.store.live.node_register import NodeRegister
 from sipwright.store.schema.guard_tables import guard_shares
 from store.conftest import key_file, store, url  # noqa: F401
-from usecases.conftest import sqlite_template, sqlite_url  # noqa: F401
 
 LIMIT = Allowance(calls_at_once=6, calls_per_hour=400, minutes_per_day=600.0, money_per_day=1_000_000)
 PRICE = Price(10_000, 1_000)

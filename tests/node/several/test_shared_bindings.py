@@ -11,7 +11,7 @@ from sipwright.node.several.shared_bindings import NamedWriter, SharedBindings
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
 from sipwright.store import Store
-from store.conftest import key_file, sqlite_url, store, url  # noqa: F401
+from store.conftest import key_file, store, url  # noqa: F401
 
 FLOW, OTHER = "udp/127.0.0.1:5060/192.0.2.1:5062", "udp/127.0.0.1:5060/192.0.2.1:5063"
 CONTACT = "<sip:alice@192.0.2.1>"

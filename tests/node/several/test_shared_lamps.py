@@ -11,7 +11,6 @@ from sipwright.node.several import shared_lamps
 from sipwright.node.several.shared_lamps import SharedLamps
 from sipwright.services.notifier import DialogState
 from store.conftest import key_file, store, url  # noqa: F401
-from usecases.conftest import sqlite_template, sqlite_url  # noqa: F401
 
 BOB = 2
 

@@ -11,7 +11,6 @@ from sipwright.node.several.shared_states import SharedStates
 from sipwright.services.notifier import MessageSummary, Presence, Summary
 from sipwright.services.registrar import LocationTable
 from store.conftest import key_file, store, url  # noqa: F401
-from usecases.conftest import sqlite_template, sqlite_url  # noqa: F401
 
 BODY = b'<presence entity="sip:a@b"><tuple id="x"><status><basic>open</basic></status></tuple></presence>'
 

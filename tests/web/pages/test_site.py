@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 from starlette.routing import compile_path
 
@@ -12,6 +12,9 @@ from interop.harness import until
 from sipwright.web.pages.site import PAGES
 
 pytestmark = pytest.mark.peer("chromium")
+
+WIDTHS = (1280, 400)
+OF_COLOURS = ("color-contrast", "link-in-text-block")
 
 LOOKED_AT = (
     "/", "/cdrs", "/dialplans", "/dialplans/new-one", "/accounts", "/accounts/alice@sip.test", "/providers",
@@ -22,28 +25,27 @@ OUTSIDE = ("/login", "/signup", "/reset", "/reset?token=x")
 """What is before the door."""
 
 
-@pytest.mark.parametrize("width", [400, 1280])
-def test_every_page_has_one_main_landmark_one_heading_and_nothing_that_axe_finds(site, new_page, width):
-    """In light and in dark, which differ in their colours alone: in the dark axe looks at nothing else."""
-    trunk = f"trunk{width}"
-    source = f"192.0.2.{width % 250}"
-    site.switch.run_command("provider", "add", trunk, "--server", "203.0.113.9", "--from", source)
+def test_every_page_has_one_main_landmark_one_heading_and_nothing_that_axe_finds(site, new_page):
+    """Wide and narrow, in light and in dark, which differ in their colours alone: in the dark axe looks at those.
+
+    Each page is opened once, and turned into its four looks: half of the time would go into opening it.
+    """
+    site.switch.run_command("provider", "add", "trunk", "--server", "203.0.113.9", "--from", "192.0.2.1")
     page = new_page(color_scheme="light")
-    page.set_viewport_size({"width": width, "height": 900})
     site.come_in(page)
     found = {}
     for path in (*LOOKED_AT, *OUTSIDE):
-        path = path.replace("trunk", trunk)
         site.open(page, path)
         if path == "/console":
             until(lambda: happens(site) or page.get_by_test_id("event").count(), "an event is shown")
         assert (page.locator("main").count(), page.locator("h1").count()) == (1, 1), path
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        found[f"{path} in light"] = violations(page)
-        page.emulate_media(color_scheme="dark")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        found[f"{path} in dark"] = violations(page, "color-contrast", "link-in-text-block")
-        page.emulate_media(color_scheme="light")
+        page.evaluate(AXE_SCRIPT)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            found[f"{path} at {width} in light"] = too_wide(page, width) + violations(page)
+            page.emulate_media(color_scheme="dark")
+            found[f"{path} at {width} in dark"] = too_wide(page, width) + violations(page, *OF_COLOURS)
+            page.emulate_media(color_scheme="light")
 
     assert {path: what for path, what in found.items() if what} == {}
 
@@ -53,10 +55,18 @@ def happens(site):
     site.switch.set_dialplans({"told-of": f"log({time.monotonic()})\n"})
 
 
+def too_wide(page, width):
+    """Return by how much a page does not fit."""
+    excess = page.evaluate("document.documentElement.scrollWidth") - width
+    return [("too wide", excess)] if excess > 0 else []
+
+
 def violations(page, *rules):
-    """Return what axe finds on a page, and where: by all of its rules, or by these."""
-    options = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
-    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    """Return what axe finds on a page that has its script, and where: by all of its rules, or by these."""
+    chosen = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    run = "options => axe.run(options).then(results => results.violations)"
+    # Style sheets that it fetches by itself show the bar of what is loading, and none of these rules reads them.
+    found = page.evaluate(run, {"resultTypes": ["violations"], "preload": False, **chosen})
     return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found]
 
 

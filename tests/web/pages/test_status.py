@@ -5,6 +5,7 @@ import time
 import httpx2
 import pytest
 
+from folders import data_folder
 from sipwright.config import Settings
 from sipwright.monitor.rollups.bucket import Bucket
 from sipwright.store import Administration
@@ -54,9 +55,8 @@ def test_a_provider_is_called_by_its_own_name():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    from sipwright.commands.init import initialise
 
-    initialise(tmp_path / "data", "example.org", "admin", "password")
+    data_folder(tmp_path / "data")
     monkeypatch.setenv("SIPWRIGHT_WEB__PUBLIC_STATUS", "true")
     return tmp_path / "data"
 
