@@ -11,6 +11,7 @@ import pytest
 
 from folders import data_folder
 from sipwright.commands.__main__ import run
+from store.conftest import cheap_hashes  # noqa: F401 (a fixture for all)
 
 
 @dataclass

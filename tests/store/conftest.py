@@ -6,12 +6,25 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from databases import SERVERS
 from sipwright.store import Store
 from sipwright.store.admin import users
 from sipwright.store.crypto import create_key_file
+
+
+class CheapHasher(PasswordHasher):
+    """Argon2id in no time: how strong a hash is says nothing about what is done with it."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("argon2.PasswordHasher", CheapHasher)
 
 
 @pytest.fixture

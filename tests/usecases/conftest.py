@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from sipwright.config import Settings
@@ -38,18 +37,6 @@ class PretendedSwitch(SwitchClient):
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-
-class CheapHasher(PasswordHasher):
-    """Argon2id in no time: how strong a hash is says nothing about what is done with it."""
-
-    def __init__(self) -> None:
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("argon2.PasswordHasher", CheapHasher)
 
 
 @pytest.fixture
