@@ -66,7 +66,7 @@ peers: ## Install the Debian packages of real SIP peers, where that is allowed
 	@sh tests/interop/install-peers.sh
 
 clean: ## Remove .venv and caches; the data folder stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz native/target src/sipwright/_native.abi3.so
 
 $(VENV)/bin/python:
 	@python="$(PYTHON)"; \

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["is_built", "read_register"]
+__all__ = ["read_register"]
 
 read_register: Callable[[bytes, str, int, bool], Any] | None = None
 """The native twin of `sip/usual_register.py:read_in_python`."""
@@ -20,8 +20,3 @@ if os.environ.get("SIPWRIGHT_NO_NATIVE", "") in ("", "0"):
         from sipwright._native import read_register
     except ImportError:
         pass
-
-
-def is_built() -> bool:
-    """Return whether the native part is used."""
-    return read_register is not None

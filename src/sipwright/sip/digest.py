@@ -138,7 +138,8 @@ class NonceKeeper:
         self._lifetime = int(lifetime * 1e6)
         self._generation_size = max(1, capacity // 2)
         self._last_issued = 0
-        self._worn: Bounded[str, int] = Bounded(capacity)
+        self.worn: Bounded[str, int] = Bounded(capacity)
+        """How many wrong answers a nonce has had, by its beginning."""
         self._young: dict[int, int] = {}
         self._old: dict[int, int] = {}
         self._young_since = self._young_newest = self._old_newest = 0
@@ -216,15 +217,11 @@ class NonceKeeper:
     def wear(self, nonce: str) -> None:
         """Note a wrong answer to a nonce of ours."""
         nonce = nonce[: self._HELD]
-        self._worn.keep(nonce, self._worn.get(nonce, 0) + 1)
-
-    def is_open(self, nonce: str) -> bool:
-        """Return whether a nonce was issued here, and has not died."""
-        return self.is_ours(nonce) and not (self._worn and self.is_worn(nonce))
+        self.worn.keep(nonce, self.worn.get(nonce, 0) + 1)
 
     def is_worn(self, nonce: str) -> bool:
         """Return whether a nonce has died of two wrong answers; no more answers to it are looked at."""
-        return self._worn.get(nonce[: self._HELD], 0) >= _MOST_WRONG
+        return self.worn.get(nonce[: self._HELD], 0) >= _MOST_WRONG
 
     def _is_anybodys(self, nonce: str) -> bool:
         return hmac.compare_digest(nonce[self._STAMP :], self._sign(nonce[: self._STAMP]))

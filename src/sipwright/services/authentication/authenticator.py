@@ -142,7 +142,11 @@ class Authenticator:
         user costs the same as a wrong password here too.
         """
         nonces, nonce = self._nonces, answer[2]
-        if not nonces.is_open(nonce) or not self._guesses.are_checked(sender, account):
+        if (
+            not nonces.is_ours(nonce)
+            or (nonces.worn and nonces.is_worn(nonce))
+            or not self._guesses.are_checked(sender, account)
+        ):
             return False
         try:
             if account is None:
@@ -168,7 +172,7 @@ class Authenticator:
         """Return the value of WWW-Authenticate for somebody who claims to be a user of a domain."""
         account = self._directory.account(username, domain)
         algorithm = self._directory.digest_algorithm(domain) if account is None else account.algorithm
-        nonce = self._nonces.issue(self._unix_time(), sender.source[0])
+        nonce = self._nonces.issue(self._unix_time(), sender.flow.remote[0])
         return challenge(domain, nonce, algorithm, stale=is_stale)
 
     def _has_proven_source(self, incoming: Incoming, nonce: str) -> bool:

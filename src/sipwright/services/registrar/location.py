@@ -61,13 +61,13 @@ class LocationTable:
         return [] if entry is None else _unpack(entry)
 
     def sole(self, account_id: int) -> list[str] | None:
-        """Return the one binding of an account as the texts of its fields, nothing if it has none; None says several.
+        """Return the one binding of an account as the texts of its fields; none if it has none and there is room.
 
-        Every registration asks, so no `Binding` is made.
+        None says that it is not so simple. Every registration asks, so no `Binding` is made.
         """
         entry = self._entries.get(account_id)
         if entry is None:
-            return []
+            return [] if len(self._entries) < self.capacity else None
         lines = entry.split("\n")
         return lines[1:] if len(lines) == _FIELDS + 1 else None
 

@@ -21,6 +21,10 @@ from sipwright.transport import Flow
 
 __all__ = ["Quick", "QuickWay"]
 
+_OK = b"SIP/2.0 200 OK"
+_CHALLENGED = b"SIP/2.0 401 Unauthorized"
+_END = b"Content-Length: 0\r\n\r\n"
+
 _named: Callable[[type[UsualRegister], tuple[object, ...]], UsualRegister] = tuple.__new__
 """Names what was read; the native reader knows nothing of names."""
 
@@ -43,20 +47,22 @@ class Quick:
         read: What it says.
         key: What repetitions are matched by.
         merge_key: What copies by other paths are told by.
+        stack: What it came in at.
+        tx: Its server transaction, if that has begun.
     """
 
     __slots__ = (
-        "_accepted", "_count", "_is_known", "_reply_flow", "_stack", "_tag", "_tx", "data", "flow", "key", "merge_key",
-        "now", "read",
+        "_accepted", "_count", "_is_known", "_reply_flow", "_tag", "data", "flow", "key", "merge_key", "now", "read",
+        "stack", "tx",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, data: bytes, flow: Flow, read: UsualRegister) -> None:
-        self._stack, self.data, self.flow, self.read, self.now = stack, data, flow, read, stack.clock()
+        self.stack, self.data, self.flow, self.read, self.now = stack, data, flow, read, stack.clock()
         self.key = read.branch, read.via_host, read.via_port, "REGISTER"
         self.merge_key = hash((read.from_tag, read.call_id, (read.cseq, "REGISTER")))
         self._reply_flow = flow.redirected(read.reply_port) if read.reply_port else flow
         self._tag = stack.tag_of(read.branch, read.via_host, read.call_id)
-        self._tx: ServerNonInvite | None = None
+        self.tx: ServerNonInvite | None = None
         self._accepted: bytes | None = None
 
     @property
@@ -64,13 +70,9 @@ class Quick:
         """The address that it came from."""
         return self.flow.remote
 
-    def is_new(self) -> bool:
-        """Return whether neither it nor a copy of it has come before."""
-        return self._stack.layer.is_new(self.key, self.merge_key)
-
     def begin(self) -> None:
         """Begin its server transaction."""
-        self._tx = self._stack.layer.begin(
+        self.tx = self.stack.layer.begin(
             self.key, self.request, self.merge_key, self._reply_flow, self.now, self._tag
         )
 
@@ -79,31 +81,36 @@ class Quick:
     ) -> None:
         """Answer through the transaction if it has begun, statelessly if not."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        wire = self._response(f"{status} {reason or reason_for(status)}", lines)
-        if self._tx is None:
-            self._stack.send_response(wire, self._reply_flow)
+        first = f"SIP/2.0 {status} {reason or reason_for(status)}".encode()
+        rest = lines.encode("utf-8", "surrogateescape")
+        wire = b"".join((first, self.read.head, self._tag.encode(), self.read.tail, rest, _END))
+        if self.tx is None:
+            self.stack.send_response(wire, self._reply_flow)
         else:
-            self._tx.answer(status, wire, self._stack.clock())
+            self.tx.answer(status, wire, self.stack.clock())
 
-    def reply(self, status: str, lines: str) -> None:
-        """Answer without a transaction, as a challenge does: a repetition is answered anew."""
-        wire = self._response(status, lines)
+    def challenge(self, value: str) -> None:
+        """Ask for credentials, without a transaction: a repetition is asked anew."""
+        read, lines = self.read, f"WWW-Authenticate: {value}\r\n"
+        wire = b"".join((_CHALLENGED, read.head, self._tag.encode(), read.tail, lines.encode(), _END))
         try:
             self._reply_flow.send(wire)
         except OSError:
-            self._stack.send_response(wire, self._reply_flow)  # by another connection, if there is a way
+            self.stack.send_response(wire, self._reply_flow)  # by another connection, if there is a way
 
     def accept_later(self, lines: str, accepted: Count, *, is_known: bool) -> None:
         """Get ready for the commit after which it is answered 200; a phone that is known needs no commit for that."""
-        self._accepted, self._count, self._is_known = self._response("200 OK", lines), accepted, is_known
+        read, self._count, self._is_known = self.read, accepted, is_known
+        rest = lines.encode("utf-8", "surrogateescape")
+        self._accepted = b"".join((_OK, read.head, self._tag.encode(), read.tail, rest, _END))
 
     def __call__(self) -> None:
         """Answer 200, once."""
         wire, self._accepted = self._accepted, None
         if wire is not None:
-            assert self._tx is not None
+            assert self.tx is not None
             self._count.accepted += 1
-            self._tx.succeed(wire, self._stack.clock())
+            self.tx.succeed(wire, self.stack.clock())
 
     def store_is_away(self) -> None:
         """Answer now: a phone that was known hears that it still is, any other has to come back."""
@@ -114,13 +121,6 @@ class Quick:
             refusal = store_away()
             self.respond(refusal.status, refusal.reason, headers=refusal.headers)
 
-    def _response(self, status: str, lines: str) -> bytes:
-        """Write a response: status and reason, and the lines that it has beside those of the request."""
-        rest = f"{lines}Content-Length: 0\r\n\r\n".encode("utf-8", "surrogateescape")
-        return b"".join(
-            (b"SIP/2.0 ", status.encode(), self.read.head, self._tag.encode(), self.read.tail, rest)
-        )
-
     def request(self) -> Request:
         """Read it as the long way does."""
         request = parse(self.data)
@@ -130,7 +130,7 @@ class Quick:
 
     def incoming(self) -> Incoming:
         """Return it as the long way has it, with the transaction that has begun."""
-        return Incoming(self._stack, self.request(), self.flow, self._reply_flow, self.now, self._tx)
+        return Incoming(self.stack, self.request(), self.flow, self._reply_flow, self.now, self.tx)
 
 
 class Taker(Protocol):

@@ -161,13 +161,12 @@ class Registrar:
         read, directory = asked.read, self._directory
         user, host, port, answer = read.user, read.host, read.port, read.answer
         domain = directory.served_domain(host, port)
-        if domain is None or not asked.is_new():
+        if domain is None or not asked.stack.layer.is_new(asked.key, asked.merge_key):
             return False
         if read.uri_port != port and directory.served_domain(host, read.uri_port) is None:
             return False
         if answer is None:
-            challenge = self._authenticator.challenge_to(asked, domain, user)
-            asked.reply("401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n")
+            asked.challenge(self._authenticator.challenge_to(asked, domain, user))
             return True
         owner = directory.account(user, domain)
         do = self._wish(asked, 0 if owner is None else owner.id)
@@ -191,14 +190,10 @@ class Registrar:
         sole = self.locations.sole(account_id)
         if granted and account_id >= 0 and self.watch is None and sole is not None:
             if not sole:
-                return (
-                    None if self.locations.is_full else partial(self._store_sole, asked, account_id, granted)
-                )
-            if (
-                sole[5] == contact
-                and int(sole[0]) >= second
-                and (sole[2] != read.call_id or read.cseq > int(sole[1]))
-            ):
+                return partial(self._store_sole, asked, account_id, granted)
+            expires_at, cseq, call_id, _, _, known = sole
+            is_later = call_id != read.call_id or read.cseq > int(cseq)
+            if known == contact and int(expires_at) >= second and is_later:
                 return partial(self._store_sole, asked, account_id, granted, is_known=True)
         return self._change(asked, account_id, granted)
 

@@ -183,7 +183,7 @@ class TransactionLayer:
         tx = self._servers[key] = ServerNonInvite(key, key[-1], None, flow, None, self)
         tx.unread, tx.local_tag, tx.merge_key = request, local_tag, merged
         self._merge_keys.setdefault(merged, tx)
-        tx.start(now)
+        tx.wait(self.timers, now)
         return tx
 
     def client(

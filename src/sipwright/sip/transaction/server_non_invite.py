@@ -35,6 +35,7 @@ from __future__ import annotations
 from sipwright.sip.transaction.base import (
     COMPLETED,
     FAILURE,
+    IDLE,
     PROCEEDING,
     REQUEST,
     SUCCESS,
@@ -42,7 +43,7 @@ from sipwright.sip.transaction.base import (
     TRYING,
     ServerTransaction,
 )
-from sipwright.sip.transaction.timers import Timer
+from sipwright.sip.transaction.timers import Timer, TimerQueue
 
 
 class ServerNonInvite(ServerTransaction):
@@ -67,6 +68,13 @@ class ServerNonInvite(ServerTransaction):
     RETRANSMIT = {TRYING: Timer.LATE_TRYING}
     LIFETIME   = {PROCEEDING: Timer.OBLIVION, COMPLETED: Timer.J}
     # fmt: on
+
+    def wait(self, timers: TimerQueue, now: float) -> None:
+        """Begin to wait for the TU's response, as `start` does in two calls more."""
+        interval, _ = self._clocks[IDLE, TRYING]
+        assert interval is not None
+        self.state, self.interval = TRYING, interval
+        self.retransmit_at = timers.start(interval, self, now)
 
     def succeed(self, wire: bytes, now: float) -> None:
         """Take the arrow of a 2xx that is written already, as `answer` does in five calls more."""

@@ -113,7 +113,10 @@ class Directory:
         """Look up an account; ``domain`` in lower case."""
         names = self._by_name.get(domain)
         account_id = None if names is None else names.get(username)
-        return None if account_id is None else self.account_by_id(account_id)
+        if account_id is None:
+            return None
+        held = self._by_id.get(account_id)
+        return held if type(held) is Account else self.account_by_id(account_id)
 
     def account_by_id(self, account_id: int) -> Account | None:
         """Look up an account by its number."""
