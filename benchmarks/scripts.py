@@ -58,6 +58,7 @@ class Outcome:
     reason: str = "Busy Here"
     duration: float = 1.0
     redirect: str = ""
+    audio: str = ""
 
 
 class Host:
