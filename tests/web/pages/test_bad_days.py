@@ -34,6 +34,34 @@ def test_a_page_comes_back_by_itself_when_the_switch_was_started_again(site, pag
     expect(page.get_by_role("link", name=re.compile("^a-new-one@"))).to_be_visible()
 
 
+def test_what_was_typed_outlives_the_switch_the_page_and_the_session(site, page):
+    site.switch.set_dialplans({"unsaved": "respond(480)\n"})
+    site.open(page, "/dialplans/unsaved")
+    page.locator(".cm-content").wait_for()
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text('respond(486, "an hour of work")\n')
+    expect(page.get_by_text("not saved yet")).to_be_visible()
+    site.switch.stop()
+    expect(page.get_by_text("The connection is lost.")).to_be_visible()
+    site.switch.start(**site.settings)
+
+    expect(page.get_by_text("What you had typed is back.")).to_be_visible()
+    expect(page.locator(".cm-content")).to_contain_text("an hour of work")
+    site.log_in(page)
+    site.switch.set_dialplans({"unsaved": "respond(404)\n"})
+    site.open(page, "/dialplans/unsaved")
+    expect(page.get_by_text("Meanwhile somebody else has saved")).to_be_visible()
+    page.locator(".cm-content").press("Control+s")
+    dialog = page.get_by_role("dialog", name="Make it live")
+    expect(dialog.locator(".removed")).to_contain_text("404")
+    dialog.get_by_role("button", name="Make it live").click()
+    expect(page.get_by_text("Version 3 is live.")).to_be_visible()
+    site.open(page, "/dialplans/unsaved")
+    expect(page.locator(".cm-content")).to_contain_text("an hour of work")
+    expect(page.get_by_text("not saved yet")).to_be_hidden()
+
+
 def test_a_browser_that_was_offline_says_so_and_shows_the_present_afterwards(site, page):
     page.context.set_offline(True)
     expect(page.get_by_text("The connection is lost.")).to_be_visible()

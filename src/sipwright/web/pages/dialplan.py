@@ -67,9 +67,17 @@ class DialplanPage:
             with tag("div", "split"):
                 with tag("div", "stack"):
                     members = members_beside(beside)
-                    self.editor = Editor(self.draft, f"Dialplan {self.name}", NAMES, members)
+                    self.editor = Editor(
+                        self.draft,
+                        f"Dialplan {self.name}",
+                        NAMES,
+                        members,
+                        place=f"draft of {self.visit.actor.name}: {self.name} of {self.user or ''}",
+                        version=self._version(),
+                    )
                     self.editor.on("change", self._typed)
                     self.editor.on("save", self._save_typed)
+                    self.editor.on("restore", self._restored)
                     self.problems = tag("section", "card", aria_label="What is wrong")
                 self.panels = Panels(self)
                 self.panels.build()
@@ -87,9 +95,24 @@ class DialplanPage:
         self._tell_saved()
         await self.check()
 
+    async def _restored(self, event: GenericEventArguments) -> None:
+        """Go on with what was typed here before the page, the switch or the session had an end."""
+        self.draft = event.args["text"]
+        self._tell_saved()
+        told = "What you had typed is back. It is not saved yet."
+        if event.args["began"] != self._version():
+            told += " Meanwhile somebody else has saved: look at the difference before you do."
+        self.visit.say(told)
+        await self.check()
+
+    def _version(self) -> str:
+        return "" if self.live is None else self.live.dialplan.etag
+
     def _tell_saved(self) -> None:
         is_same = self.live is not None and self.draft == self.live.source
         text(self.saved, "" if is_same else "not saved yet")
+        if is_same:
+            self.editor.settle(self._version())
 
     async def check(self) -> bool:
         """Check the draft, show what is wrong at its lines, and return whether it may be saved."""

@@ -80,13 +80,30 @@ class EventLog(Element, component="components/eventlog.js"):
 
 
 class Editor(Element, component="components/editor.js"):
-    """An editor for dialplans; `change` and `save` events bring the text."""
+    """An editor for dialplans; `change` and `save` events bring the text.
+
+    What was typed and is not live stays in the tab of the browser, whatever becomes of the page, the switch or the
+    session. A `restore` event brings it, with the version that it began from.
+    """
 
     def __init__(
-        self, value: str, label: str, names: Sequence[Mapping[str, str]], members: Mapping[str, Any]
+        self,
+        value: str,
+        label: str,
+        names: Sequence[Mapping[str, str]],
+        members: Mapping[str, Any],
+        *,
+        place: str,
+        version: str,
     ) -> None:
         super().__init__()
-        self.props.update(value=value, label=label, names=tuple(names), members=dict(members))
+        self.props.update(
+            value=value, label=label, names=tuple(names), members=dict(members), place=place, version=version
+        )
+
+    def settle(self, version: str) -> None:
+        """Keep nothing more in the browser: what is in the editor is live, as that version."""
+        self.run_method("settle", version)
 
     def problems(self, found: Sequence[Mapping[str, Any]]) -> None:
         """Show at their lines what is wrong."""

@@ -80,8 +80,9 @@ const colours = CM.HighlightStyle.define(CM.defaultHighlightStyle.specs.flatMap(
 
 export default {
   template: `<div class="editor" data-testid="editor"></div>`,
-  props: { value: String, label: String, names: Array, members: Object, readonly: Boolean },
-  emits: ["change", "save"],
+  // What is typed is kept in this tab under `place`, with the version that it began from, until it is live.
+  props: { value: String, label: String, names: Array, members: Object, readonly: Boolean, place: String, version: String },
+  emits: ["change", "save", "restore"],
   async mounted() {
     const python = await CM.languages.find((one) => one.name === "Python").load();
     if (!this.$el.isConnected) return;
@@ -107,13 +108,32 @@ export default {
     });
     this.view.scrollDOM.tabIndex = 0;
     if (this.waiting) this.problems(this.waiting);
+    this.began = this.version;
+    this.restore();
   },
   beforeUnmount() { clearTimeout(this.later); this.view?.destroy(); },
   methods: {
     text() { return this.view.state.doc.toString(); },
     typed() {
+      this.keep();
       clearTimeout(this.later);
       this.later = setTimeout(() => this.$emit("change", this.text()), 250);
+    },
+    keep() {
+      try { sessionStorage.setItem(this.place, JSON.stringify({ text: this.text(), began: this.began })); } catch {}
+    },
+    restore() {
+      let kept = null;
+      try { kept = JSON.parse(sessionStorage.getItem(this.place)); } catch {}
+      if (!kept || kept.text === this.value) return;
+      this.began = kept.began;
+      this.put(kept.text);
+      this.$emit("restore", kept);
+    },
+    // What is in the editor is live, as this version.
+    settle(version) {
+      this.began = version;
+      try { sessionStorage.removeItem(this.place); } catch {}
     },
     save() { clearTimeout(this.later); this.$emit("save", this.text()); },
     problems(found) {
@@ -125,6 +145,7 @@ export default {
       this.quiet = true;
       this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: text } });
       this.quiet = false;
+      this.keep();
     },
     go(line, column) {
       const at = this.view.state.doc.line(Math.min(Math.max(line, 1), this.view.state.doc.lines));
