@@ -1,9 +1,13 @@
 """Scripts are checked before they are saved: syntax, language, types, each with its line."""
 
+import subprocess
+import sys
+
 import pytest
 
 from sipwright.services.dialplan import Limits, Problem, check_script
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS
+from sipwright.services.dialplan.sandbox.confinement import Confinement
 
 GOOD = """
 # the "out" dialplan of alice
@@ -159,3 +163,26 @@ def test_what_may_be_right_is_left_alone(source):
 def test_budgets_are_those_of_the_switch():
     assert check_script("sleep(400)", Limits(total_seconds=500)) == []
     assert check_script("callback('a', 'b')", Limits(callbacks=0)) != []
+
+
+CHECKING = """
+import pathlib
+from sipwright.services.dialplan import check_script
+
+check_script("respond(486)")
+for task in pathlib.Path("/proc/self/task").iterdir():
+    for child in (task / "children").read_text().split():
+        print(next(line for line in open(f"/proc/{child}/status") if line.startswith("Seccomp:")))
+"""
+
+
+def test_scripts_are_checked_by_a_worker_that_the_kernel_confines():
+    """They come from the same people as those that run, and are read by the same program."""
+    confinement = Confinement()
+    missing = confinement.missing()
+    confinement.close()
+    if missing:
+        pytest.skip(f"this kernel does not confine: {missing}")
+    told = subprocess.run([sys.executable, "-c", CHECKING], capture_output=True, text=True, check=True)
+
+    assert told.stdout.split() == ["Seccomp:", "2"]

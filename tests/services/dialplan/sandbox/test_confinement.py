@@ -1,6 +1,7 @@
 """The program that workers are started with."""
 
 import os
+import select
 import subprocess
 
 import pytest
@@ -29,6 +30,23 @@ def test_a_worker_is_the_interpreter_behind_the_launcher(make):
 
     assert confinement.program != "/usr/bin/printenv"
     assert ran.stdout == ""
+
+
+def test_a_worker_has_nothing_open_that_its_parent_was_given(make):
+    """A socket that it kept would keep its port, too, and be there for a script that gets out of the interpreter."""
+    kept, given = os.pipe()
+    with subprocess.Popen(
+        [make("/bin/cat").program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, pass_fds=[given]
+    ) as ran:
+        os.close(given)
+        ran.stdin.write(b"there\n")
+        ran.stdin.flush()
+        ran.stdout.readline()
+        is_open = os.read(kept, 1) if select.select([kept], [], [], 0)[0] else "somebody may write"
+        ran.stdin.close()
+    os.close(kept)
+
+    assert is_open == b""
 
 
 def test_a_worker_comes_behind_whoever_goes_on_with_calls(make):

@@ -35,6 +35,7 @@ from .. import language
 from ..language import sipsorcery
 from ..language.catalogue import FUNCTIONS, STORE
 from ..language.limits import Limits
+from ..sandbox.confinement import Confinement
 from ..sandbox.library_backend import POLICY
 from ..sandbox.program import FIRST, program
 from .advice import advice, foreign_language
@@ -302,10 +303,21 @@ def _is_read(node: ast.AST, modules: set[str]) -> bool:
 
 @cache
 def _pool() -> Monty:
-    """One worker for all checks of this process; it ends with the process."""
+    """One worker for all checks of this process, confined as those that run scripts; it ends with the process."""
     return Monty(
-        min_processes=0, max_processes=1, max_checkouts_per_worker=200, request_timeout=_SECONDS
+        binary_path=_confinement().program,
+        min_processes=0,
+        max_processes=1,
+        max_checkouts_per_worker=200,
+        request_timeout=_SECONDS,
     ).__enter__()
+
+
+@cache
+def _confinement() -> Confinement:
+    made = Confinement()
+    made.missing()  # ends its trial; the switch is who tells
+    return made
 
 
 def _stubs(name: str = "names.pyi") -> str:

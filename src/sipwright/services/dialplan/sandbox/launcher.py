@@ -60,6 +60,9 @@ _X32 = 0x40000000
 
 def main(program: str, arguments: list[str]) -> None:
     """Become a program that can do little; `--tell` writes what could not be taken away instead."""
+    os.closerange(
+        3, 65_536
+    )  # whatever the process that starts workers has open, such as a socket that it was given
     missing = confine(program)
     if arguments == ["--tell"]:
         os.write(1, "\n".join(missing).encode())
