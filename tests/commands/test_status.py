@@ -66,6 +66,7 @@ def test_a_switch_that_is_well_says_since_when_and_with_what(command, switch):
 
     assert "running for" in said
     assert "all is well" in said
+    assert "providers  none that it registers with" in said
     found = command.json("status")
     assert (found["running"], found["calls"], found["phones"], found["wrong"]) == (True, 0, 0, [])
     assert 0 < found["disk"]["free"] < found["disk"]["total"]

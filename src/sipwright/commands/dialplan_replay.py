@@ -89,7 +89,8 @@ def replay_(
             {"failure"},
         )
         return
-    say(f"{len(replayed)} calls of {plan} since {clock(earliest)}, through {draft or 'the live version'}")
+    calls = "1 call" if len(replayed) == 1 else f"{len(replayed)} calls"
+    say(f"{calls} of {plan} since {clock(earliest)}, through {draft or 'the live version'}")
     for one in moved:
         say(*lines_of(one))
     same = len(replayed) - len(moved)

@@ -86,7 +86,8 @@ def _print(found: dict[str, Any], folder: Path, wrong: list[str]) -> None:
     providers = "many"
     if registrations is not None:
         providers = (
-            ", ".join(f"{number} {state}" for state, number in registrations.items() if number) or "none"
+            ", ".join(f"{number} {state}" for state, number in registrations.items() if number)
+            or "none that it registers with"
         )
     lines = [
         (
@@ -100,7 +101,7 @@ def _print(found: dict[str, Any], folder: Path, wrong: list[str]) -> None:
             for one in found.get("workers", ())
             if one["up"]
         ),
-        ("phones", f"{found['phones']} accounts registered"),
+        ("phones", f"{found['phones']} account{'s' * (found['phones'] != 1)} registered"),
         ("providers", providers),
         ("scripts", f"{found['scripts']} under way"),
         ("disk", f"{disk['free'] / 1e9:.1f} of {disk['total'] / 1e9:.1f} GB free"),
