@@ -13,10 +13,13 @@ from structlog.testing import capture_logs
 
 from sipwright.services.leases import Ask, Fence
 from sipwright.store import Store, Writer
+from sipwright.store.dialects import Trouble
+from sipwright.store.errors import FencedError
 from sipwright.store.live.leases import Leases, seize
 from sipwright.store.writing.mariadb_committer import MariadbSession
 from sipwright.store.writing.postgres_committer import PostgresSession
 from sipwright.store.writing.server_committer import ServerCommitter, Session
+from sipwright.store.writing.writer import Batch
 from store.writing.batches import call, execution
 
 KILL = {
@@ -195,3 +198,78 @@ async def test_nobody_waits_for_the_commit_of_a_process_that_was_stopped_in_it(
         await session.command("COMMIT")
     session.disconnect()
     await store.close()
+
+
+class StoppedSession:
+    """A connection that answers nothing while the process is stopped, for `stops` commits, and what comes then."""
+
+    ERRORS = (OSError,)
+    is_open = is_alive = True
+
+    def __init__(self, stops: int, seconds: float, then: Exception | None = None) -> None:
+        self.now, self.stops, self.seconds, self.then = 0.0, stops, seconds, then
+        self.begun = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def trouble(self, error: BaseException) -> Trouble:
+        return Trouble.AWAY
+
+    def disconnect(self) -> None:
+        """Close nothing."""
+
+    async def begin(self, fence: Fence | None) -> None:
+        self.begun += 1
+        if self.begun <= self.stops:
+            self.now += self.seconds
+            raise TimeoutError
+        if self.then is not None:
+            raise self.then
+
+    async def upsert(self, kind: str, rows: list[Any]) -> None:
+        """Take all rows."""
+
+    async def command(self, sql: str) -> None:
+        """Take all commands."""
+
+
+class NoDisk(Exception):
+    """What was committed would have waited on the disk."""
+
+
+def committer_of(session: StoppedSession) -> ServerCommitter:
+    def waiting(fence: int) -> Any:
+        raise NoDisk
+
+    return ServerCommitter(session, waiting, session.clock)
+
+
+async def test_a_zombie_does_not_take_its_own_stop_for_that_of_the_database():
+    """What it commits would count as committed on its disk, and be said, while another node has its calls."""
+    session = StoppedSession(1, 15.0, FencedError("node:north", 1, 2))
+    committer, told = committer_of(session), []
+    committer.fence(Fence("node:north", 1), lambda: told.append("fenced"))
+    committer.start(lambda batch: told.append("committed"))
+    await committer._commit_for_sure(Batch({"call": {"a": call("a")}}))
+
+    assert (told, session.begun) == (["fenced"], 2)
+
+
+async def test_one_that_was_stopped_and_is_no_zombie_goes_on():
+    session, told = StoppedSession(2, 15.0), []
+    committer = committer_of(session)
+    committer.start(lambda batch: told.append("committed"))
+    await committer._commit_for_sure(Batch({"call": {"a": call("a")}}))
+
+    assert told == ["committed"]
+
+
+@pytest.mark.parametrize(("stops", "seconds"), [(1, 0.8), (4, 15.0)])
+async def test_a_database_that_is_away_is_found_to_be_away(stops: int, seconds: float):
+    """Also on a machine that does nothing but stand still."""
+    session = StoppedSession(stops, seconds)
+    committer = committer_of(session)
+    committer.start(lambda batch: None)
+    with pytest.raises(NoDisk):
+        await committer._commit_for_sure(Batch({"call": {"a": call("a")}}))

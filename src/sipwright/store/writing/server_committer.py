@@ -33,6 +33,12 @@ _TIMEOUT = 15.0
 HELD_UP = 0.7
 """Seconds after which a commit waits on the disk instead: before callers hear of it (`writer.PATIENCE`)."""
 
+STOPPED = 2 * HELD_UP
+"""Seconds after which a commit that was to be held up for less says nothing about the database, but about us."""
+
+MOST_STOPS = 3
+"""How often such a batch is committed again, on a machine that does nothing but stand still."""
+
 NEARLY = 100_000
 """Bytes in the log below which a new batch waits until they are in the database, and is next."""
 
@@ -90,14 +96,19 @@ class ServerCommitter:
         session: The connection.
         waiting: Makes the log in which batches wait while the server is away, and count as committed. Without one they
             do not, until it is back.
+        clock: Monotonic time.
     """
 
-    def __init__(self, session: Session, waiting: Callable[[int], WaitingLog] | None = None) -> None:
+    def __init__(
+        self, session: Session, waiting: Callable[[int], WaitingLog] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self.failing_since: float | None = None
         self.behind_since: float | None = None
         """Since when what is committed is in the log alone."""
         self._session = session
         self._make_log = waiting
+        self._clock = clock
         self._log: WaitingLog | None = None
         self._held: Batch | None = None
         self._is_at_the_end = False
@@ -164,6 +175,7 @@ class ServerCommitter:
     async def _commit_for_sure(self, batch: Batch) -> None:
         attempt = conflicts = 0
         while True:
+            began = self._clock()
             try:
                 # Not wait_for(): on Python 3.11 that can lose a cancellation.
                 async with asyncio.timeout(_TIMEOUT if self._make_log is None else HELD_UP):
@@ -185,6 +197,8 @@ class ServerCommitter:
                 if self._make_log is not None:
                     if attempt == 1 and not isinstance(error, TimeoutError):
                         continue  # most likely a connection that was lost while it was idle
+                    if attempt <= MOST_STOPS and self._clock() - began > STOPPED:
+                        continue  # it was this process that stood still: another node may have what it has
                     self._step_aside(batch, error)
                     return
                 if self.failing_since is None:
@@ -210,7 +224,7 @@ class ServerCommitter:
         assert self._make_log is not None
         self._log = self._make_log(self._fence.number if self._fence else 0)
         self._caught_up.clear()
-        self.behind_since = time.monotonic()
+        self.behind_since = self._clock()
         log.error(
             "the database is away; what is committed waits on the disk",
             error=str(error) or type(error).__name__,
@@ -301,7 +315,7 @@ class ServerCommitter:
         self._is_at_the_end = False
         self._caught_up.set()
         since, self.behind_since = self.behind_since, None
-        log.warning("the database has all that waited", seconds=round(time.monotonic() - (since or 0.0), 1))
+        log.warning("the database has all that waited", seconds=round(self._clock() - (since or 0.0), 1))
         if self.failing_since is not None:
             outage_ended(self.failing_since)
             self.failing_since = None
