@@ -2,6 +2,9 @@
 
 import pytest
 
+from ..conftest import Provider
+from ..test_hostile import Plans
+
 
 @pytest.fixture
 def asked(bench):
@@ -102,6 +105,37 @@ def test_a_phone_that_hides_its_number_is_known_by_where_it_registered(bench, bo
     (on_behalf,) = (call.identity for call in bench.switch.calls.values())
     assert asked == ["example.org"]
     assert (on_behalf.direction, on_behalf.account_id) == ("out", bench.accounts.account("pat", "").id)
+
+
+@pytest.mark.parametrize("host", ["example.org", "10.0.0.1", "localhost", "anonymous.invalid"])
+def test_a_phone_that_hides_its_number_may_leave_a_host_in_its_from(bench, bob, pat, asked, host):
+    """Many write their registrar's name there, or their own; a provider is told that the number is not to be shown."""
+    bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9")
+    trunk = bench.phone("trunk", "30.0.0.9")
+    bench.accounts.accounts["pat"].out_plan = 1
+    Plans(bench, {1: ("353@trunk", ())})
+    bench.switch.router.senders._domain_at = {f"udp/10.0.0.1:5060/{pat.address}": "example.org"}.get
+    call(pat, f'"Anonymous" <sip:Anonymous@{host}>', uri="sip:353@example.org")
+
+    assert asked == ["example.org"]
+    assert trunk.last("INVITE").headers.get("Privacy") == "id"
+    assert [call.identity.account_id for call in bench.switch.calls.values()] == [
+        bench.accounts.account("pat", "").id
+    ]
+
+
+def test_a_provider_may_write_our_address_behind_a_caller_that_hides(bench, alice, bob, asked):
+    bench.accounts.providers["trunk"] = Provider("trunk", "20.0.0.1", account_id=1)
+    call(alice, "<sip:anonymous@10.0.0.1>")
+
+    assert (asked, bob.methods()) == ([], ["INVITE"])
+
+
+def test_a_stranger_is_not_let_in_because_he_hides(bench, alice, bob, asked):
+    bench.account("pat")
+    call(alice, "<sip:anonymous@example.org>")
+
+    assert asked == ["example.org"]
 
 
 def test_an_identity_of_somebody_else_is_not_taken(bench, alice, bob, pat, asked):

@@ -116,6 +116,10 @@ class Origins:
         there = self.addresses.at(host, names)
         return any(self.addresses.is_in_network(provider, host, names) for provider in there)
 
+    def is_provider(self, incoming: Incoming) -> bool:
+        """Return whether a request comes from where a provider is."""
+        return bool(self.addresses.at(incoming.source[0], incoming.flow.peer_names))
+
     def takers(self, incoming: Incoming) -> list[int]:
         """Return the numbers of all accounts that may take a request."""
         found: list[int | None] = []

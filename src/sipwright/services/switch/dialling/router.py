@@ -101,6 +101,8 @@ class Router:
 
     def _is_of_trunk(self, incoming: Incoming, claim: Claim) -> bool:
         """Return whether a trunk has called for somebody who is at our domain by name only."""
+        if claim.is_vague:
+            return self.origins.is_provider(incoming)
         is_known = claim.user is None or self.accounts.account(claim.user, claim.domain) is not None
         return not is_known and self.origins.is_trunk(incoming)
 

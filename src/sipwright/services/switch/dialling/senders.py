@@ -26,15 +26,19 @@ _SAYS_WHO = ("p-preferred-identity", "p-asserted-identity", "remote-party-id")
 
 
 class Claim(NamedTuple):
-    """The served domain that a sender says to be of, and as whom; `user` is `None` for the one who authenticates."""
+    """The served domain that a sender says to be of, and as whom; `user` is `None` for the one who authenticates.
+
+    It `is_vague` where a provider may say the same of anybody.
+    """
 
     domain: str
     user: str | None
+    is_vague: bool = False
 
 
 def is_anonymous(uri: Uri) -> bool:
-    """Return whether a From names nobody (RFC 3323 §4.1.1.3)."""
-    return uri.host == "anonymous.invalid" or uri.host.rpartition(".")[2] == "invalid"
+    """Return whether a From names nobody (RFC 3323 §4.1.1.3); many phones and providers leave their own host in it."""
+    return uri.host.rpartition(".")[2] == "invalid" or (uri.user or "").lower() == "anonymous"
 
 
 class Senders:
@@ -60,7 +64,10 @@ class Senders:
         if sender.is_sip:
             domain = self._served(sender, incoming)
             if domain is not None:
-                return Claim(domain, sender.user or "")
+                user = sender.user or ""
+                if is_anonymous(sender) and self._accounts.account(user, domain) is None:
+                    return self._unnamed(incoming) or Claim(domain, None, is_vague=True)
+                return Claim(domain, user)
             return self._unnamed(incoming) if is_anonymous(sender) else None
         if sender.scheme != "tel":
             raise Reject(400, "From Of An Unknown Scheme", why=f"nobody here can be called {sender}")
