@@ -96,6 +96,7 @@ def test_hold(body, holds):
         ("application/sdp", True),
         ("Application/SDP", True),
         ("application/sdp ; charset=utf-8", True),
+        ("application / sdp", True),
         ("application/sdpx", False),
         ("multipart/mixed;boundary=x", False),
         ("", False),

@@ -32,7 +32,9 @@ class Media:
 
 def is_sdp(content_type: str | None) -> bool:
     """Return whether a Content-Type names a session description."""
-    return content_type is not None and content_type.partition(";")[0].strip().lower() == "application/sdp"
+    if content_type is None:
+        return False
+    return "".join(content_type.partition(";")[0].split()).lower() == "application/sdp"
 
 
 def connection_addresses(body: bytes) -> list[str]:

@@ -207,3 +207,15 @@ def test_a_provider_is_handed_one_where_the_dialplan_says_so(bench, alice, trunk
     refer(alice, ok, PREMIUM)
 
     assert trunk.methods()[-1] == "REFER"
+
+
+@pytest.mark.parametrize(
+    "target", ["sip:carol@example.org?Subject=x", "sip:carol@example.org;user=phone?X-A=1"]
+)
+def test_a_refer_to_without_brackets_is_one_address(bench, alice, bob, carol, talking, target):
+    """As old phones write it, whatever is in it (RFC 3515 §2.1 wants brackets)."""
+    _, invite = talking
+    bob.send(bob.in_dialog("REFER", invite, headers=[("Refer-To", target)], cseq=70))
+
+    assert bob.statuses("REFER") == [202]
+    assert carol.methods() == ["INVITE"]

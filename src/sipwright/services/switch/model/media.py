@@ -6,7 +6,7 @@ never reach, by the address that the message really came from.
 
 from collections.abc import Callable
 
-from sipwright.sdp import is_private, refuse_streams, rewrite_body
+from sipwright.sdp import is_private, is_sdp, refuse_streams, rewrite_body
 from sipwright.sdp.rendezvous import has_tokens, place_sockets
 from sipwright.sip import Message
 
@@ -17,8 +17,8 @@ SDP = "application/sdp"
 
 def refuse_offer(message: Message) -> tuple[bytes, str | None]:
     """Return an answer that takes nothing of what a message offers, and its type; nothing where it offers nothing."""
-    is_offer = (message.headers.get("content-type") or "").lower().partition(";")[0].strip() == SDP
-    return (refuse_streams(message.body), SDP) if message.body and is_offer else (b"", None)
+    is_offer = message.body and is_sdp(message.headers.get("content-type"))
+    return (refuse_streams(message.body), SDP) if is_offer else (b"", None)
 
 
 SeenAt = Callable[[str, str], tuple[str, int] | None]

@@ -147,7 +147,9 @@ def _refer_to(request: Request) -> tuple[Uri, Replaces | None]:
     if len(values) != 1:
         raise Reject(400, "One Refer-To Is Needed")
     try:
-        uri = NameAddr.parse(values[0], "Refer-To").uri
+        # Without brackets "?" and ";" may not be there (RFC 3261 §20), and some phones write them all the same.
+        address = values[0] if "<" in values[0] else f"<{values[0]}>"
+        uri = NameAddr.parse(address, "Refer-To").uri
         replaces = Replaces.in_uri(str(uri))
     except ParseError as error:
         raise Reject(400, error.reason) from None
