@@ -371,6 +371,25 @@ def test_behind_a_proxy_that_has_closed_its_connection_the_route_is_tried(bench,
     assert (notify.headers.get_list("Route"), notify.from_tag) == ([hop], lamp.to.partition(";tag=")[2])
 
 
+@pytest.mark.parametrize("place", ["10.0.0.1", "10.0.0.5", "127.0.0.1"])
+@pytest.mark.parametrize("way", ["route", "path"])
+def test_nobody_leads_notifies_into_our_own_network(bench, way, place):
+    """Who may subscribe names the route, and who may register the Path."""
+    connection = bench.phone("alice", "20.0.0.1", protocol="tls")
+    inside = bench.phone("inside", place, port=5099)
+    bench.account("alice", connection)
+    bob = bench.account("bob", bench.phone("bob", "30.0.0.1"))
+    lamp, hop = Lamp(bench, connection), f"<sip:{inside.address};lr>"
+    lamp.subscribe(headers=[("Record-Route", hop)] if way == "route" else [])
+    (binding,) = bench.accounts.bindings[bench.accounts.accounts["alice"].id]
+    binding.uri, binding.path = str(lamp.notifies()[0].request_uri), [hop] if way == "path" else []
+    close_all(bench)
+    bench.notifier.changed("dialog", bob.id)
+    bench.run(2.0)
+
+    assert inside.heard == []
+
+
 def test_without_a_proxy_in_between_nothing_is_tried(bench, lamp):
     """A phone that has closed its connection opens another one."""
     connection = bench.phone("carol", "40.0.0.1", protocol="tls")

@@ -272,6 +272,10 @@ ELSEWHERE = {
         "services/agent/test_redirects",
         "test_nobody_sends_us_into_our_own_network",
     ),
+    "services/notifier/teller:Teller._look_up": (
+        "services/notifier/test_notifier",
+        "test_nobody_leads_notifies_into_our_own_network",
+    ),
 }
 """The ways of another service, and the tests that knock there."""
 
