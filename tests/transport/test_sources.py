@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sipwright.transport.sources import HARD, IN_DIALOGS, LEAST, PATIENCE, Refused, Sources
+from sipwright.transport.sources import HARD, IN_DIALOGS, LEAST, LOOKED_AT, PATIENCE, Refused, Sources
 
 
 @dataclass
@@ -188,6 +188,18 @@ def test_where_datagrams_may_be_forged_connections_and_those_who_are_known_go_on
     assert (known.send(5), connected.send(5), sources.lets_in("192.0.2.9")) == (0, 0, False)
     sources.ban([])
     assert (known.send(5), connected.send(5), Peer(sources, "192.0.2.9").send(5)) == (5, 5, 5)
+
+
+def test_a_flood_that_may_be_forged_is_dropped_unseen_but_for_a_part_that_is_looked_at(sources, clock):
+    """What it costs to find out what belongs to calls must not be what a flood costs."""
+    peer, looked = Peer(sources, "192.0.2.1"), []
+    sources.belongs = lambda data: looked.append(data)
+    sources.ban([], [(ipaddress.ip_network("192.0.2.1/32"), clock.now + 10)])
+
+    assert (peer.send(10_000), len(looked)) == (0, LOOKED_AT + 1)
+    clock.now += 1.0
+    assert (peer.send(10_000), len(looked)) == (0, 2 * LOOKED_AT + 1)
+    assert sources.banned == 20_000
 
 
 def test_forged_datagrams_use_up_nothing_of_a_connection(sources):

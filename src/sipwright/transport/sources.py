@@ -35,6 +35,9 @@ PATIENCE = 4.0
 IN_DIALOGS = 100.0
 """Messages a second that a source over its budget may still send, if they belong to calls or requests of ours."""
 
+LOOKED_AT = 500.0
+"""Datagrams a second of a source in whose name others may send that are looked at: for what is not dropped."""
+
 LEAST = 5.0
 """Messages a second that a stranger may send however many there are: enough for a phone that registers and calls."""
 
@@ -63,14 +66,14 @@ class Source:
     """
 
     __slots__ = (
-        "__weakref__", "due", "due_in_dialogs", "due_registering", "host", "is_banned", "is_certain", "is_doubted",
-        "pool",
+        "__weakref__", "due", "due_in_dialogs", "due_looked", "due_registering", "host", "is_banned", "is_certain",
+        "is_doubted", "pool",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, host: str, *, is_certain: bool = False) -> None:
         self.pool = pool
         self.host = host
-        self.due = self.due_in_dialogs = self.due_registering = 0.0
+        self.due = self.due_in_dialogs = self.due_looked = self.due_registering = 0.0
         self.is_banned = self.is_doubted = False
         self.is_certain = is_certain
 
@@ -181,7 +184,7 @@ class Sources:
     def spares(self, peer: Peer, data: bytes) -> bool:
         """Return whether a message may be looked at though its source is over its budget."""
         source = peer.source
-        if source.is_banned:
+        if source.is_banned or (source.is_doubted and not self._looks_at(source)):
             self.banned += 1
             return False
         if source.pool in self._shared:
@@ -210,6 +213,14 @@ class Sources:
             source.due -= 2 * source.pool.cost  # a request without credentials, and the same with them
             source.pool.count -= 2
             self._give_own(peer)
+
+    def _looks_at(self, source: Source) -> bool:
+        """Return whether it may be looked what a datagram is, and count that: most of a flood is dropped unseen."""
+        now = self.clock()
+        if source.due_looked > now + 1.0:
+            return False
+        source.due_looked = max(source.due_looked, now) + 1.0 / LOOKED_AT
+        return True
 
     def _may_register(self, source: Source, data: bytes) -> bool:
         """Return whether a datagram is the REGISTER of somebody in whose name others may have sent, and count it."""
