@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +23,16 @@ def test_it_is_switched_off_by_the_environment(fresh, monkeypatch):
     monkeypatch.setenv("SIPWRIGHT_NO_NATIVE", "1")
 
     assert fresh().read_register is None
+
+
+def test_one_of_another_state_is_not_used(fresh, monkeypatch):
+    monkeypatch.delenv("SIPWRIGHT_NO_NATIVE", raising=False)
+    for form, is_used in ((native.FORM, True), (native.FORM - 1, False)):
+        built = SimpleNamespace(FORM=form, read_register=len)
+        monkeypatch.setitem(sys.modules, "sipwright._native", built)
+        monkeypatch.setattr("sipwright._native", built, raising=False)
+
+        assert (fresh().read_register is len) == is_used
 
 
 def test_it_is_used_where_it_is_built(fresh, monkeypatch):

@@ -49,6 +49,7 @@ extern "C" {
     static mut _Py_NoneStruct: PyObject;
     static mut PyExc_TypeError: Object;
     fn PyModule_Create2(module: *mut ModuleDef, version: c_int) -> Object;
+    fn PyModule_AddIntConstant(module: Object, name: *const c_char, value: c_long) -> c_int;
     fn PyErr_SetString(kind: Object, text: *const c_char);
     fn PyBytes_AsStringAndSize(object: Object, text: *mut *mut c_char, length: *mut isize) -> c_int;
     fn PyBytes_FromStringAndSize(text: *const c_char, length: isize) -> Object;
@@ -65,6 +66,8 @@ extern "C" {
     fn Py_DecRef(object: Object);
 }
 
+/// What is returned, and in which order: another number wherever that changes, as in `src/sipwright/native.py`.
+const FORM: c_long = 1;
 const METH_FASTCALL: c_int = 0x80;
 const ABI_VERSION: c_int = 3;
 
@@ -103,7 +106,12 @@ const fn c_text(text: &'static [u8]) -> *const c_char {
 /// Python calls it when it imports the module.
 #[no_mangle]
 pub unsafe extern "C" fn PyInit__native() -> Object {
-    PyModule_Create2(MODULE.0.get(), ABI_VERSION)
+    let module = PyModule_Create2(MODULE.0.get(), ABI_VERSION);
+    if !module.is_null() && PyModule_AddIntConstant(module, c_text(b"FORM\0"), FORM) < 0 {
+        Py_DecRef(module);
+        return null_mut();
+    }
+    module
 }
 
 unsafe extern "C" fn read_register(_: Object, arguments: *const Object, count: isize) -> Object {

@@ -15,8 +15,14 @@ __all__ = ["read_register"]
 read_register: Callable[[bytes, str, int, bool], Any] | None = None
 """The native twin of `sip/usual_register.py:read_in_python`."""
 
+FORM = 1
+"""What the native functions return: one that was built for another state of the sources is not used."""
+
 if os.environ.get("SIPWRIGHT_NO_NATIVE", "") in ("", "0"):
     try:
-        from sipwright._native import read_register
+        from sipwright import _native
     except ImportError:
         pass
+    else:
+        if _native.FORM == FORM:
+            read_register = _native.read_register
