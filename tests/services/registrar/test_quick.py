@@ -301,6 +301,30 @@ def test_while_the_commit_takes_long_the_phone_hears_100(both):
     assert both.quick.sent[1][1].startswith(b"SIP/2.0 200")
 
 
+@pytest.mark.parametrize(("is_known", "status"), [(True, b"200"), (False, b"503")])
+def test_when_the_store_goes_away_before_the_commit_only_a_known_phone_is_accepted(both, is_known, status):
+    if is_known:
+        both.register(PHONES["sipp"])
+    for one in (both.quick, both.long):
+        one.writer.is_eager = False
+    assert both.register(PHONES["sipp"].replace("100{n}", "200{n}").replace("{n}", "{n}9"))[0] == []
+    taken = both.quick.way.taken
+
+    for one in (both.quick, both.long):
+        one.sent.clear()
+        ((*_, waiting),) = one.writer.waiting
+        waiting.store_is_away()
+        waiting.store_is_away()
+    assert both.quick.sent == both.long.sent
+    assert [data[8:11] for _, data in both.quick.sent] == [status]
+    assert taken == (4 if is_known else 2)
+
+    for one in (both.quick, both.long):
+        one.writer.commit()
+    assert both.quick.sent == both.long.sent
+    assert len(both.quick.sent) == 1
+
+
 @pytest.mark.parametrize("path", sorted(TORTURE.glob("*.txt")), ids=lambda path: path.stem)
 def test_the_torture_messages_are_answered_the_same(both, path):
     both.receive(path.read_bytes())

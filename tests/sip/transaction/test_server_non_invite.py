@@ -106,3 +106,37 @@ def test_an_answered_request_is_restored_from_its_answer_alone(bench, request_of
 
     assert (tx.state, bench.labels()) == (COMPLETED, [200, 200])
     assert bench.leftovers() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+@pytest.mark.parametrize("after", [0.0, 10.0])
+def test_a_2xx_that_is_written_already_is_sent_as_any_other(bench, request_of, any_flow, after, is_broken):
+    """The short way of a REGISTER: `begin` and `succeed` do what `server` and `respond` do."""
+    asked = request_of("OPTIONS", "z9hG4bK-2", call_id="c2")
+    wire = bytes(make_response(request_of("OPTIONS"), 200, to_tag="b"))
+    usual = bench.server(asked, any_flow)
+    key = ("z9hG4bK-1", *usual.key[1:])
+    brief = bench.layer.begin(key, lambda: request_of("OPTIONS"), 4711, any_flow, bench.now, "b")
+    assert (brief.state, brief.retransmit_at, brief.expires_at) == (
+        usual.state,
+        usual.retransmit_at,
+        usual.expires_at,
+    )
+    bench.run_until(after)
+    any_flow.sent.clear()
+    any_flow.is_broken = is_broken
+
+    brief.succeed(wire, bench.now)
+    bench.respond(usual, 200)
+    assert (brief.state, brief.retransmit_at, brief.expires_at) == (
+        usual.state,
+        usual.retransmit_at,
+        usual.expires_at,
+    )
+    assert any_flow.sent[:1] == ([] if is_broken else [wire])
+    assert len(any_flow.sent) == (0 if is_broken else 2)
+    assert bench.layer.snapshot().transport_errors == (2 if is_broken else 0)
+
+    brief.succeed(wire, bench.now)
+    assert len(any_flow.sent) == (0 if is_broken else 2)
+    assert bench.leftovers() == (0, 0, 0)
