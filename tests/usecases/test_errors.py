@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.store.errors import AlreadyExistsError, DatabaseAwayError, NotFoundError, StoreError
-from sipwright.usecases.errors import Conflict, Invalid, NotFound, Unavailable, translated
+from sipwright.usecases.errors import Conflict, Invalid, NotFound, Unavailable, said_to, translated
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,16 @@ def test_each_error_of_the_store_has_one_here_that_says_the_same(said, meant):
         raise said
 
     assert str(caught.value) == str(said)
+
+
+def test_where_the_database_is_and_who_keeps_it_locked_is_told_to_an_admin_alone():
+    said = "the database postgresql://switch@10.0.0.9/calls does not work: no route to host"
+    with pytest.raises(Unavailable) as caught, translated():
+        raise DatabaseAwayError(said)
+
+    assert said_to(caught.value, is_admin=True) == said
+    assert said_to(caught.value) == "the database does not work now"
+    assert said_to(NotFound("there is no such thing")) == "there is no such thing"
 
 
 def test_a_mistake_is_told_at_its_field():

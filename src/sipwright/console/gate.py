@@ -18,7 +18,7 @@ from sipwright.console.session import Session
 from sipwright.console.standing import Standing
 from sipwright.errors import UserError
 from sipwright.usecases import Actor, UseCases
-from sipwright.usecases.errors import CodeNeeded, Unauthenticated
+from sipwright.usecases.errors import CodeNeeded, Unauthenticated, said_to
 from sipwright.usecases.visitor import Visitor
 
 __all__ = ["Gate", "House"]
@@ -195,4 +195,4 @@ def _explained() -> Iterator[None]:
     except (CodeNeeded, Unauthenticated):
         raise
     except UserError as error:
-        raise asyncssh.PermissionDenied(str(error)) from error
+        raise asyncssh.PermissionDenied(said_to(error)) from error

@@ -21,7 +21,7 @@ from sipwright.control.events import Event
 from sipwright.errors import UserError
 from sipwright.printable import MOST_OF_SENTENCE, cells, printable
 from sipwright.usecases import UseCases
-from sipwright.usecases.errors import Invalid, Unavailable
+from sipwright.usecases.errors import Invalid, Unavailable, said_to
 
 __all__ = ["Prompt"]
 
@@ -183,7 +183,8 @@ class Prompt:
             await self.write(f"internal error, {type(error).__name__}\n", is_error=True)
 
     async def _fail(self, error: UserError) -> None:
-        await self.write(printable(" ".join(str(error).split()), MOST_OF_SENTENCE) + "\n", is_error=True)
+        said = said_to(error, is_admin=self._standing.last.is_admin)
+        await self.write(printable(" ".join(said.split()), MOST_OF_SENTENCE) + "\n", is_error=True)
 
     async def _follow(self) -> None:
         """Read events, with another filter after that was changed, and again once a switch that was away is there."""

@@ -20,6 +20,7 @@ from sipwright.console.standing import Standing
 from sipwright.errors import UserError
 from sipwright.printable import MOST_OF_SENTENCE, printable
 from sipwright.usecases import UseCases
+from sipwright.usecases.errors import said_to
 
 __all__ = ["Session"]
 
@@ -197,7 +198,8 @@ class Session(asyncssh.SSHServerSession[str]):
             await asyncio.gather(self._work, watch, return_exceptions=True)
 
     async def _tell(self, error: UserError) -> None:
-        sentence = printable(" ".join(str(error).split()), MOST_OF_SENTENCE)
+        said = said_to(error, is_admin=self._standing.last.is_admin)
+        sentence = printable(" ".join(said.split()), MOST_OF_SENTENCE)
         with suppress(OSError):
             await _Pipe(self._outlet, is_terminal=self._terminal is not None).write(
                 f"sipwright: {sentence}\n", is_error=True

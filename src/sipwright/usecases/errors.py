@@ -21,6 +21,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UseCaseError",
+    "said_to",
     "translated",
 ]
 
@@ -93,15 +94,24 @@ class Throttled(UseCaseError):
 
 
 class Unavailable(UseCaseError):
-    """No database or no switch answers; the next try may come after `retry_after` seconds."""
+    """No database or no switch answers; the next try may come after `retry_after` seconds.
 
-    def __init__(self, message: str, retry_after: float = 2.0) -> None:
+    The message names files, servers and programs of the machine: it is for an admin, `outside` for everybody else.
+    """
+
+    def __init__(self, message: str, retry_after: float = 2.0, *, outside: str | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.outside = outside or message
 
 
 class Refused(UseCaseError):
     """A state of the call that does not allow what is wanted."""
+
+
+def said_to(error: Exception, *, is_admin: bool = False) -> str:
+    """Return what somebody is told who meets an error by a face; nobody knows who they are before they are let in."""
+    return error.outside if isinstance(error, Unavailable) and not is_admin else str(error)
 
 
 @contextmanager
@@ -118,7 +128,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DatabaseAwayError as error:
-        raise Unavailable(str(error)) from error
+        raise Unavailable(str(error), outside="the database does not work now") from error
     except NotFoundError as error:
         if error.field is not None:  # what is missing is named in the input
             raise Invalid.of(error.field, str(error)) from error

@@ -148,7 +148,7 @@ class Ground:
         try:
             return await self.switch.request(name, **arguments)
         except SwitchAway as error:
-            raise Unavailable(str(error)) from error
+            raise Unavailable(str(error), outside="the switch does not answer now") from error
         except UserError as error:
             raise _said(error) from error
 

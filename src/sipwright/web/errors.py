@@ -22,6 +22,7 @@ from sipwright.usecases.errors import (
     Unauthenticated,
     Unavailable,
     UseCaseError,
+    said_to,
 )
 from sipwright.web.problems import MEDIA_TYPE, Problem, problem
 
@@ -95,7 +96,7 @@ def answer_of(error: Exception) -> Response:
             headers["ETag"] = f'"{etag}"'
         case Unauthenticated():
             headers["WWW-Authenticate"] = 'Bearer realm="sipwright"'
-    return answer(status, str(error), errors, headers)
+    return answer(status, said_to(error), errors, headers)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -82,6 +82,20 @@ def test_while_the_database_is_away_a_page_says_so_and_comes_back_by_itself(site
     expect(page.get_by_role("heading", name="root", level=1)).to_be_visible()
 
 
+def test_who_is_not_let_in_yet_is_not_told_where_the_database_is(site, new_page):
+    page = new_page()
+    page.goto(f"{site.base}/login")
+    with missing(site, "users"):
+        page.get_by_label("Name").fill("root")
+        page.get_by_label("Password").fill("very secret")
+        page.get_by_role("button", name="Log in").click()
+
+        expect(page.get_by_role("alert")).to_contain_text(
+            "The database does not work now. Try again in a moment."
+        )
+        assert str(site.switch.data) not in page.content()
+
+
 def test_what_cannot_be_stored_is_told_and_nothing_is_half_saved(site, page):
     site.open(page, "/me")
     with missing(site, "api_tokens"):

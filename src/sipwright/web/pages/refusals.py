@@ -26,7 +26,7 @@ def refusal_of(error: UseCaseError) -> tuple[str, Answer]:
         said = f"Too many attempts. Wait {_while(wait)}, then try again."
         return said, (429, {"Retry-After": str(wait)})
     if isinstance(error, Unavailable):
-        return f"{sentence(str(error))} Try again in a moment.", (503, {"Retry-After": "2"})
+        return f"{sentence(error.outside)} Try again in a moment.", (503, {"Retry-After": "2"})
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 422)
     return sentence(str(error)), (status, {})
 

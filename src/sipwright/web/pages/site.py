@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from nicegui import core, ui
 from starlette.requests import Request
 
-from sipwright.usecases.errors import Forbidden, NotFound, Unavailable, UseCaseError
+from sipwright.usecases.errors import Forbidden, NotFound, Unavailable, UseCaseError, said_to
 from sipwright.web.errors import answer
 from sipwright.web.pages import (
     account,
@@ -152,7 +152,8 @@ def _instead(visit: Visit, error: UseCaseError | None) -> None:
             child.delete()
     client._head_html = ""
     if isinstance(error, Unavailable):
-        title, said, client.status_code = "Not now", f"{error}. This page tries again by itself.", 503
+        why = said_to(error, is_admin=visit.actor.is_admin)
+        title, said, client.status_code = "Not now", f"{why}. This page tries again by itself.", 503
         client._body_html += f"<script>{_RELOAD}</script>"
     elif isinstance(error, NotFound | Forbidden):
         title, said = "Not here", f"{error}."

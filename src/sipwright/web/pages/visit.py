@@ -12,7 +12,7 @@ from nicegui import context
 from nicegui.client import Client
 from starlette.requests import Request
 
-from sipwright.usecases.errors import Invalid, Throttled, Unavailable, UseCaseError
+from sipwright.usecases.errors import Invalid, Throttled, Unavailable, UseCaseError, said_to
 from sipwright.usecases.issued import csrf_of
 from sipwright.web.pages.elements import prefix
 from sipwright.web.pages.format import moment, sentence, time_of_day
@@ -144,7 +144,7 @@ class Visit:
         elif isinstance(error, Throttled):
             self.say(f"{sentence(str(error))} Try again in {max(1, round(error.retry_after))} s.", bad=True)
         else:
-            self.say(sentence(str(error)), bad=True)
+            self.say(sentence(said_to(error, is_admin=self.actor.is_admin)), bad=True)
 
     async def attempt(self, work: Callable[[], Awaitable[Any]], **fields: Field) -> bool:
         """Do something and tell what goes wrong; returns whether it is done."""
