@@ -34,6 +34,8 @@ need ip iproute2
 need patroni patroni
 need etcd etcd-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+# What the Node.js that Playwright brings is linked with.
+ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || missing="$missing libatomic1"
 
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ]; then
