@@ -581,3 +581,18 @@ def test_an_invite_that_another_node_has_from_now_on_is_that_ones_when_it_is_rep
     other = request(stack, PHONE)
     other.request.headers.set_first("Via", "SIP/2.0/UDP 127.0.0.3:5070;branch=z9hG4bKother")
     assert edge(other) is False
+
+
+def test_an_answer_that_is_repeated_gets_one_via_of_an_edge(stack, edge):
+    """The re-INVITE that it answers came by that edge, and its Via is in the answer; the phone would not know it."""
+    flow = stack.flow_from_key(f"north!{AT_NORTH}")
+    via, own = (
+        f"SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKedge77;rport;flow={flow.key}",
+        "SIP/2.0/UDP 127.0.0.3:5070",
+    )
+    flow.send(bytes(response(200, [("Via", via), ("Via", f"{own};branch=z9hG4bK1")])))
+    _, answer = sent(stack).last
+    first, second = answer.headers.get_list("Via")
+
+    assert first.endswith(f";branch=z9hG4bKedge;flow={TOKENS.write(AT_NORTH, 'north')}")
+    assert second == f"{own};branch=z9hG4bK1"

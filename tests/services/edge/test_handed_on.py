@@ -6,7 +6,7 @@ import pytest
 
 from services.edge.test_edge import AT_NORTH, HERE, NORTH, PHONE, TOKENS, FakePeers, request
 from sipwright.services.edge import Edge
-from sipwright.services.edge.handed_on import HandedOn, known_by
+from sipwright.services.edge.handed_on import HandedOn, known_by, without_edges
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport.memory import MemoryNetwork
 
@@ -56,3 +56,22 @@ def test_what_no_node_has_handed_on_is_left_as_it_is(stack, way, via):
         None,
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("vias", "left"),
+    [
+        ([WAY, "SIP/2.0/UDP 127.0.0.3;branch=z9hG4bK9"], ["SIP/2.0/UDP 127.0.0.3;branch=z9hG4bK9"]),
+        ([WAY, WAY, "SIP/2.0/UDP 127.0.0.3;branch=z9hG4bK9"], ["SIP/2.0/UDP 127.0.0.3;branch=z9hG4bK9"]),
+        (["SIP/2.0/UDP 127.0.0.3;branch=z9hG4bK9"], ["SIP/2.0/UDP 127.0.0.3;branch=z9hG4bK9"]),
+        ([WAY], [WAY]),
+    ],
+)
+def test_the_vias_of_edges_are_taken_off_a_response(vias, left):
+    """As one that is repeated may go by another edge than its request came by."""
+    lines = "".join(f"Via: {via}\r\n" for via in vias) + "To: <sip:b@x>\r\n\r\n"
+
+    assert without_edges(lines.encode()).decode().split("\r\n")[: len(left) + 1] == [
+        *(f"Via: {via}" for via in left),
+        "To: <sip:b@x>",
+    ]

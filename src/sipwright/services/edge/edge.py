@@ -24,7 +24,7 @@ from math import ceil
 
 from sipwright.memo import Bounded
 from sipwright.services.edge.cancels import Cancels
-from sipwright.services.edge.handed_on import HandedOn, known_by
+from sipwright.services.edge.handed_on import HandedOn, known_by, without_edges
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
 from sipwright.services.edge.repeats import Repeats
 from sipwright.services.edge.replaced import replaced_tags
@@ -109,9 +109,9 @@ class Edge:
             raise OSError(f"nobody acts for the node {node}")
         line, _, rest = data.partition(b"\r\n")
         token, there = self._tokens.write(flow_key, node), f"{edge[0]}:{edge[1]}"
-        if line.startswith(
-            b"SIP/2.0 "
-        ):  # what the edge would have put on top, had the request come through there
+        if line.startswith(b"SIP/2.0 "):
+            # What the edge would have put on top, had the request come through there, or through it and no other.
+            rest = without_edges(rest)
             way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{BACK}={token}"
         else:
             way = f"Route: <sip:{token}@{there};lr;{_KEEPS}>"

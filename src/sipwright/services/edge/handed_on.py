@@ -6,13 +6,19 @@ they are. The Via names the flow that the phone has spoken by, with a token, and
 
 from __future__ import annotations
 
+import re
+
 from sipwright.services.edge.ports import BACK, BRANCH
 from sipwright.sip import Request
 from sipwright.stack import Stack
 from sipwright.transport.flow import Flow
 from sipwright.transport.flow_token import FlowTokens
 
-__all__ = ["HandedOn", "known_by"]
+__all__ = ["HandedOn", "known_by", "without_edges"]
+
+_OF_EDGE = re.compile(
+    rb"(?i)(?:via|v)[ \t]*:[^\r\n,]*;branch=" + BRANCH.encode() + rb"[^\r\n,]*\r\n(?=(?:via|v)[ \t]*:)"
+)
 
 
 class HandedOn:
@@ -45,3 +51,10 @@ def known_by(request: Request) -> str:
     """Return what a request, its repetitions, its CANCEL and the ACK to its refusal have in common."""
     top = request.top_via
     return f"{top.branch}|{top.sent_by}|{request.call_id}|{request.cseq.number}"
+
+
+def without_edges(headers: bytes) -> bytes:
+    """Return the header lines of a response without the Vias of edges that are on top, above that of the phone."""
+    while (found := _OF_EDGE.match(headers)) is not None:
+        headers = headers[found.end() :]
+    return headers
