@@ -370,6 +370,25 @@ def test_a_phone_whose_connection_has_died_with_its_node_goes_on_over_another_on
     assert until(lambda: said(second, accepted.call_id), "the script goes on") == ["talked True"]
 
 
+def test_what_waits_for_a_phone_is_told_it_when_it_has_registered_at_another_node(
+    pair: Pair, phone: Callable[[str], Roamer]
+):
+    """It was called over a connection that it has closed, and opens one to another node than that of its call."""
+    first, second = pair
+    alice, bob = phone("waiting"), connected("bob", first)
+    accepted, _ = talk(alice, bob)
+    bob.close()
+    alice.say_in(accepted, "BYE", 10)
+    alice.wait_for_status(200, "BYE")
+    again = connected("bob", second)
+    bye = again.wait_for_request("BYE")
+    again.answer(bye, 200, "OK")
+    again.close()
+
+    assert bye.to_tag == f"t{bob.port}"
+    assert until(lambda: not first.calls(), "no call is left") is True
+
+
 def test_a_phone_that_takes_its_registration_back_elsewhere_rings_nowhere(
     pair: Pair, phone: Callable[[str], Roamer]
 ):

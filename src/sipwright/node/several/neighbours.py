@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from sipwright.services.agent import Agent
     from sipwright.services.notifier import MessageSummary, Notifier
     from sipwright.services.registrar import LocationTable, Registrar
+    from sipwright.services.registrar.bindings import Binding
     from sipwright.services.switch import Switch
     from sipwright.stack import Pipeline, Stack
     from sipwright.steady_clock import SteadyClock
@@ -215,7 +216,7 @@ class Neighbours:
         self.bindings = SharedBindings(
             parts.store, parts.locations, self.membership.name, parts.clock.__call__
         )
-        self.bindings.on_merged = parts.registrations.changed
+        self.bindings.on_merged = self._merged
         self.states = SharedStates(
             parts.store, self.membership.name, parts.registrations.presence, parts.summaries, parts.notifier,
             parts.clock.__call__,
@@ -223,6 +224,13 @@ class Neighbours:
         self._open_edge(parts, secret)
         self.membership.on_lost = self._was_lost
         self.membership.on_moved = self._has_moved
+
+    def _merged(self, account_id: int, before: Sequence[Binding], after: Sequence[Binding], why: str) -> None:
+        """Tell whoever waits for the phones of an account that they have come, or gone, at another node."""
+        parts = self._parts
+        parts.registrations.changed(account_id, before, after, why)
+        parts.switch.reconnects.registered(account_id)
+        parts.notifier.registered(account_id)
 
     def _open_edge(self, parts: Parts, secret: bytes) -> None:
         """Let what comes from other nodes get to the phones here, and calls from here to phones there."""
