@@ -9,6 +9,7 @@ from folders import data_folder
 from sipwright.config import Settings
 from sipwright.control.client import SwitchClient
 from sipwright.monitor.counts import COUNTS
+from sipwright.monitor.probes.phone import ProbePhone
 from sipwright.monitor.rollups.bucket import Bucket
 from sipwright.node.node import Node
 from sipwright.store.history.rollup_rows import read_rollups
@@ -121,3 +122,45 @@ async def test_the_edges_of_other_nodes_are_asked(node, protocol):
     found = await node.monitoring.prober.round(0.0)
 
     assert {one.part: one.reason for one in found}["edge@node2"] is None
+
+
+OPTIONS = "sip:probe.invalid"
+
+
+async def test_a_phone_knows_whether_it_is_this_process_that_answers(node):
+    """Another worker has tags of its own, and none of the accounts of the probes."""
+    phone = node.monitoring.phone
+    other = SimpleNamespace(tag_for=lambda request: "another")
+
+    assert await phone.is_answered_by(node.stack, OPTIONS) is True
+    assert await phone.is_answered_by(other, OPTIONS) is False
+    phone.patience = 0.0
+    assert await phone.is_answered_by(node.stack, OPTIONS) is False
+
+
+async def answered_after(monkeypatch, node, misses):
+    """Let the kernel bring the first ports of the phone to another worker; return from which ones it has asked."""
+    asked = []
+
+    async def is_answered_by(phone, stack, uri):
+        asked.append(phone.source)
+        return len(asked) > misses
+
+    monkeypatch.setattr(type(node), "is_beside_others", True)
+    monkeypatch.setattr(ProbePhone, "is_answered_by", is_answered_by)
+    await node.monitoring.look(node.clock())
+    return asked
+
+
+async def test_a_worker_asks_itself_by_a_port_that_leads_to_it(node, monkeypatch):
+    asked = await answered_after(monkeypatch, node, 2)
+    found = {one["part"]: one["reason"] for one in node.monitoring.parts()}
+
+    assert (len(asked), len(set(asked)), asked[-1]) == (3, 3, node.monitoring.phone.source)
+    assert found == dict.fromkeys(PARTS)
+
+
+async def test_one_that_finds_no_such_port_says_nothing_about_itself(node, monkeypatch):
+    await answered_after(monkeypatch, node, 1_000)
+
+    assert {one["part"] for one in node.monitoring.parts()} == PARTS - {"registrar", "switch"}

@@ -95,6 +95,7 @@ class Monitoring:
     async def look(self, at: float) -> None:
         """Look at everything once; `at` is the Unix time."""
         await self._look_for_nodes()
+        await self._probes.find_way()
         results = await self.prober.round(at)
         found = read_counts(self._node, self._readers())
         parts = {result.part: result.milliseconds for result in results}

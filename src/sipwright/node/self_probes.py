@@ -51,6 +51,12 @@ CALLEE, CALLER = -1, -2
 PLAN = -1
 RING = 4
 
+MOST_PORTS = 24
+"""Ports that are tried in one round for one from which the kernel brings a probe to this worker."""
+
+ANSWERED_WITHIN = 0.3
+"""Seconds that whoever gets it then has to say so; a worker that is being started again does not."""
+
 _COMPUTES = 'respond(486, "probe " + str(sum(range(10))))\n'
 """What the sandbox has to compute."""
 
@@ -67,6 +73,10 @@ class Probed(Protocol):
     switch: Switch
     agent: Agent
 
+    @property
+    def is_beside_others(self) -> bool:
+        """Whether other workers listen on the same ports."""
+
 
 class SelfProbes:
     """The probes of one node; `open` before anything is asked."""
@@ -77,6 +87,8 @@ class SelfProbes:
         self._callee = Identity(f"phone-{token}", PROBE_DOMAIN, secrets.token_hex(16))
         self._caller = Identity(f"caller-{token}", PROBE_DOMAIN, secrets.token_hex(16))
         self.phone: ProbePhone | None = None
+        self._is_reached = True
+        """What the phone says comes to this process."""
         self._providers = ProviderProbes(
             node.stack, node.agent, node.switch.servers, lambda owner, uri: trust_in(node.names, owner, uri)
         )
@@ -99,11 +111,32 @@ class SelfProbes:
         if target is None:
             log.info("no probes of edge, registrar and switch: there is no socket for UDP or TCP")
             return
+        self.phone = await self._new_phone(target)
+
+    async def _new_phone(self, target: Target) -> ProbePhone:
         phone = ProbePhone(
             target, host=target.host, caller=self._caller, callee=self._callee, patience=PATIENCE
         )
         await phone.open()
-        self.phone = phone
+        return phone
+
+    async def find_way(self) -> None:
+        """Let the phone speak from a port by which it comes to this worker: the kernel chooses by both addresses.
+
+        The accounts of the probes are those of this process alone, so another one would refuse them.
+        """
+        target = self._target()
+        if not self._node.is_beside_others or self.phone is None or target is None:
+            return
+        self._is_reached = False
+        for _ in range(MOST_PORTS):
+            self.phone.patience = ANSWERED_WITHIN
+            self._is_reached = await self.phone.is_answered_by(self._node.stack, f"sip:{PROBE_DOMAIN}")
+            self.phone.patience = PATIENCE
+            if self._is_reached:
+                return
+            await self.phone.close()
+            self.phone = await self._new_phone(target)
 
     async def close(self) -> None:
         """Give the socket back."""
@@ -118,8 +151,8 @@ class SelfProbes:
         phone = self.phone
         if phone is not None:
             found["edge"] = lambda: phone.options(f"sip:{PROBE_DOMAIN}", is_call_wanted=False)
-            found["registrar"] = phone.register
-            found["switch"] = phone.call
+            found["registrar"] = phone.register if self._is_reached else None
+            found["switch"] = phone.call if self._is_reached else None
         found["database"] = self._database
         found["sandbox"] = self._sandbox
         directory = self._node.store.directory

@@ -311,6 +311,11 @@ class Wiring:
         self.authenticator.failures.on_failure = guarding.failed
         guarding.follow()
 
+    @property
+    def is_beside_others(self) -> bool:
+        """Whether other workers listen on the same ports."""
+        return self.crew is not None
+
     def _belongs(self, data: bytes) -> bool:
         """Return whether a message belongs to something that this worker or another one has."""
         return self.stack.receiver.belongs(data) or (self.crew is not None and self.crew.belongs(data))

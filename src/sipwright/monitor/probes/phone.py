@@ -99,6 +99,15 @@ class ProbePhone:
             raise Lost(f"503 {response.reason}")
         return self._since(began)
 
+    async def is_answered_by(self, stack: Stack, uri: str) -> bool:
+        """Return whether it is that stack which answers, and no other one at the same address, by its tag."""
+        request = self._outside("OPTIONS", uri, f"<{uri}>", f"<sip:probe@{self.source[0]}>")
+        try:
+            response = await self._ask(request)
+        except Lost:
+            return False
+        return response.to_tag == stack.tag_for(request)
+
     async def register(self) -> float:
         """Register the callee."""
         callee = _there(self._callee)
