@@ -382,3 +382,26 @@ async def test_a_binding_is_loaded_as_the_location_table_keeps_it(store: Store):
         (account.id, 1e9, 2e9, f"{row.cseq}\ncall\n{row.source}\n{row.path or ''}\n{row.contact}")
         for row in rows
     )
+
+
+@pytest.mark.parametrize(
+    ("looks", "is_away"),
+    [([0.5, 1.1], [False, True]), ([0.5, 15.0, 15.9, 16.2], [False, False, False, True])],
+)
+async def test_the_time_in_which_this_process_was_stopped_says_nothing_about_the_database(
+    monkeypatch: pytest.MonkeyPatch, looks: list[float], is_away: list[bool]
+):
+    """Else a zombie would say at once what ends its calls, which are another node's by then."""
+    writer = Writer(FakeCommitter(), grouping=at_once())
+    clock = [100.0]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+    writer.look()
+    writer.put("call", "a", call("a"))
+    writer._flush()
+    found = []
+    for at in looks:
+        clock[0] = 100.0 + at
+        found.append(writer.look())
+    monkeypatch.undo()
+
+    assert found == is_away

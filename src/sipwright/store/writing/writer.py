@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 Row = tuple[Any, ...]
 CAPACITY = 100_000
 
+STOPPED = 2.0
+"""Seconds between two looks after which this process has stood still."""
+
 PATIENCE = 1.0
 """Seconds that a commit may take before the database counts as away."""
 
@@ -115,6 +118,7 @@ class Writer:
         self._patient_flush: asyncio.Handle | None = None
         self._is_closed = False
         self._flushed_at = -1.0
+        self._waits_since = self._looked_at = -1.0
         self._idle = asyncio.Event()
         self._idle.set()
         self._row_count = self._commits = self._refused = 0
@@ -187,10 +191,14 @@ class Writer:
     def look(self) -> bool:
         """Find out whether the database is away, and tell those of the waiting who want to know; they are told once.
 
-        To be called now and then: a batch that takes longer than `PATIENCE` counts, whatever holds it up.
+        To be called now and then: a batch that takes longer than `PATIENCE` counts, whatever holds it up. The time in
+        which this process itself was stopped does not: nobody has looked then, and another node may have its calls.
         """
-        batch = self._under_way
-        is_late = batch is not None and self._loop.time() - self._flushed_at > PATIENCE
+        batch, now = self._under_way, self._loop.time()
+        if 0.0 < self._looked_at < now - STOPPED:
+            self._waits_since = now
+        self._looked_at = now
+        is_late = batch is not None and now - max(self._flushed_at, self._waits_since) > PATIENCE
         is_failing = batch is not None and self._committer.failing_since is not None
         self.is_away = self.is_displaced or is_late or is_failing
         if self.is_away:
