@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from interop.harness import DOMAIN, Roamer, free_port, is_listening, until
-from interop.test_two_nodes import Pair, at, nodes, phone, talk  # noqa: F401
+from interop.test_two_nodes import Pair, at, filled, nodes, phone, talk  # noqa: F401
 from sipwright.config import Settings
 from sipwright.control.events import Event
 from sipwright.usecases import Actor, UseCases

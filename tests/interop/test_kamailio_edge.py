@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from interop.harness import DOMAIN, PASSWORD, Connected, Kamailio, Roamer, until
-from interop.test_two_nodes import Pair, nodes, nodes_of, pair, talk  # noqa: F401
+from interop.test_two_nodes import Pair, filled, nodes, nodes_of, pair, talk  # noqa: F401
 from sipwright.sip import Request, Response
 
 pytestmark = [pytest.mark.peer("postgresql"), pytest.mark.peer("kamailio")]

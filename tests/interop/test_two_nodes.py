@@ -40,14 +40,22 @@ ACCOUNTS = ["bob", "dave", "frank", *((name, name, "") for name in PLANS)]
 Pair = tuple[SharedSwitch, SharedSwitch]
 
 
+@pytest.fixture(scope="module")
+def filled(postgres_folder: Path) -> Iterator[SharedSwitch]:
+    """A node with accounts and dialplans, which never runs, and whose database is a template."""
+    made = SharedSwitch("north", new_database(postgres_folder, "filled"), None)
+    made.set_dialplans(PLANS)
+    made.add_accounts(ACCOUNTS)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def nodes(postgres_folder: Path) -> Iterator[Pair]:
+def nodes(postgres_folder: Path, filled: SharedSwitch) -> Iterator[Pair]:
     """Two nodes with accounts and dialplans, new for each test: what dies in one leaves calls and phones behind."""
-    url = new_database(postgres_folder, "nodes")
-    first = SharedSwitch("north", url, None, lost_after=LOST_AFTER)
-    second = SharedSwitch("south", url, first.key, lost_after=LOST_AFTER)
-    first.set_dialplans(PLANS)
-    first.add_accounts(ACCOUNTS)
+    url = new_database(postgres_folder, "nodes", "filled")
+    first = SharedSwitch("north", url, filled.key, lost_after=LOST_AFTER)
+    second = SharedSwitch("south", url, filled.key, lost_after=LOST_AFTER)
     second.start()
     yield first, second
     first.close()

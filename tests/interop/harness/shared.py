@@ -54,13 +54,13 @@ class SharedSwitch(RunningSwitch):
         return len(self.events("the calls of another node are taken over"))
 
 
-def new_database(folder: Path, name: str) -> str:
-    """Make an empty database on a PostgreSQL whose socket is in a folder, and return its URL."""
+def new_database(folder: Path, name: str, template: str = "template1") -> str:
+    """Make a database on a PostgreSQL whose socket is in a folder, empty or like another one, and return its URL."""
 
     async def create() -> None:
         connection = await asyncpg.connect(f"postgresql://postgres@/postgres?host={folder}")
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         await connection.close()
 
     asyncio.run(create())
