@@ -169,6 +169,30 @@ def test_a_call_goes_to_the_phone_of_another_worker(
     assert over_tcp or set(bob.sources) == {switch.address}
 
 
+def test_a_cancel_over_another_connection_finds_the_call_of_another_worker(
+    switch: RunningSwitch, phone: Callable[..., Roamer]
+):
+    """The kernel gives a new connection to any of them, and nothing in a CANCEL says whose it is."""
+    alice, bob = phone("waiting", FIRST, over_tcp=True), phone("bob", FIRST)
+    alice.invite(f"sip:bob@{DOMAIN}", f"call-{alice.port}")
+    ringing = bob.wait_for_request("INVITE")
+    bob.answer(ringing, 180, "Ringing")
+    alice.wait_for_status(180)
+    at = workers_with_calls(switch)
+    again = phone("waiting", SECOND, over_tcp=True)
+    again.cancel(alice.invited)
+    again.wait_for_status(200, "CANCEL")
+    bob.answer(bob.wait_for_request("CANCEL"), 200, "OK")
+    bob.answer(ringing, 487, "Request Terminated")
+    bob.wait_for_request("ACK")
+    alice.acknowledge(alice.wait_for_status(487))
+    unknown = alice.invited.replace(b"z9hG4bK", b"z9hG4bKx")
+    again.cancel(unknown)
+
+    assert at == {FIRST}
+    assert again.wait_for_status(481, "CANCEL").reason == "Call/Transaction Does Not Exist"
+
+
 def test_a_phone_that_has_just_registered_can_be_called_from_another_worker(
     switch: RunningSwitch, phone: Callable[..., Roamer]
 ):
