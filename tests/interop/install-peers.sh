@@ -27,10 +27,10 @@ need turnutils_stunclient coturn
 need node nodejs
 need mariadbd mariadb-server-core
 need mariadb-dump mariadb-client
-need /usr/lib/galera galera-4
-need rsync rsync
-need lsof lsof
+# It brings Galera, and the scripts by which a server gets the data of another one.
+need wsrep_sst_rsync mariadb-server
 need ip iproute2
+need curl curl
 need patroni patroni
 need etcd etcd-server
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

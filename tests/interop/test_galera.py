@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,8 +71,8 @@ Pair = tuple[GaleraServer, GaleraServer]
 @pytest.fixture(scope="module")
 def servers_of_both(prepared_key: Path) -> Iterator[Pair]:
     """Two servers with one database."""
-    if not LIBRARY.exists():
-        pytest.skip("Galera is not installed (Debian package: galera-4)")
+    if not LIBRARY.exists() or shutil.which("wsrep_sst_rsync") is None:
+        pytest.skip("Galera is not installed (Debian package: mariadb-server)")
     one, two = GaleraServer(1), GaleraServer(2)
     try:
         one.join("")
