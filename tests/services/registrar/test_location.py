@@ -72,6 +72,22 @@ def test_of_equally_preferred_phones_the_latest_comes_first():
     assert [target.uri for target in table.targets(1, NOW)] == ["sip:new@h", "sip:old@h"]
 
 
+@pytest.mark.parametrize(
+    "contact", ["<sip:a@h>", "<sip:a@h>;q=0.3", "<sip:a@h;ob>;+sip.instance=x", '"A" <sip:a@h>']
+)
+@pytest.mark.parametrize("source", ["udp/l/r", "north!udp/l/r"])
+@pytest.mark.parametrize("path", ["", "<sip:p;lr>"])
+@pytest.mark.parametrize("expires_at", [999, 1_000, 1_000 - ELSEWHERE, 999 - ELSEWHERE])
+def test_an_only_phone_is_reached_as_one_of_several_is(contact, source, path, expires_at):
+    one = binding(expires_at=expires_at, path=path, contact=contact)._replace(source=source)
+    long_gone = binding(expires_at=1)
+    table = LocationTable()
+    table.put(1, [one])
+    table.put(2, [one, long_gone])
+
+    assert table.targets(1, NOW) == table.targets(2, NOW)
+
+
 def test_nobody_is_sent_to_an_expired_binding():
     table = LocationTable()
     table.put(1, [binding("a", 999), binding("b", 1_000)])

@@ -8,7 +8,7 @@ become `Binding` values when somebody asks.
 from collections.abc import Callable, Sequence
 
 from sipwright.services.ports import BindingTarget
-from sipwright.services.registrar.bindings import Binding
+from sipwright.services.registrar.bindings import ELSEWHERE, Binding
 from sipwright.services.rows import StoredBinding
 from sipwright.sip import NameAddr, ParseError, q_of
 from sipwright.sip.grammar import split_list
@@ -18,7 +18,7 @@ __all__ = ["LocationTable"]
 
 _FIELDS = len(Binding._fields)
 _ROOM = 1_000  # sources that nobody is behind any more
-_SOURCE = 1 + Binding._fields.index("source")
+_SOURCE, _PATH, _CONTACT = (1 + Binding._fields.index(name) for name in ("source", "path", "contact"))
 
 
 class LocationTable:
@@ -83,6 +83,13 @@ class LocationTable:
 
     def targets(self, account_id: int, now: float) -> list[BindingTarget]:
         """Return how to reach the phones of an account, the preferred and then the latest first."""
+        lines = self._entries.get(account_id, "").split("\n")
+        if len(lines) == _FIELDS + 1 and not lines[_PATH] and _is_plain(lines[_CONTACT]):
+            # One phone that has told no more than its address, as nearly all: no binding is made of it.
+            source = lines[_SOURCE]
+            if int(lines[1]) + (ELSEWHERE if "!" in source else 0) < int(now):
+                return []
+            return [BindingTarget(lines[_CONTACT][1:-1], source, [], 1.0, None)]
         bindings = reversed(self.bindings(account_id))
         found = [_target(binding) for binding in bindings if not binding.has_expired(now)]
         if len(found) > 1:
@@ -247,10 +254,15 @@ def _unpack(entry: str) -> list[Binding]:
     ]
 
 
+def _is_plain(contact: str) -> bool:
+    """Return whether a contact is an address in angle brackets and nothing else."""
+    return contact[:1] == "<" and contact.find(">") == len(contact) - 1
+
+
 def _target(binding: Binding) -> BindingTarget:
     path = split_list(binding.path) if binding.path else []
     source = _from_here(binding.source, path[0]) if path and "!" in binding.source else binding.source
-    if binding.contact.find(">") == len(binding.contact) - 1 and binding.contact[0] == "<":
+    if _is_plain(binding.contact):
         return BindingTarget(binding.uri, source, path, 1.0, None)
     contact = NameAddr.parse(binding.contact)
     uri, instance = str(contact.uri), contact.param("+sip.instance")
