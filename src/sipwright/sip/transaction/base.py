@@ -167,6 +167,9 @@ class Transaction(OwnCode):
         self._driver = driver
         self._clocks = driver.clocks[type(self), flow.is_reliable]
 
+    # For all machines: what `super()` finds is of the class that they share, and so is its code.
+    _begin = __init__
+
     @classmethod
     def clocks(cls, durations: Mapping[str, float]) -> Clocks:
         """Work out what each step between two states does to the clocks, given the length of every timer."""
@@ -274,7 +277,7 @@ class ClientTransaction(Transaction):
         user: ClientUser | None,
         driver: Driver,
     ) -> None:
-        super().__init__(key, flow, driver)
+        self._begin(key, flow, driver)
         self.user = user
         self._request: Request | None = None
         if type(request) is Written:
@@ -282,6 +285,8 @@ class ClientTransaction(Transaction):
         else:
             assert isinstance(request, Request)
             self.wire, self._request = bytes(request), request
+
+    _begin_client = __init__
 
     @property
     def request(self) -> Request:

@@ -75,7 +75,7 @@ class ClientInvite(ClientTransaction):
         user: ClientUser | None,
         driver: Driver,
     ) -> None:
-        super().__init__(key, request, flow, user, driver)
+        self._begin_client(key, request, flow, user, driver)
         self.ack = b""
         self.cancel_headers: HeaderPairs | None = None
         self.holds_ack = False
