@@ -52,6 +52,21 @@ def test_host_and_port_both_say_whether_it_is_us():
     assert not own.is_own("203.0.113.1", 5080)
     assert own.is_own_host("192.0.2.1")
     assert not own.is_own_host("192.0.2.3")
+    assert not own.is_own_host("pbx.example.org")
+
+
+@pytest.mark.parametrize(
+    ("public", "host", "is_own"),
+    [
+        ("pbx.example.org", "pbx.Example.org", True),
+        (None, "pbx.example.org", False),
+        ("fd00::a", "[fd00::A]", True),
+    ],
+)
+def test_a_name_is_ours_where_it_is_set_as_our_address(public, host, is_own):
+    own = Addresses((MemoryNetwork().transport("192.0.2.1"),), public)
+
+    assert own.is_own_host(host) is is_own
 
 
 def test_a_wildcard_means_every_address_of_this_machine():

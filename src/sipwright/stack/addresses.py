@@ -42,6 +42,8 @@ class Addresses:
 
     def is_own_host(self, host: str) -> bool:
         """Return whether we listen on an IP address, on whatever port."""
+        if host[-1:].isalpha() and ":" not in host:
+            return host.lower() == self.public_address  # a name, as nearly everybody is of
         host = host.strip("[]").lower()
         for transport in self._transports:
             bound = transport.local[0]

@@ -64,16 +64,15 @@ def look_at(stack: Stack, request: Request) -> None:
     max_forwards = request.max_forwards
     if max_forwards is not None and max_forwards <= 0:
         raise Reject(483)
-    unknown = unknown_extensions(request)
-    if unknown:
+    index = request.headers.index()
+    if ("require" in index or "proxy-require" in index) and (unknown := unknown_extensions(request)):
         raise _unsupported(unknown)
     if _is_looped(stack, request):
         raise Reject(482)
     # A peer of RFC 2543 may have neither tag nor Contact: it is where its From or its Record-Route says.
-    is_old = request.from_tag is None and "contact" not in request.headers.index()
-    if contact_uri(request) is None and not is_old:
+    if contact_uri(request) is None and not (request.from_tag is None and "contact" not in index):
         raise Reject(400, "INVITE Without Contact")
-    if "record-route" in request.headers.index():
+    if "record-route" in index:
         _ = request.record_route  # read now, because when the call is answered it is too late for a 400
 
 
