@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+import sipwright
 from sipwright.config import ConfigError, Settings
 from sipwright.config.names import unknown_variable, variables_of
 
@@ -56,6 +58,17 @@ def test_what_is_read_is_no_mistake():
     inside = {"sipwright_sip__udp": "[]", "SIPWRIGHT_POLICY__DOMAINS__A": "{}", "HOME": "/root"}
 
     assert unknown_variable(known | inside, Settings) is None
+
+
+def test_whatever_the_code_reads_of_the_environment_is_no_mistake():
+    found = {
+        name
+        for path in Path(sipwright.__file__).parent.rglob("*.py")
+        for name in re.findall(r"""environ(?:\.get\(|\[)"(SIPWRIGHT_\w+)\"""", path.read_text("utf-8"))
+    }
+    assert {"SIPWRIGHT_DATA", "SIPWRIGHT_NO_NATIVE"} <= found
+
+    assert unknown_variable(dict.fromkeys(found, "1"), Settings) is None
 
 
 def test_what_an_orchestrator_says_of_a_service_of_our_name_is_no_mistake():

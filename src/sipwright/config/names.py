@@ -12,7 +12,7 @@ __all__ = ["advice", "names_in", "unknown_variable", "variables_of"]
 
 PREFIX = "SIPWRIGHT_"
 
-_NO_SETTINGS = frozenset({"SIPWRIGHT_DATA", "SIPWRIGHT_TRACEBACK"})
+_NO_SETTINGS = frozenset({"SIPWRIGHT_DATA", "SIPWRIGHT_NO_NATIVE", "SIPWRIGHT_TRACEBACK"})
 """Variables that are read, but are none of the settings of a data folder."""
 
 _OF_A_SERVICE = re.compile(
