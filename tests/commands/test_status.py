@@ -34,11 +34,16 @@ def switch(command, monkeypatch):
         loop.run_until_complete(run())
         loop.run_forever()
 
+    async def end():
+        await nodes[0].stop()
+        # Commands look whether a switch runs by connecting to it: the last of them may just be let in.
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
     thread = threading.Thread(target=serve)
     thread.start()
     assert ready.wait(60)
     yield nodes[0]
-    asyncio.run_coroutine_threadsafe(nodes[0].stop(), loop).result(20)
+    asyncio.run_coroutine_threadsafe(end(), loop).result(20)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(20)
     loop.close()

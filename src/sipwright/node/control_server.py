@@ -71,6 +71,7 @@ class ControlServer:
         self._clients: set[ControlClient] = set()
         self._listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
+        self._is_closed = False
         self._inode: int | None = None
         self._emptied: asyncio.Future[None] | None = None
         self.prepare: Callable[[], Awaitable[None]] | None = None
@@ -140,6 +141,7 @@ class ControlServer:
 
     async def close(self) -> None:
         """Listen no more, and let clients go: whoever does not take the rest within `LAST_WORDS` is cut off."""
+        self._is_closed = True
         if self._server is None:
             return
         self._server.close()
@@ -164,6 +166,8 @@ class ControlServer:
 
     def admits(self, client: ControlClient, transport: asyncio.Transport) -> bool:
         """Return whether somebody may ask for anything: our own user, or root, and not too many at once."""
+        if self._is_closed:
+            return False  # it was let in as the switch ends
         peer = transport.get_extra_info("socket")
         _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if uid not in (0, os.geteuid()):
