@@ -2,12 +2,20 @@
 
 import asyncio
 import errno
+import socket
+import struct
 
 import pytest
 
 from interop.harness import free_port
 from sipwright.stack import Exchange, Pipeline, Stack
 from sipwright.transport import Target, TcpTransport, UdpTransport
+
+OPTIONS = (
+    b"OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK-%s\r\nMax-Forwards: 70\r\n"
+    b"From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
 
 
 def answer(incoming):
@@ -96,6 +104,40 @@ async def test_a_connection_is_used_in_both_directions(new_stack, outgoing):
 
     assert response.status == 200
     assert (server.snapshot().transports[0].connections, client.snapshot().transports[0].accepted) == (1, 0)
+
+
+async def test_a_key_names_a_connection_and_not_a_later_one_from_the_same_port(new_stack):
+    """A phone's binding must not lead to somebody else whom its NAT has given the port since."""
+    came = []
+
+    def take(incoming):
+        came.append(incoming.flow)
+        return answer(incoming)
+
+    stack, port = await new_stack(steps=(take,))
+    own = ("127.0.0.1", free_port())
+
+    async def say(branch):
+        with socket.socket() as phone:
+            phone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            phone.bind(own)
+            phone.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(phone, ("127.0.0.1", port))
+            await loop.sock_sendall(phone, OPTIONS % branch)
+            assert (await loop.sock_recv(phone, 4_096)).startswith(b"SIP/2.0 200")
+            found = [stack.outbound.from_key(flow.key) for flow in came]
+            phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no TIME_WAIT
+        return found
+
+    first, then = await say(b"1"), await say(b"2")
+
+    assert first == [came[0]]
+    assert then == [None, came[1]]
+    assert (came[0].remote, came[1].remote) == (own, own)
+    assert (
+        stack.outbound.from_key(came[0].key.rpartition("/")[0]) is None
+    )  # as an older release has stored it
 
 
 async def test_a_refused_connection_is_a_local_503(new_stack, outgoing):

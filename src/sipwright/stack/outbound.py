@@ -212,7 +212,7 @@ class Outbound:
             return lent
         key = plain_key
         try:
-            protocol, local, remote = parse_flow_key(key)
+            protocol, local, remote, serial = parse_flow_key(key)
         except ValueError:
             return None
         for transport in self._transports:
@@ -221,8 +221,10 @@ class Outbound:
                 continue
             if host != local[0] and not (is_wildcard(host) and transport.reaches(remote[0])):
                 continue
+            if transport.is_reliable:
+                return _if_same(transport.find(remote), remote, serial)
             try:
-                return transport.find(remote) if transport.is_reliable else transport.flow(remote, local)
+                return transport.flow(remote, local)
             except OSError:
                 return None
         return self.from_anywhere(protocol, remote) if self.has_peers and protocol == "udp" else None
@@ -319,6 +321,13 @@ class Outbound:
             except OSError:
                 # The transaction's own retransmission meets the same error, and reports it.
                 pass
+
+
+def _if_same(found: Flow | None, remote: Address, serial: str) -> Flow | None:
+    """Return the connection that a key names, and none of somebody else that comes from the same port since."""
+    if found is None or found.remote != remote:  # the peer has asked us to use it for that address
+        return found
+    return found if parse_flow_key(found.key).serial == serial else None
 
 
 def _nobody_lends(node: str, key: str) -> Flow | None:

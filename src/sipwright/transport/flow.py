@@ -29,11 +29,16 @@ class Trust(NamedTuple):
 
 
 class FlowKey(NamedTuple):
-    """The parts of `Flow.key`; that of a flow at another node has the name of that and `!` in front."""
+    """The parts of `Flow.key`; that of a flow at another node has the name of that and `!` in front.
+
+    `serial` tells a connection that a peer has opened from those that come from the same port later, which NATs and
+    kernels give to somebody else: a phone is behind the one that it has registered over, and behind no other.
+    """
 
     protocol: str
     local: Address
     remote: Address
+    serial: str = ""
 
 
 class Flow:
@@ -51,7 +56,7 @@ class Flow:
     is_known = False
     """Somebody who has proved who he is is at the other end."""
 
-    def __init__(self, protocol: str, local: Address, remote: Address) -> None:
+    def __init__(self, protocol: str, local: Address, remote: Address, serial: str = "") -> None:
         self.protocol = protocol
         self.local = local
         """Our address as the peer may use it: for TCP the port that we listen on, also when we called."""
@@ -60,7 +65,7 @@ class Flow:
         """What our Via says on this flow; the stack fills it in and keeps it here."""
         self.sent_protocol: str | None = None
         """The same with the protocol in front of it."""
-        self.key = flow_key(protocol, local, remote)
+        self.key = flow_key(protocol, local, remote, serial)
         """The flow as text, like `udp/192.0.2.1:5060/198.51.100.7:40112`."""
         self.source: Source = FREE
         """Whose budget what comes over it is taken from."""
@@ -107,9 +112,10 @@ class Flow:
         return f"<{type(self).__name__} {self.key}>"
 
 
-def flow_key(protocol: str, local: Address, remote: Address) -> str:
+def flow_key(protocol: str, local: Address, remote: Address, serial: str = "") -> str:
     """Write the key of a flow."""
-    return f"{protocol}/{format_address(local)}/{format_address(remote)}"
+    key = f"{protocol}/{format_address(local)}/{format_address(remote)}"
+    return f"{key}/{serial}" if serial else key
 
 
 def format_address(address: Address) -> str:
@@ -151,10 +157,11 @@ def parse_flow_key(key: str) -> FlowKey:
 def _read_flow_key(key: str) -> FlowKey:
     key = place_of(key)[1]
     protocol, first, rest = key.partition("/")
-    local, second, remote = rest.partition("/")
+    local, second, rest = rest.partition("/")
     if not (protocol and first and second):
         raise ValueError(f"not a flow key: {key!r}")
-    return FlowKey(protocol, parse_address(local), parse_address(remote))
+    remote, _, serial = rest.partition("/")
+    return FlowKey(protocol, parse_address(local), parse_address(remote), serial)
 
 
 _FLOW_KEYS = Memo(_read_flow_key, most=8_192)

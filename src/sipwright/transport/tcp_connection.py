@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import secrets
 import socket
 from collections.abc import Sequence
+from itertools import count
 from typing import Protocol, cast
 
 from sipwright.sip.errors import FramingError, ParseError
@@ -22,6 +24,7 @@ from sipwright.transport.tcp_limits import TcpLimits
 
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 _NOWHERE: Address = ("", 0)
+_BOOT, _numbers = secrets.token_hex(3), count(1)
 
 MOST_AT_ONCE = 64
 """Messages of one read that are handed up before others have a turn: many hundreds may be in it."""
@@ -204,9 +207,11 @@ class TcpFlow(Flow, asyncio.Protocol):
         self._socket = writer
         if sockname and peername:
             self.local = sockname[0], transport.local[1]
+            serial = ""
             if self.is_accepted:
                 self.remote = peername[0], peername[1]
-            self.key = flow_key(self.protocol, self.local, self.remote)
+                serial = f"{_BOOT}{next(_numbers):x}"
+            self.key = flow_key(self.protocol, self.local, self.remote, serial)
         if self._is_closed or not (sockname and peername) or (self.is_accepted and not transport.admit(self)):
             self._is_closed = True
             writer.abort()
