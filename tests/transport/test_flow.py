@@ -1,7 +1,7 @@
 import pytest
 
 from sipwright.transport import Flow, format_address, parse_address, parse_flow_key
-from sipwright.transport.flow import FlowKey, is_wildcard
+from sipwright.transport.flow import FlowKey, is_wildcard, shown_flow
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,15 @@ def test_a_key_can_be_taken_apart_again():
     assert flow.key == "udp/127.0.0.1:5060/[2001:db8::2]:5062"
     assert parse_flow_key(flow.key) == FlowKey("udp", ("127.0.0.1", 5060), ("2001:db8::2", 5062))
     assert repr(flow) == "<Flow udp/127.0.0.1:5060/[2001:db8::2]:5062>"
+
+
+def test_the_serial_of_a_connection_is_shown_to_nobody():
+    flow = Flow("tls", ("127.0.0.1", 5061), ("2001:db8::2", 40_112), "5b39e2a")
+
+    assert flow.key == "tls/127.0.0.1:5061;5b39e2a/[2001:db8::2]:40112"
+    assert parse_flow_key(f"north!{flow.key}").serial == "5b39e2a"
+    assert shown_flow(f"north!{flow.key}") == "north!tls/127.0.0.1:5061/[2001:db8::2]:40112"
+    assert shown_flow("udp/127.0.0.1:5060/192.0.2.1:5062") == "udp/127.0.0.1:5060/192.0.2.1:5062"
 
 
 @pytest.mark.parametrize("key", ["", "udp", "udp/1.2.3.4:5", "/1.2.3.4:5/1.2.3.4:6", "udp/1.2.3.4:5/x:y"])

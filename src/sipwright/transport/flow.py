@@ -114,8 +114,14 @@ class Flow:
 
 def flow_key(protocol: str, local: Address, remote: Address, serial: str = "") -> str:
     """Write the key of a flow."""
-    key = f"{protocol}/{format_address(local)}/{format_address(remote)}"
-    return f"{key}/{serial}" if serial else key
+    here = f"{format_address(local)};{serial}" if serial else format_address(local)
+    return f"{protocol}/{here}/{format_address(remote)}"
+
+
+def shown_flow(key: str) -> str:
+    """Return a key as people are shown it, without the serial of a connection, which tells them nothing."""
+    start, mark, rest = key.partition(";")
+    return start + rest[rest.find("/") :] if mark else key
 
 
 def format_address(address: Address) -> str:
@@ -157,10 +163,10 @@ def parse_flow_key(key: str) -> FlowKey:
 def _read_flow_key(key: str) -> FlowKey:
     key = place_of(key)[1]
     protocol, first, rest = key.partition("/")
-    local, second, rest = rest.partition("/")
+    local, second, remote = rest.partition("/")
+    local, _, serial = local.partition(";")
     if not (protocol and first and second):
         raise ValueError(f"not a flow key: {key!r}")
-    remote, _, serial = rest.partition("/")
     return FlowKey(protocol, parse_address(local), parse_address(remote), serial)
 
 

@@ -14,7 +14,7 @@ from sipwright.sip import NameAddr, ParseError
 from sipwright.store.history.binding_pages import BindingShown, read_page
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import storable
-from sipwright.transport.flow import FlowKey, parse_flow_key
+from sipwright.transport.flow import FlowKey, parse_flow_key, shown_flow
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import NotFound, Unavailable
 from sipwright.usecases.ground import Ground
@@ -148,7 +148,7 @@ def binding_view(row: BindingShown, ahead: float, shared_with: Iterable[str] = (
         user=row.user,
         contact=row.contact,
         transport="" if flow is None else flow.protocol,
-        source=row.source,
+        source=shown_flow(row.source),
         nat=_nat(row.contact, None if flow is None else flow.remote[0]),
         user_agent=row.user_agent,
         instance=row.instance,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import socket
 import struct
@@ -113,7 +114,7 @@ class Baresip:
 
     def wait_until_registered(self) -> None:
         """Wait for the registrar's consent; the event may have come before there was anybody to tell."""
-        until(lambda: "[1 binding]" in self.output(), "baresip registers")
+        until(lambda: re.search(r"\[\d+ bindings?\]", self.output()), "baresip registers")
 
     def heard(self) -> int:
         """Return how many samples of sound have come in."""

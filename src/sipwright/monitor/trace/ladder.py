@@ -15,6 +15,7 @@ from sipwright.sip import Message as SipMessage
 from sipwright.sip import ParseError, Request, parse
 from sipwright.store.history.calltraces import CallTrace
 from sipwright.store.history.trace_messages import Message
+from sipwright.transport.flow import shown_flow
 
 from .label import label_of
 
@@ -61,7 +62,7 @@ def _rung(message: Message, read: SipMessage | None, owner: str, leg: int, start
         leg,
         _is_to_switch(message, read, owner),
         label_of(message.data),
-        message.flow,
+        shown_flow(message.flow),
         message.data,
         _peer(read, leg),
     )
