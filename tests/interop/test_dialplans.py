@@ -314,6 +314,7 @@ def test_a_user_at_the_limit_is_told_so_and_whoever_talks_goes_on(switch):
     bob = switch.new_account()
     callee = switch.answering("ring-cancelled", bob)
     waiting = switch.start_sipp("call-refused", caller="with-impatient", dialled=f"{bob}@{DOMAIN}")
+    until(lambda: bob in str(switch.calls()), "it has begun before there is a limit")
 
     def attempt():  # of what a limit refuses only some have a CDR
         return switch.sipp("call-refused", caller="with-busy", dialled=f"anybody@{DOMAIN}")
