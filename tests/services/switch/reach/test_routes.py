@@ -1,9 +1,12 @@
 """The way to a peer is looked up when something is sent: peers move, connections close, NATs forget."""
 
+from unittest.mock import Mock
+
 import pytest
 from tests.services.switch.conftest import SDP, Binding, Provider
 from tests.services.switch.dialling.test_hunt import dial  # noqa: F401 (a fixture)
 
+from sipwright.services.switch.call.leg import WayBack
 from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import Request
 
@@ -227,6 +230,20 @@ def test_an_answer_that_went_to_the_port_before_is_repeated_where_the_caller_is_
 
     assert now.last(200).cseq == (1 + is_again, "INVITE")
     assert invite.from_tag == now.last(200).from_tag
+
+
+def test_an_answer_that_cannot_be_repeated_now_is_lost_as_on_a_network(bench, bob, monkeypatch):
+    carol = Natted(bench, contact="sip:carol@40.0.0.1:40001")
+    before = carol.register()
+    before.domain = "example.org"
+    before.invite("sip:bob@example.org")
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    (call,) = bench.switch.calls.values()
+    way = WayBack(call.caller)
+    monkeypatch.setattr(type(call.caller.flow), "is_reliable", True)
+    monkeypatch.setattr(type(call.caller.flow), "send", Mock(side_effect=ConnectionResetError))
+
+    assert not bench.stack.layer.send(bytes(before.last(200)), way)
 
 
 # Connections.

@@ -158,13 +158,11 @@ class WayBack:
 
     __slots__ = ("_leg",)
 
+    is_reliable = False
+    """What cannot be sent comes again; another way to the phone than `usable` finds there is not."""
+
     def __init__(self, leg: Leg) -> None:
         self._leg = leg
-
-    @property
-    def is_reliable(self) -> bool:
-        """Return whether the transport itself repeats what was lost."""
-        return self._leg.flow is not None and self._leg.flow.is_reliable
 
     def send(self, data: bytes) -> None:
         """Send one message. Raises OSError."""
