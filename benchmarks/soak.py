@@ -6,7 +6,8 @@ of that for some minutes, through a network that loses 5 of 100 datagrams in eac
 calls take from INVITE to 200, how many were lost; the switch's memory, sockets, files, threads, tasks and tables.
 
 It ends with status 1 when something has grown that should not: what there is at the end is compared with the same
-after some seconds of calls, each time when the switch has had time to end its calls and their transactions.
+after two minutes of calls, each time when the switch has had time to end its calls and their transactions. It takes
+those two minutes until as much of each kind is kept as this rate makes necessary, and a heap does not shrink again.
 
     make soak                                       # 30 minutes
     make soak ARGS='--minutes 1'
@@ -34,6 +35,9 @@ from set_up import T1, Client, Times, percentile
 
 SHARE, LOSS, MALFORMED = 0.6, 0.05, 0.02
 GIVES_UP = 64 * T1
+FILLS = 2
+"""Minutes until as much is kept of calls and transactions as there ever will be at that rate (see `REST`)."""
+
 REST, LEFT = 150.0, 10
 """Seconds within which nothing but so many entries of tables may be left of the last calls.
 
@@ -260,7 +264,7 @@ def run(minutes: int, seconds: float, rate: float | None) -> list[str]:
             )
             for each in sockets:
                 each.is_bad = True
-            calls.offer(rate, min(seconds, 20.0), seed=99)  # memos fill, workers start
+            calls.offer(rate, FILLS * seconds, seed=99)  # and memos fill, workers start
             first, done = rested(server, calls), []
             print(f"| before | | | | | {first} |", flush=True)
             for minute in range(1, minutes + 1):
