@@ -62,6 +62,23 @@ def test_requests_that_name_nobody_new_go_straight_on():
     assert loader(incoming(To="<sip:bob@example.org>;tag=2")) is False
 
 
+def test_a_number_is_that_of_an_account_too():
+    store = Store(is_complete=False)
+    sender = "<tel:+353-1>;tag=1"
+    request = incoming(
+        From=sender, To="<tel:2-1;phone-context=other.example>", **{"P-Preferred-Identity": "<tel:101>"}
+    )
+    asyncio.run(loader_of(store)(request))
+
+    assert store.asked == [
+        "+3531@example.org",
+        "21@example.org",
+        "trunk.bob@example.org",
+        "bob@example.org",
+        "101@example.org",
+    ]
+
+
 def test_who_takes_the_calls_of_a_provider_is_looked_up_by_number():
     store = Store(is_complete=False, account_by_id=lambda account_id: None)
     request = SimpleNamespace(

@@ -11,7 +11,7 @@ from sipwright.config import Settings
 from sipwright.node.account_loader import AccountLoader
 from sipwright.node.last_steps import answer_options, refuse_method
 from sipwright.node.node import Node
-from sipwright.services.switch import refuse_unknown
+from sipwright.services.switch import DialledNumbers, refuse_unknown
 from sipwright.sip import parse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -95,9 +95,10 @@ async def test_an_event_that_we_do_not_have_is_refused(node):
 
 
 async def test_the_steps_are_asked_in_this_order(node):
-    guarding, first, second, *others = node.pipeline.steps
+    guarding, numbers, first, second, *others = node.pipeline.steps
 
     assert guarding is node.guarding
+    assert isinstance(numbers, DialledNumbers)
     assert first is refuse_unknown
     assert isinstance(second, AccountLoader)
     assert others == [

@@ -40,7 +40,7 @@ async def asked(node, method, uri, number=1, *, headers="", call_id=None, to_tag
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.setblocking(False)
         phone.connect(node.stack.transports[0].local)
-        to = uri.replace("tel:+1", "sip:1@example.org") if method == "INVITE" else uri
+        to = uri.replace("urn:service:x", "sip:1@example.org") if method == "INVITE" else uri
         await loop.sock_sendall(
             phone,
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{method}{number};rport\r\n"
@@ -70,7 +70,8 @@ REFUSED = [
     ("INVITE", "sip:nobody@example.org", "", 404, "there is no account nobody@example.org"),
     ("INVITE", "sip:bob@example.org", "Require: x-magic\r\n", 420, "turn it off there: x-magic"),
     ("INVITE", "sip:bob@example.org", "Max-Forwards: 0\r\n", 483, "Max-Forwards is used up"),
-    ("INVITE", "tel:+1", "", 416, "is of a scheme that is not spoken here"),
+    ("INVITE", "urn:service:x", "", 416, "is of a scheme that is not spoken here"),
+    ("INVITE", "tel:+1", "", 404, "there is no account +1@example.org"),
     ("LEARN", "sip:bob@example.org", "", 405, "the method is not supported"),
     ("INVITE", "sip:example.org", "", 484, "the Request-URI names nobody"),
     ("BYE", "sip:bob@example.org", "", 481, "no call here is the one that it belongs to"),

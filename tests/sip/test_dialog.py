@@ -103,6 +103,28 @@ def test_a_missing_contact_is_made_up_for():
     assert Dialog.as_uac(invite(), response(180, contact="*")).remote_target == "sip:bob@example.com"
 
 
+@pytest.mark.parametrize(
+    ("via", "target"),
+    [
+        ("SIP/2.0/UDP phone.example;branch=z9hG4bKx;rport=5070;received=192.0.2.1", "sip:192.0.2.1:5070"),
+        ("SIP/2.0/TCP phone.example:5080;branch=z9hG4bKx", "sip:phone.example:5080;transport=tcp"),
+        ("SIP/2.0/UDP [2001:db8::1];branch=z9hG4bKx", "sip:[2001:db8::1]"),
+    ],
+)
+def test_a_number_without_a_contact_is_where_its_request_comes_from(via, target):
+    """Nobody can be reached at a tel URI, in whichever of the two it stands."""
+    request = invite(contact="<tel:+3531>")
+    request.headers.set("From", "<tel:+3531>;tag=a")
+    request.headers.set("Via", via)
+
+    assert Dialog.as_uas(request, "b").remote_target == target
+
+
+@pytest.mark.parametrize("contact", ["<tel:+3531>", "tel:+3531", '"A" <mailto:a@b.example>;q=1'])
+def test_a_contact_that_nobody_can_be_reached_at_is_none(contact):
+    assert Dialog.as_uac(invite(), response(contact=contact)).remote_target == "sip:bob@example.com"
+
+
 def test_a_faulty_contact_is_refused_in_a_request_and_ignored_in_a_response():
     with pytest.raises(ParseError):
         Dialog.as_uas(invite(contact="<sip:>"), "b")

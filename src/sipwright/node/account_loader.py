@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 
-from sipwright.services.switch import named_beside
+from sipwright.services.switch import domain_of_number, named_beside
 from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.headers.auth import Credentials
+from sipwright.sip.telephone import plain_subscriber
 from sipwright.stack import Incoming
 from sipwright.store import Store
 
@@ -68,10 +69,10 @@ class AccountLoader:
         found: list[tuple[str, str]] = []
         beside = [] if request.method == "REGISTER" else named_beside(request)
         for uri in (request.from_.uri, request.to.uri, request.request_uri, *beside):
-            domain = self._domain(uri)
-            if domain is not None and uri.user:
+            domain, user = self._domain(uri), _user(uri)
+            if domain is not None and user:
                 # What a provider was told by an older version has its name before the account.
-                found += [(name, domain) for name in (uri.user, uri.user.partition(".")[2]) if name]
+                found += [(name, domain) for name in (user, user.partition(".")[2]) if name]
         for value in request.headers.get_all("authorization"):
             params = Credentials.parse(value).params
             found.append((params.get("username", ""), params.get("realm", "")))
@@ -92,10 +93,18 @@ class AccountLoader:
                 uri = NameAddr.parse(request.headers.get(name) or "", name).uri
             except ParseError:
                 continue
-            domain = self._domain(uri)
-            if domain is not None and uri.user:
-                found.append((uri.user, domain))
+            domain, user = self._domain(uri), _user(uri)
+            if domain is not None and user:
+                found.append((user, domain))
         return found
 
     def _domain(self, uri: Uri) -> str | None:
-        return self._names.served_domain(uri.host, uri.port) if uri.is_sip else None
+        if uri.is_sip:
+            return self._names.served_domain(uri.host, uri.port)
+        names = self._names
+        return domain_of_number(uri, names) or names.home_domain() if uri.scheme == "tel" else None
+
+
+def _user(uri: Uri) -> str:
+    user = uri.user or ""
+    return user if uri.is_sip else plain_subscriber(user)

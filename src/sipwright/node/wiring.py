@@ -28,6 +28,7 @@ from sipwright.services.rendezvous import Rendezvous
 from sipwright.services.stun import StunServer
 from sipwright.services.switch import (
     Destinations,
+    DialledNumbers,
     Origins,
     Router,
     Share,
@@ -254,6 +255,7 @@ class Wiring:
         )
         self.pipeline.steps = (
             self.guarding,
+            DialledNumbers(self.names, self.switch.ports.settings.help, self.people.domain_at),
             refuse_unknown,
             AccountLoader(
                 store,

@@ -16,7 +16,7 @@ from sipwright.sip.form import Form
 from sipwright.sip.headers.collection import value_of
 from sipwright.sip.headers.name_addr import ADDRESS_LINES
 from sipwright.sip.message import Message, Request, Response
-from sipwright.sip.uri import STAR, Uri
+from sipwright.sip.uri import Uri
 
 # Requests whose Contact, and that of whose 2xx, is where the peer is to be found from now on
 # (RFC 3261 §12.2, RFC 3311 §5, RFC 6665 §4.4.1).
@@ -82,8 +82,7 @@ class Dialog:
             request.from_tag or "",
             local_uri=address_of(request, "to"),
             remote_uri=address_of(request, "from"),
-            # A Contact is mandatory.  Whoever leaves it out is most likely where its From says.
-            remote_target=contact_uri(request) or str(request.from_.uri),
+            remote_target=contact_uri(request) or _sender_uri(request),
             route_set=_record_route(request),
             remote_cseq=request.cseq.number,
         )
@@ -279,7 +278,7 @@ class Dialog:
 
 
 def contact_uri(message: Message) -> str | None:
-    """Give the URI of the first Contact, if there is one that says where the peer is.
+    """Give the URI of the first Contact, if there is one that says where the peer is, as only a SIP URI does.
 
     Raises:
         ParseError: It is that of a request, and cannot be read.
@@ -296,9 +295,11 @@ def _read_contact(message: Message) -> str | None:
     if len(lines) == 1 and (usual := ADDRESS_LINES[lines[0]]) and usual[0][0] == "<":
         # Of a single address nothing but the URI is of interest, once it is known to be one.
         try:
-            return str(Uri.parse(usual[1]))
+            uri = Uri.parse(usual[1])
         except ParseError:
             pass
+        else:
+            return str(uri) if uri.is_sip else None
     try:
         contacts = message.contacts
     except ParseError:
@@ -306,7 +307,21 @@ def _read_contact(message: Message) -> str | None:
             raise
         # A response cannot be refused, and what it answers has happened.
         return None
-    return str(contacts[0].uri) if contacts and contacts[0].uri is not STAR else None
+    return str(contacts[0].uri) if contacts and contacts[0].uri.is_sip else None
+
+
+def _sender_uri(request: Request) -> str:
+    """Give where the peer is that leaves out the Contact, which is mandatory.
+
+    Most likely where its From says; where that is a number, where its request has come from.
+    """
+    uri = request.from_.uri
+    if uri.is_sip:
+        return str(uri)
+    via = request.top_via
+    transport = via.transport.lower()
+    params = {} if transport == "udp" else {"transport": transport}
+    return str(Uri(host=via.received or via.host, port=via.rport or via.port, params=params))
 
 
 def _record_route(message: Message) -> list[str]:

@@ -195,6 +195,26 @@ def test_any_method_can_be_authenticated(world):
     assert world.authenticator.authenticate(incoming, "example.org") == world.directory.accounts[0]
 
 
+@pytest.mark.parametrize(
+    ("dialled", "meant", "is_right"),
+    [
+        ("tel:+353-1", "sip:+3531@example.org;user=phone", True),
+        ("tel:+353-1", "sip:+3532@example.org;user=phone", False),
+        ("urn:service:sos.fire", "sip:112@example.org", True),
+        ("urn:service:sosx", "sip:112@example.org", False),
+    ],
+)
+def test_the_digest_of_a_number_is_for_what_it_stands_for(world, dialled, meant, is_right):
+    """By the time that it is looked at, the Request-URI was written anew."""
+    credentials = world.authorization(method="INVITE", uri=dialled)
+    text = world.text(f"Authorization: {credentials}", method="INVITE", uri=meant)
+    incoming = world.receive(text.replace("INVITE", "REGISTER", 1))
+    incoming.request.method = "INVITE"
+    found = world.authenticator.authenticate(incoming, "example.org")
+
+    assert found == (world.directory.accounts[0] if is_right else None)
+
+
 def test_a_disabled_account_is_a_reject_for_every_step(world):
     incoming = world.receive(world.text(aor="eve@example.org"))
     incoming.request.headers.add("Authorization", world.authorization("eve"))

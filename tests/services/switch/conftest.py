@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from tests.memory_writer import MemoryWriter
 
-from sipwright.services.switch import Destinations, Origins, Router, Switch, SwitchSettings
+from sipwright.services.switch import Destinations, DialledNumbers, Origins, Router, Switch, SwitchSettings
 from sipwright.services.switch.call.entity import Entity
 from sipwright.services.switch.call.leg import Leg
 from sipwright.sip import Request, Response, parse
@@ -281,7 +281,7 @@ class Bench:
             is_store_away=lambda: self.database.is_away,
             why_stopped=lambda provider: None if provider is None else self.stopped.get(provider[1]),
         )  # fmt: skip
-        self.pipeline.steps = (self.switch,)
+        self.pipeline.steps = (DialledNumbers(self.accounts, self.switch.ports.settings.help), self.switch)
 
     def stop_provider(self, name, reason):
         """Let the agent have given up a provider."""

@@ -95,3 +95,9 @@ def test_of_the_contacts_of_a_redirect_those_count_that_can_be_read():
     )
 
     assert [str(contact.uri) for contact in contacts] == ["sip:a@b", "sip:c@d", "sip:e@f"]
+
+
+def test_some_can_use_others():
+    contacts = readable_contacts(["<sip:a@b>", "<tel:+1>", "<mailto:a@b>", "*"], ("tel",))
+
+    assert [str(contact.uri) for contact in contacts] == ["tel:+1"]

@@ -30,6 +30,7 @@ from sipwright.sip.digest import (
     verify,
 )
 from sipwright.sip.headers.auth import Answer
+from sipwright.sip.telephone import dialled_uri
 from sipwright.stack import Incoming
 from sipwright.steady_clock import SteadyClock
 
@@ -202,13 +203,18 @@ class Authenticator:
         return "wrong password"
 
     def _is_for(self, uri_text: str, request_uri: str) -> bool:
-        """Return whether a digest was made for this request, or at least for us (RFC 8760 §2.6 (6))."""
+        """Return whether a digest was made for this request, or at least for us (RFC 8760 §2.6 (6)).
+
+        A request for a number goes on as the SIP URI that it stands for, which its sender does not know.
+        """
         if uri_text == request_uri:
             return True
         try:
-            uri = Uri.parse(uri_text)
+            uri, asked = Uri.parse(uri_text), Uri.parse(request_uri)
         except ParseError:
             return False
+        if not uri.is_sip:
+            return dialled_uri(uri, asked.host, asked.user or "") == asked
         return self._directory.served_domain(uri.host, uri.port) is not None
 
     def _challenge(self, incoming: Incoming, domain: str, username: str, *, is_stale: bool) -> None:

@@ -11,6 +11,7 @@ from .dialling.call_limits import Share
 from .dialling.dead_servers import DeadServers, Outage
 from .dialling.destinations import LOOP_FLOW, MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
+from .dialling.numbers import DialledNumbers, domain_of_number
 from .dialling.origins import Origins
 from .dialling.router import Decision, Router
 from .dialling.senders import named_beside
@@ -37,6 +38,7 @@ __all__ = [
     "Decision",
     "Destination",
     "Destinations",
+    "DialledNumbers",
     "Hunt",
     "Identity",
     "Leg",
@@ -55,6 +57,7 @@ __all__ = [
     "SwitchSettings",
     "SwitchSnapshot",
     "best",
+    "domain_of_number",
     "for_caller",
     "named_beside",
     "no_provider_or_host",

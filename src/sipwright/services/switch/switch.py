@@ -181,7 +181,9 @@ class Switch:
             begin = self._invite if method == "INVITE" else self._messages.deliver
             unknown = self._origins.wait_for(incoming)
             if unknown is not None:
-                return _after(unknown, begin, incoming)
+                if not self._cannot_wait(incoming):
+                    return _after(unknown, begin, incoming)
+                unknown.close()
             begin(incoming)
         elif method == "SUBSCRIBE":  # the events of calls are those of REFERs (RFC 6665 §4.2.1.1)
             raise Reject(489, None, (("Allow-Events", "refer"),), why="nothing here tells of that event")
@@ -197,6 +199,11 @@ class Switch:
         else:
             return False
         return True
+
+    def _cannot_wait(self, incoming: Incoming) -> bool:
+        """Return whether a request need not wait for the addresses of providers, or must not, as it is for help."""
+        dialled = incoming.request.request_uri.user or ""
+        return self.ports.settings.is_emergency("out", dialled) or self.router.senders.is_phone(incoming)
 
     def _invite(self, incoming: Incoming) -> None:
         request = incoming.request
@@ -303,7 +310,7 @@ class Switch:
         call.to_text, call.dialled_user = request.uri_text, dialled.user or ""
         if decision.number is not None and decision.number != dialled.user:
             call.to_text, call.dialled_user = str(dialled.replace(user=decision.number)), decision.number
-        read_sender(call, request, decision.provider)
+        read_sender(call, request, decision.provider, account if decision.direction == "out" else None)
         call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
         if origin is not None:
             self.table.link(call, origin)

@@ -36,15 +36,15 @@ def parse_sole_contact(lines: Sequence[str]) -> tuple[str, Uri] | None:
     return None
 
 
-def readable_contacts(lines: Sequence[str]) -> list[NameAddr]:
-    """Read the Contacts of a response that lists several: what is no SIP URI, or cannot be read, names nobody."""
+def readable_contacts(lines: Sequence[str], schemes: Sequence[str] = ("sip", "sips")) -> list[NameAddr]:
+    """Read the Contacts of a response that lists several: what has another scheme, or cannot be read, names nobody."""
     contacts: list[NameAddr] = []
     for text in listed(lines):
         try:
             contacts.append(NameAddr.parse(text, "Contact"))
         except ParseError:
             continue
-    return [contact for contact in contacts if contact.uri.is_sip]
+    return [contact for contact in contacts if contact.uri.scheme in schemes]
 
 
 def expires_of(contact: NameAddr) -> int | None:

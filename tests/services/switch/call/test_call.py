@@ -228,7 +228,8 @@ def test_what_cannot_be_served_is_refused(bench, alice, bob, headers, status):
 
 
 @pytest.mark.parametrize(("uri", "status"), [
-    ("sip:nobody@example.org", 404), ("sip:bob@other.net", 404), ("sip:example.org", 484), ("tel:+123", 416),
+    ("sip:nobody@example.org", 404), ("sip:bob@other.net", 404), ("sip:example.org", 484), ("tel:+123", 404),
+    ("urn:service:sosx", 416),
     ("sip:carol@example.org", 480),
 ])  # fmt: skip
 def test_who_is_not_there_is_not_called(bench, alice, bob, uri, status):

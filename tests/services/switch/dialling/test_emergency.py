@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipwright.services.switch.dialling.provider_addresses import ProviderAddresses
 from sipwright.stack.backlog import Backlog
 
 from ..conftest import SDP, Bench, Provider
@@ -44,6 +45,21 @@ def test_any_other_number_gives_it_four():
     dial(bench, alice, "1120", seconds=3.0)
 
     assert heard(second) == 0
+
+
+@pytest.mark.parametrize(("number", "is_registered"), [("112", False), ("(1)12", False), ("353", True)])
+def test_no_names_of_providers_are_waited_for(monkeypatch, number, is_registered):
+    """Nor by a phone that has registered from there: no provider is where that is."""
+
+    async def until_names_are_known():
+        raise AssertionError("nobody is to wait")
+
+    monkeypatch.setattr(ProviderAddresses, "wait_for", lambda *_: until_names_are_known())
+    bench, alice, (first, _) = world("112@trunk1")
+    bench.switch.router.senders._domain_at = lambda key: "example.org" if is_registered else None
+    dial(bench, alice, number)
+
+    assert heard(first) == 1
 
 
 def test_the_last_one_that_is_left_is_not_given_up_so_soon():

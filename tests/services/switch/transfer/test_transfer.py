@@ -362,7 +362,7 @@ def test_a_subscription_to_something_else_crosses(bench, alice, bob, carol, plac
         ([], 400, "One Refer-To Is Needed"),
         ([("Refer-To", "<sip:a@b>"), ("Refer-To", "<sip:c@d>")], 400, "One Refer-To Is Needed"),
         ([("Refer-To", "nonsense")], 400, None),
-        ([("Refer-To", "<tel:+35312345>")], 416, None),
+        ([("Refer-To", "<mailto:a@b.example>")], 416, None),
         ([("Refer-To", "<sip:a@example.org;method=BYE>")], 400, "Only An INVITE Can Be Referred"),
         ([("Refer-To", "<sip:a@example.org?Replaces=x>")], 400, "The Replaces header does not name a dialog"),
         (

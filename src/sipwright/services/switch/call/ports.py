@@ -15,6 +15,7 @@ from sipwright.services.dialstring import DialLeg
 from sipwright.services.policy import Policy
 from sipwright.services.ports import Provider, Servers, Writer
 from sipwright.sip import Request, Response, Uri
+from sipwright.sip.telephone import HELP
 from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
@@ -78,6 +79,11 @@ class SwitchSettings:
     def is_emergency(self, direction: str, user: str) -> bool:
         """Return whether somebody of ours dials an emergency number; what is only to be seen in it does not count."""
         return direction != "in" and user.partition(";")[0].translate(_VISUAL) in self.emergency
+
+    @property
+    def help(self) -> str:
+        """The number that a call for help goes to which names none (RFC 5031)."""
+        return HELP if HELP in self.emergency else min(self.emergency, default=HELP)
 
     def admits(self, calls: int, direction: str, user: str | None) -> bool:
         """Return whether another call may begin beside so many."""

@@ -10,6 +10,7 @@ from sipwright.services.dialstring import DialLeg, Target, ToProvider, ToUri, To
 from sipwright.services.leg_options import PLAIN, LegOptions
 from sipwright.services.ports import AccountView, BindingTarget, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
+from sipwright.sip.telephone import dialled_uri
 
 from ..model.destination import Destination
 from ..model.identity import Identity
@@ -70,7 +71,8 @@ class Destinations:
         """Return what a SIP URI rings: an account where we serve its domain, else that host."""
         domain = self._accounts.served_domain(uri.host, uri.port)
         if domain is not None:
-            account = self._find(uri.user or "", domain)
+            meant = dialled_uri(uri, domain)
+            account = None if meant is None else self._find(meant.user or "", domain)
             return [] if account is None or not account.is_enabled else self.of_account(call, account)
         text = str(uri)
         return [Destination(target=text, uri=text, to=text, answer_within=self._answer_within)]
@@ -157,7 +159,8 @@ class Destinations:
             uri = Uri.parse(text)
         except ParseError:
             return []
-        return self.of_host(call, uri) if uri.is_sip else []
+        meant = uri if uri.is_sip else dialled_uri(uri, call.identity.domain)
+        return [] if meant is None else self.of_host(call, meant)
 
     def _find_local(self, call: Dialler, user: str) -> AccountView | None:
         return self._find(user, call.identity.domain)

@@ -8,6 +8,8 @@ from sipwright.services.leg_options import LegOptions
 from sipwright.services.ports import Directory, ProviderView
 from sipwright.sip import ParseError, Response, Uri
 from sipwright.sip.headers.contact import q_of, readable_contacts
+from sipwright.sip.telephone import dialled_uri
+from sipwright.sip.uri import hop_uri
 
 from ..model.destination import Destination
 from .destinations import Destinations, Dialler, sender_of
@@ -19,8 +21,11 @@ NO_OTHER_PLACE = (305, 380)
 
 
 def contacts_of(response: Response) -> list[tuple[Uri, float]]:
-    """Return the SIP URIs that a redirect names, and how much each is preferred; what cannot be read names none."""
-    contacts = readable_contacts(response.headers.get_all("Contact"))
+    """Return the SIP URIs and the numbers that a redirect names, and how much each is preferred (RFC 3261 §20.10).
+
+    What cannot be read names none.
+    """
+    contacts = readable_contacts(response.headers.get_all("Contact"), ("sip", "sips", "tel"))
     return [(contact.uri, q_of(contact)) for contact in contacts]
 
 
@@ -36,11 +41,18 @@ class Redirects:
 
         At a domain that we serve, whom our own directory knows by that name. Whoever redirects chooses whom we call,
         and nothing else about it: no headers, no method, and no other way there (§19.1.5). A provider that sends us to
-        itself may ask again who we are; nobody else ever hears that name, or an answer made from its password (§22).
+        itself, or names a number, may ask again who we are; nobody else ever hears that name, or an answer made from
+        its password (§22).
         """
+        provider = None if old.provider is None else self._accounts.provider(*old.provider)
+        if not contact.is_sip:
+            domain = call.identity.domain
+            meant = dialled_uri(contact, domain) if provider is None else _number_at(provider, contact)
+            if meant is None:
+                return []
+            contact = meant
         params = {name: value for name, value in contact.params.items() if name in ("transport", "user")}
         uri = contact.replace(password=None, params=params, headers="")
-        provider = None if old.provider is None else self._accounts.provider(*old.provider)
         if provider is not None and _is_at(provider, uri):
             same = Destination(target="", uri=str(uri), to=str(uri), route=old.route, provider=old.provider)
             same.answer_within = self._destinations.patience_with(provider)
@@ -56,13 +68,26 @@ class Redirects:
         return found
 
 
+def _server_of(provider: ProviderView) -> Uri | None:
+    try:
+        return hop_uri(provider.server)
+    except ParseError:
+        return None
+
+
+def _number_at(provider: ProviderView, number: Uri) -> Uri | None:
+    """Return the URI of a number at a provider's server."""
+    server = _server_of(provider)
+    meant = None if server is None else dialled_uri(number, server.host)
+    if server is None or meant is None:
+        return None
+    return meant.replace(port=server.port, params={**server.params, **meant.params})
+
+
 def _is_at(provider: ProviderView, uri: Uri) -> bool:
     """Return whether a URI names the host and the port of a provider's server."""
-    try:
-        server = Uri.parse(f"sip:{provider.server}")
-    except ParseError:
-        return False
-    return (server.host, server.used_port) == (uri.host, uri.used_port)
+    server = _server_of(provider)
+    return server is not None and (server.host, server.used_port) == (uri.host, uri.used_port)
 
 
 def _without(options: LegOptions, sender: LegOptions) -> LegOptions:

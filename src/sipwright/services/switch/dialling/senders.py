@@ -1,7 +1,7 @@
 """Who a request says that it is from: somebody of a domain that we serve, who then has to prove it, or anybody else.
 
 A phone that hides its number says who it is beside its From (RFC 3323 §4.1.1.3, RFC 3325 §9.2), or is known by where
-its request comes from.
+its request comes from; so is one whose From is a number that is one everywhere (RFC 3966).
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sipwright.services.callers import CALLER_HEADERS, IDENTITY, formatted
-from sipwright.services.ports import Directory, ProviderView
+from sipwright.services.ports import AccountView, Directory, ProviderView
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri
 from sipwright.sip.dialog import address_of
-from sipwright.sip.host import canonical_host
+from sipwright.sip.telephone import plain_subscriber
+from sipwright.sip.uri import hop_uri
 from sipwright.stack import Incoming
 
 from ..call.call import Call
 from ..model.caller_headers import forget_verification, read_caller, with_number
 from ..model.relayed_headers import without_verification
+from .numbers import domain_of_number
 
 __all__ = ["Claim", "Senders", "is_anonymous", "named_beside", "read_sender"]
 
@@ -53,6 +55,10 @@ class Senders:
         self._accounts = accounts
         self._domain_at = domain_at
 
+    def is_phone(self, incoming: Incoming) -> bool:
+        """Return whether a phone of ours has registered from where a request comes from."""
+        return self._domain_at is not None and self._domain_at(incoming.flow.key) is not None
+
     def claim(self, incoming: Incoming) -> Claim | None:
         """Return what the sender claims to be; `None` for somebody else than one of ours.
 
@@ -71,9 +77,19 @@ class Senders:
             return self._unnamed(incoming) if is_anonymous(sender) else None
         if sender.scheme != "tel":
             raise Reject(400, "From Of An Unknown Scheme", why=f"nobody here can be called {sender}")
-        context = sender.params.get("phone-context")
-        domain = None if context is None else self._accounts.served_domain(_canonical(context), None)
-        return None if domain is None else Claim(domain, sender.user or "")
+        return self._of_number(sender, incoming)
+
+    def _of_number(self, sender: Uri, incoming: Incoming) -> Claim | None:
+        """Return what a From claims that is a tel URI: one of our accounts may have that name, and need not."""
+        user = plain_subscriber(sender.user or "")
+        domain = domain_of_number(sender, self._accounts)
+        if domain is not None:
+            return Claim(domain, user)
+        found = self._unnamed(incoming)
+        if found is None or found.user is not None:
+            return found
+        is_known = self._accounts.account(user, found.domain) is not None
+        return Claim(found.domain, user) if is_known else found
 
     def _served(self, sender: Uri, incoming: Incoming) -> str | None:
         """Return the domain that a From is of.
@@ -88,30 +104,53 @@ class Senders:
         return domain
 
     def _unnamed(self, incoming: Incoming) -> Claim | None:
+        at = None if self._domain_at is None else self._domain_at(incoming.flow.key)
         for uri in named_beside(incoming.request):
-            domain = self._served(uri, incoming)
-            if domain is not None and self._accounts.account(uri.user or "", domain) is not None:
-                return Claim(domain, uri.user or "")
-        domain = None if self._domain_at is None else self._domain_at(incoming.flow.key)
-        return None if domain is None else Claim(domain, None)
+            if uri.is_sip:
+                user, domain = uri.user or "", self._served(uri, incoming)
+            else:
+                user = plain_subscriber(uri.user or "")
+                domain = domain_of_number(uri, self._accounts) or at
+            if domain is not None and self._accounts.account(user, domain) is not None:
+                return Claim(domain, user)
+        return None if at is None else Claim(at, None)
 
 
-def read_sender(call: Call, request: Request, provider: ProviderView | None) -> None:
-    """Take who calls from where the provider that brings the call says it; only a marked one is believed to know."""
+def read_sender(
+    call: Call, request: Request, provider: ProviderView | None, account: AccountView | None = None
+) -> None:
+    """Take who calls from where the provider that brings the call says it; only a marked one is believed to know.
+
+    A caller whose From is a tel URI is shown by a SIP URI (RFC 3261 §19.1.6), as that is what phones can read: an
+    `account` of ours by its name, since any number can be written, and anybody else at where the call comes from.
+    """
+    sender = request.from_uri
     claims = "verstat" in (request.headers.first_line("from") or "").lower()
+    is_number = not sender.is_sip
     if provider is None:
-        if claims:
+        if is_number:
+            user, host = plain_subscriber(sender.user or ""), call.caller.source
+            if account is not None:
+                user, host = account.username, account.domain
+            _show(call, with_number(request.from_, user, host.partition("%")[0]))
+        elif claims:
             call.shown_from = without_verification(address_of(request, "from"))
         return
     is_believed = provider.identity == IDENTITY[1]
     told = read_caller(request, provider.caller_in or CALLER_HEADERS[0])
-    if told is not None or provider.number_format is not None or (claims and not is_believed):
+    if told is not None or is_number or provider.number_format is not None or (claims and not is_believed):
         caller = told or request.from_
-        number = formatted((caller.uri.user or "").partition(";")[0], provider.number_format)
-        call.shown_from = with_number(caller, number, request.from_uri.hostport)
-        call.from_text = str(NameAddr.parse(call.shown_from).uri)
+        user = caller.uri.user or ""
+        user = user.partition(";")[0] if caller.uri.is_sip else plain_subscriber(user)
+        host = sender.host or hop_uri(provider.server).host
+        _show(call, with_number(caller, formatted(user, provider.number_format), host))
     if not is_believed:
         forget_verification(request)
+
+
+def _show(call: Call, shown: str) -> None:
+    call.shown_from = shown
+    call.from_text = str(NameAddr.parse(shown).uri)
 
 
 def named_beside(request: Request) -> list[Uri]:
@@ -122,12 +161,5 @@ def named_beside(request: Request) -> list[Uri]:
             addresses = NameAddr.parse_list(request.headers.get_all(name))
         except ParseError:
             continue  # it is not passed on either
-        found += [address.uri for address in addresses if address.uri.is_sip]
+        found += [address.uri for address in addresses if address.uri.is_sip or address.uri.scheme == "tel"]
     return found
-
-
-def _canonical(name: str) -> str:
-    try:
-        return canonical_host(name)
-    except ValueError:
-        return name

@@ -11,6 +11,7 @@ from functools import partial
 
 from sipwright.services.refusals import unknown_scheme
 from sipwright.sip import NameAddr, ParseError, Reject, Request, Uri, make_response
+from sipwright.sip.telephone import dialled_uri
 from sipwright.stack import Incoming
 
 from ..call.call import Call
@@ -61,8 +62,8 @@ def _is_for_phone(ports: CallPorts[Call], request: Request, router: Router) -> b
         uri, replaces = _refer_to(request)
     except Reject:
         return False
-    if replaces is not None and replaces.ringing(ports) is not None:
-        return False
+    if not uri.is_sip or (replaces is not None and replaces.ringing(ports) is not None):
+        return False  # what a number stands for, no phone has to know
     domain = router.accounts.served_domain(uri.host, uri.port)
     return domain is not None and router.find(uri.user or "", domain) is not None
 
@@ -114,11 +115,14 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
     if len(call.legs) >= ports.settings.max_legs:
         raise Reject(480, "Too Many Transfers")
     uri, replaces = _refer_to(request)
+    target = dialled_uri(uri, call.identity.domain, ports.settings.help)
+    if target is None:
+        raise unknown_scheme(str(uri))
     transfer = Transfer(call, leg, remaining, request.cseq.number, is_reported=_is_reported(request))
     if replaces is None:
-        if not ports.settings.admits(len(ports.calls), "transfer", uri.user):
+        if not ports.settings.admits(len(ports.calls), "transfer", target.user):
             raise Reject(503, "Too Many Calls")
-        return transfer, uri
+        return transfer, target
     ringing = replaces.ringing(ports)
     if ringing is not None and ringing is not call:
         if not is_same_party(ports, leg, ringing.caller):
@@ -130,11 +134,11 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
         raise Reject(400, "Replaces Names No Other Call Here")
     if not is_same_party(ports, leg, named):
         raise Reject(403, "Not A Call Of Yours")
-    target = named_call.other(named) if named_call.peer is not None else None
+    far = named_call.other(named) if named_call.peer is not None else None
     is_busy = named_call.find(Transfer) is not None
-    if target is None or target.state is not LegState.ANSWERED or is_busy:
+    if far is None or far.state is not LegState.ANSWERED or is_busy:
         raise Reject(480, "The Other Call Is Not Answered Yet")
-    return transfer, target
+    return transfer, far
 
 
 def _refer_to(request: Request) -> tuple[Uri, Replaces | None]:
@@ -154,7 +158,7 @@ def _refer_to(request: Request) -> tuple[Uri, Replaces | None]:
     except ParseError as error:
         raise Reject(400, error.reason) from None
     if not uri.is_sip:
-        raise unknown_scheme(str(uri))
+        return uri, None
     params = {name: value for name, value in uri.params.items() if name != "method"}
     if (uri.params.get("method") or "INVITE").upper() != "INVITE":
         raise Reject(400, "Only An INVITE Can Be Referred")
