@@ -347,6 +347,7 @@ STORIES = {
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
     "test_package": "the Debian package, as it is built",
     "monitor/test_night": "a node and a watch from outside, while the network is away",
+    "services/switch/call/test_expiry": "invitations that say for how long they are valid, from caller to callee",
     "services/switch/call/test_goodbye": "calls that end before an offer is answered, and all of a BYE",
     "commands/test_hostile_text": "what strangers have said, in every command and in the log",
     "services/switch/midcall/test_headers_cross": "headers that cross a call, in whatever message",

@@ -19,13 +19,13 @@ from sipwright.services.own_probes import NODE_USER
 from sipwright.services.ports import AccountView, CallLater, Writer
 from sipwright.services.refusals import no_such_call, store_away, unknown_user
 from sipwright.services.trust import trust_in
-from sipwright.sip import Reject, Response
+from sipwright.sip import Reject, Request, Response
 from sipwright.sip.provisional import requires_reliable
 from sipwright.sip.transaction import ServerInvite
 from sipwright.stack import Incoming, Stack
 from sipwright.transport import Flow
 
-from .call.call import Call
+from .call.call import EXPIRES, Call
 from .call.caller import Caller
 from .call.ended import EndedCall
 from .call.leg import Leg, LegPorts
@@ -312,6 +312,8 @@ class Switch:
             call.to_text, call.dialled_user = str(dialled.replace(user=decision.number)), decision.number
         read_sender(call, request, decision.provider, account if decision.direction == "out" else None)
         call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
+        if seconds := _expires_in(request):
+            call.arm(EXPIRES, seconds)
         if origin is not None:
             self.table.link(call, origin)
         else:
@@ -469,6 +471,11 @@ class Switch:
         return SwitchSnapshot(
             dict(Counter(call.state.value for call in self.calls.values())), len(self.ports.legs)
         )
+
+
+def _expires_in(invite: Request) -> int:
+    """Return in how many seconds an INVITE is to be answered (RFC 3261 §13.3.1); 0, which nobody can mean, if ever."""
+    return (invite.expires or 0) if "expires" in invite.headers.index() else 0
 
 
 async def _after(

@@ -21,7 +21,7 @@ from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTra
 from ..model.call_state import ENDING, SETTING_UP, TABLE, TALKING, CallEvent
 from ..model.identity import Identity
 from ..model.leg_state import ANSWER, ANSWERED, END, ENDED, HANGING_UP, REFUSE, REFUSED, RING, LegState
-from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, Outcome, for_caller
+from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, EXPIRED, Outcome, for_caller
 from ..model.relayed_headers import farewell_headers, reasons_of, relayed_lines
 from .callee import Callee
 from .lasting_call import LastingCall
@@ -31,9 +31,12 @@ from .process import CallProcess, Claim, HuntProcess, Impatient, ReliableProvisi
 from .script_port import ScriptRun
 from .unwanted_answer import UnwantedAnswer
 
-__all__ = ["Call"]
+__all__ = ["EXPIRES", "Call"]
 
 ProcessT = TypeVar("ProcessT")
+
+EXPIRES = "expires"
+"""The timer that runs until the caller's invitation has expired (RFC 3261 §13.3.1)."""
 
 _WAS_ANSWERED = (ANSWERED, HANGING_UP)
 
@@ -461,6 +464,8 @@ class Call(LastingCall):
             self.ports.probe(self)
         elif name == "park":
             self.ports.ring_back(self)
+        elif name == EXPIRES:
+            self.reject(EXPIRED)
         else:
             kind = name.partition(" ")[0]
             for process in (*self.processes, self.hunt, self.originator):

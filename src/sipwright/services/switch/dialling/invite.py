@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 from urllib.parse import quote as percent_encode
 
 from sipwright.services.leg_options import LegOptions
@@ -16,7 +17,7 @@ from sipwright.sip.provisional import takes_reliable
 from sipwright.sip.session_timer import LEAST, min_se
 from sipwright.sip.shown import shown
 
-from ..call.call import Call
+from ..call.call import EXPIRES, Call
 from ..call.callee import Callee
 from ..call.ports import SwitchSettings
 from ..model import media
@@ -47,6 +48,8 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
     if original.body or (sender is not SCRIPT and takes_reliable(original)):
         told += ", 100rel"  # else whoever answers could make an offer that nobody can answer in a PRACK (RFC 3262 §5)
     relayed = relayed_lines(original, PASSAGES[sender, leg.party], told)
+    if EXPIRES in call.timers:
+        relayed = _still_valid(call, relayed)
     if ports.settings.session_expires and flow.protocol != "loop":
         relayed += _session_lines(ports.settings, leg, least)
     if destination.caller:
@@ -96,6 +99,13 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
         body=body,
         content_type=content_type,
     )
+
+
+def _still_valid(call: Call, lines: list[str]) -> list[str]:
+    """Let an invitation say for how long it is still valid (RFC 3261 §13.2.1): others may have rung before."""
+    left = ceil(call.timers[EXPIRES] - call.ports.wall_clock())
+    kept = [line for line in lines if KEYS[line.partition(":")[0]] != "expires"]
+    return [*kept, f"Expires: {max(left, 1)}"]
 
 
 def _session_lines(settings: SwitchSettings, leg: Callee, least: int) -> Iterable[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sipwright.sip import Response
 
 __all__ = [
-    "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "SILENT", "LegResult", "Outcome", "best", "for_caller",
+    "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "EXPIRED", "SILENT", "LegResult", "Outcome", "best", "for_caller",
     "is_way_gone",
 ]  # fmt: skip
 
@@ -48,6 +48,7 @@ class LegResult(NamedTuple):
 
 
 CANCELLED = Outcome(487, "Request Terminated")
+EXPIRED = Outcome(487, "Invitation Expired")
 NOBODY = Outcome(480, "Temporarily Unavailable")
 
 SILENT = Outcome(408, "No Response")

@@ -11,7 +11,7 @@ from functools import partial
 from sipwright.sip import NameAddr, ParseError, Reject, Response, Uri
 from sipwright.sip.build import make_draft
 
-from ..call.call import Call
+from ..call.call import EXPIRES, Call
 from ..call.callee import Callee
 from ..call.caller import Caller
 from ..call.leg import Leg
@@ -219,6 +219,7 @@ def adopt(call: Call, origin_id: str) -> None:
     caller = call.caller
     assert caller.invite is not None
     with call.event():
+        call.disarm(EXPIRES)
         call.originator = Target(call, origin_id, is_adopted=True)
         now = call.ports.wall_clock()
         response = caller.reply(487, None, (f"Reason: {REASON}",))
