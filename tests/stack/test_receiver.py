@@ -213,16 +213,26 @@ class Brief(BriefUser):
     def on_response(self, tx, response):
         self.read.append(response.status)
 
+    def take_ok(self, branch, data):
+        return b"\r\nCSeq: 1 NOTIFY\r\n" in data and self.on_ok(branch, data)
 
-@pytest.fixture
-def told(element, peer):
-    """Tell the peer something; returns who hears of the answer, and the branch."""
+    def on_answer(self, branch, response):
+        self.read.append(response.status)
+
+
+@pytest.fixture(params=["transaction", "entry of a table"])
+def told(element, peer, request):
+    """Tell the peer something, in a transaction of either kind; returns who hears of the answer, and the branch."""
     stack, user = element.stack, Brief()
     branch = stack.new_branch(BRIEF)
     flow = element.udp.flow(peer.transport.local)
     headers = [("Via", stack.via_for(flow, branch)), ("From", "<sip:a@b>;tag=a"), ("To", "<sip:c@d>;tag=c"),
                ("Call-ID", "c"), ("CSeq", "1 NOTIFY")]  # fmt: skip
-    stack.start_client(Request("NOTIFY", "sip:c@d", headers), flow, user)
+    notify = Request("NOTIFY", "sip:c@d", headers)
+    if request.param == "transaction":
+        stack.start_client(notify, flow, user)
+    else:
+        stack.send_brief(branch, bytes(notify), flow, user)
     element.network.advance(0.02)
     return user, branch
 
@@ -264,6 +274,15 @@ def test_what_is_written_otherwise_is_read(element, peer, told, via, status, cse
     peer.send(ok(via.replace("BRANCH", branch), status, cseq, more), element)
 
     assert (user.taken, user.read) == ([], [int(status[:3])])
+
+
+def test_what_answers_a_request_of_ours_is_known_by_its_branch_also_under_load(element, told):
+    _, branch = told
+    answer = ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}").encode()
+
+    assert element.stack.receiver.belongs(answer)
+    assert not element.stack.receiver.belongs(answer.replace(branch.encode(), b"z9hG4bKn-other"))
+    assert not element.stack.receiver.belongs(answer.replace(b"CSeq", b"X-CSeq"))
 
 
 def test_what_its_user_does_not_take_is_read(element, peer, told):

@@ -33,6 +33,7 @@ class DialogWatch:
     def __init__(self, calls: Callable[[], Iterable[Call]], on_use: Callable[[bool], object]) -> None:
         """Make it; `on_use` is told when the first account is watched, and when none is any more."""
         self.info = DialogInfo()
+        self.serial, self.document = self.info.serial, self.info.document
         self.notifier: Notifier | None = None
         self._calls = calls
         self._on_use = on_use
@@ -94,9 +95,6 @@ class DialogWatch:
             for account_id, dialog in _dialogs(call, accounts):
                 self.on_own(account_id, dialog)
                 self.info.put(account_id, (dialog,))
-
-    serial = property(lambda self: self.info.serial)
-    document = property(lambda self: self.info.document)
 
     # The watch.
 

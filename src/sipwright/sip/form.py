@@ -61,7 +61,10 @@ class Form:
 
     def write(self, branch: str, cseq: int, value: str, body: bytes) -> Written:
         """Write the request with a body; `value` is that of the header which differs, and has no line break."""
+        return Written(self._method, branch.join(self._via), self.wire(branch, cseq, value, body))
+
+    def wire(self, branch: str, cseq: int, value: str, body: bytes) -> bytes:
+        """Return its bytes alone."""
         begin, middle, rest = self._parts
         head = f"{begin}{branch}{middle}{cseq}{rest}{value}{self._end}{len(body)}\r\n\r\n"
-        wire = head.encode("utf-8", "surrogateescape") + body
-        return Written(self._method, branch.join(self._via), wire)
+        return head.encode("utf-8", "surrogateescape") + body

@@ -22,10 +22,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil, inf
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "ENDS_SUBSCRIPTION", "Finish", "Notify", "Subscription", "SubscriptionState", "read_retry_after",
@@ -68,8 +67,7 @@ class _Event(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(NamedTuple):
     """A NOTIFY that is to be sent; `state` is its Subscription-State.
 
     One that `is_full` tells everything, whatever was told before; nothing follows one that `is_last`.
@@ -80,8 +78,7 @@ class Notify:
     is_last: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """Nothing more will be sent: the subscription is to be forgotten."""
 
     reason: str
@@ -148,6 +145,11 @@ class Subscription:
     # What happens.
 
     @property
+    def wants(self) -> bool:
+        """Whether there is anything to be done for it now, or once its NOTIFY is answered."""
+        return bool(self.outbox) or self._is_due
+
+    @property
     def is_live(self) -> bool:
         """Whether it may be refreshed, and is told of changes."""
         return self.state in (PENDING, ACTIVE)
@@ -169,6 +171,18 @@ class Subscription:
         """Take note that there is something new."""
         self._handle(_Event.CHANGE, now)
 
+    def may_tell(self, now: float) -> bool:
+        """Return whether a NOTIFY of a change may leave at once, and be no more than that."""
+        if now < self._not_before or self.is_under_way or self.state is not ACTIVE:
+            return False
+        return not self._is_full and now < self.expires_at
+
+    def tell(self, now: float) -> str:
+        """Begin such a NOTIFY and return its state; the owner sends it, as one that `change` puts into the outbox."""
+        self._not_before = now + self.pace
+        self.is_under_way, self._is_due = True, False
+        return self._words(now)
+
     def end(self, reason: str, now: float, retry_after: int | None = None) -> None:
         """End it, and say why (RFC 6665 §4.1.3): deactivated, giveup, noresource, probation, rejected, timeout."""
         if self.is_live or self.state is INIT:
@@ -179,6 +193,8 @@ class Subscription:
         """Take the final response to the NOTIFY that is under way, one of our own for want of any too."""
         self.is_under_way = False
         if 200 <= status < 300:
+            if not (self._is_due or self._is_last_out):
+                return  # as nearly always
             self._handle(_Event.ANSWERED, now)
         elif status in ENDS_SUBSCRIPTION:
             self._handle(_Event.LOST, now)

@@ -183,11 +183,15 @@ class Receiver:
         found, end, element = _BRIEF_ANSWER(data), data.find(b"\r\n\r\n"), self._element
         if found is None or end < 0:
             return False
+        branch, layer = found[1].decode("ascii"), element.layer
+        is_taken = layer.brief.take_ok(branch, data)
+        if is_taken is not None:
+            return is_taken
         start = data.find(_USUAL_CSEQ, found.end(), end) + len(_USUAL_CSEQ)
         number, _, method = data[start : data.find(b"\r", start)].partition(b" ")
         if start < found.end() or not number.isdigit() or not method.isalpha():
             return False
-        tx = element.layer.find_client(found[1].decode("ascii"), method.decode("ascii"))
+        tx = layer.find_client(branch, method.decode("ascii"))
         if not isinstance(tx, ClientNonInvite) or isinstance(tx.flow, ReconnectingFlow):
             return False
         if tx.state == COMPLETED:
@@ -195,7 +199,7 @@ class Receiver:
         user, now = tx.user, element.clock()
         if not (isinstance(user, BriefUser) and user.on_ok(tx, data)):
             return False
-        element.layer.complete(tx, now)
+        layer.complete(tx, now)
         return True
 
     def is_taken(self, data: bytes) -> bool:
@@ -212,13 +216,11 @@ class Receiver:
     def belongs(self, data: bytes) -> bool:
         """Return whether a message answers a request of ours, or is in a dialog that `is_dialog` knows."""
         if data.startswith(b"SIP/2.0 "):
-            branch, method = _BRANCH.search(data), _CSEQ_METHOD.search(data)
-            return (
-                branch is not None
-                and method is not None
-                and self._element.layer.find_client(branch[1].decode("ascii"), method[1].decode("ascii"))
-                is not None
-            )
+            branch, method, layer = _BRANCH.search(data), _CSEQ_METHOD.search(data), self._element.layer
+            if branch is None or method is None:
+                return False
+            name = branch[1].decode("ascii")
+            return name in layer.brief or layer.find_client(name, method[1].decode("ascii")) is not None
         tag = _TO_TAG.search(data)
         return tag is not None and self.is_dialog(tag[1].decode("latin-1"))
 

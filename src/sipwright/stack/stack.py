@@ -21,6 +21,7 @@ from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction import (
     CALLING,
+    BriefClientUser,
     ClientTransaction,
     ClientUser,
     LayerSnapshot,
@@ -241,6 +242,12 @@ class Stack:
         if self.ticker.timer is None:
             self.ticker.arm()
         return tx
+
+    def send_brief(self, branch: str, wire: bytes, flow: Flow, user: BriefClientUser) -> None:
+        """Send a request that is written already, over a flow that may lose it, in a transaction without an object."""
+        self.layer.brief.send(branch, wire, flow, user, self.clock())
+        if self.ticker.timer is None:
+            self.ticker.arm()
 
     def send_stateless(self, request: Request, to: Flow | Target) -> None:
         """Send a request without a transaction: the ACK for a 2xx. Puts a Via on top if there is none.

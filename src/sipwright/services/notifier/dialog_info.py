@@ -75,7 +75,7 @@ class _Dialogs:
             self.floor = max(self.floor, each.serial)
             del self.known[each.dialog.key]
 
-    def document(self, entity: str, rights: Rights, seen: int, *, is_full: bool) -> Document:
+    def document(self, account: AccountView, rights: Rights, seen: int, *, is_full: bool) -> Document:
         """Return what a subscriber is told who has `seen` all changes up to a serial."""
         if self._rendered_at != self.serial:
             self._rendered.clear()
@@ -83,6 +83,7 @@ class _Dialogs:
         since = -1 if is_full or seen < self.floor else seen
         found = self._rendered.get((since, rights))
         if found is None:
+            entity = f"sip:{account.username}@{account.domain}"
             found = self._rendered[since, rights] = self._render(entity, rights, since)
         return found
 
@@ -140,7 +141,7 @@ class DialogInfo:
     def document(self, account: AccountView, rights: Rights, seen: int, *, is_full: bool) -> Document:
         """Return what a subscriber is told."""
         kept = self._accounts.get(account.id) or _Dialogs()
-        return kept.document(f"sip:{account.username}@{account.domain}", rights, seen, is_full=is_full)
+        return kept.document(account, rights, seen, is_full=is_full)
 
 
 def _written(known: _Known, entity: str, rights: Rights) -> str:

@@ -258,6 +258,7 @@ class Notifier:
     def _judge(self, subscriber: Subscriber, is_known: bool = True) -> None:
         if not is_known or subscriber.id not in self.table.all:
             return  # it is looked at again before it is told anything
+        subscriber.judged = None
         directory, now = self._ports.directory, self._ports.clock()
         account = directory.account_by_id(subscriber.account_id)
         by = directory.account_by_id(subscriber.subscriber_id)

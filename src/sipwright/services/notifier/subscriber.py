@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Protocol
 
-from sipwright.services.ports import Row
+from sipwright.services.ports import AccountView, Row
 from sipwright.services.rows import SubscriptionRow
 from sipwright.sip import Response
 from sipwright.sip.dialog import Dialog
@@ -19,6 +19,7 @@ from sipwright.transport import Flow
 
 from .ports import Package
 from .records import pack
+from .rights import Rights
 
 __all__ = ["PACE", "RESERVED", "Owner", "Subscriber"]
 
@@ -44,8 +45,9 @@ class Subscriber(BriefUser):
     """A subscriber of one account; instants of its machine are those of the owner's clock.
 
     Its row allows for NOTIFYs up to the CSeq `reserved`; `seen` is the serial of what it was told last. `branch` is
-    that of the NOTIFY which is under way, `form` what its NOTIFYs have in common, and `contact` the Contact of its last
-    answer, as bytes.
+    that of the NOTIFY which is under way, `form` what its NOTIFYs have in common, `contact` the Contact of its last
+    answer, as bytes, and `judged` what its account may see of the other one, as long as neither has changed.
+    `wakes_at` and `is_soon` are its wakeups (`wakeups.py`).
     """
 
     __slots__ = (
@@ -59,6 +61,8 @@ class Subscriber(BriefUser):
         "form",
         "form_for",
         "id",
+        "is_soon",
+        "judged",
         "machine",
         "owner",
         "package",
@@ -86,10 +90,12 @@ class Subscriber(BriefUser):
         self.reserved = RESERVED
         self.seen = 0
         self.wakes_at = inf
+        self.is_soon = False
         self.branch = ""
         self.contact = b""
         self.form: Form | None = None
         self.form_for: tuple[Flow, str] | None = None
+        self.judged: tuple[AccountView, AccountView, Rights] | None = None
 
     @property
     def version(self) -> int:
@@ -127,9 +133,20 @@ class Subscriber(BriefUser):
         subscriber.flow_key, subscriber.reserved = known["flow"], known["reserved"]
         return subscriber
 
+    # The answer to a NOTIFY: over a transport that repeats nothing itself (`BriefClientUser`), and over others.
+
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """Take the answer to a NOTIFY."""
-        if not response.is_final or transaction.key[0] != self.branch:
+        """Take a response."""
+        if response.is_final:
+            self.on_answer(transaction.key[0], response)
+
+    def on_ok(self, tx: ClientTransaction, data: bytes) -> bool:
+        """Take a 200 by its bytes."""
+        return self.take_ok(tx.key[0], data)
+
+    def on_answer(self, branch: str, response: Response) -> None:
+        """Take the final response."""
+        if branch != self.branch:
             return
         if response.is_success and (contact := response.headers.first_line("contact")) is not None:
             self.contact = contact.encode("utf-8", "surrogateescape")
@@ -139,13 +156,16 @@ class Subscriber(BriefUser):
         self.machine.answered(response.status, self.owner.clock(), retry_after)
         self.owner.go_on(self)
 
-    def on_ok(self, tx: ClientTransaction, data: bytes) -> bool:
-        """Take a 200 to a NOTIFY by its bytes, unless it says that the phone is to be found elsewhere now."""
-        if tx.key[0] != self.branch:
+    def take_ok(self, branch: str, data: bytes) -> bool:
+        """Take a 200 by its bytes, unless it says that the phone is to be found elsewhere now."""
+        if branch != self.branch or b"\r\nCSeq: %d NOTIFY\r\n" % self.dialog.local_cseq not in data:
             return False
-        contact = _CONTACT(data)
-        if contact is not None and contact[1] != self.contact:
-            return False
-        self.machine.answered(200, self.owner.clock())
-        self.owner.go_on(self)
+        if not (self.contact and self.contact in data):
+            contact = _CONTACT(data)
+            if contact is not None and contact[1] != self.contact:
+                return False
+        machine = self.machine
+        machine.answered(200, self.owner.clock())
+        if machine.wants:
+            self.owner.go_on(self)
         return True

@@ -16,14 +16,16 @@ import structlog
 from sipwright.services.ports import AccountView
 from sipwright.sip import ParseError, Reject, Uri
 from sipwright.sip.form import Form
-from sipwright.sip.subscription import Notify
-from sipwright.stack import BRIEF, TimerHeap, Wakeup
+from sipwright.sip.subscription import Notify, Subscription
+from sipwright.stack import BRIEF
 from sipwright.transport import Flow
 
 from .ports import NotifierPorts, Package
 from .rights import Rights
 from .subscriber import RESERVED, Subscriber
 from .subscriber_table import Resource, SubscriberTable
+from .usual_notify import sent_at_once
+from .wakeups import Wakeups
 
 __all__ = ["Teller"]
 
@@ -32,11 +34,14 @@ log = structlog.get_logger(__name__)
 GATHER = 0.1
 """Seconds for which the changes of an account are gathered: a call that comes in rings by then."""
 
-AT_ONCE = 20
-"""NOTIFYs that leave before the loop has a turn: some 2 ms."""
+AT_ONCE = 50
+"""NOTIFYs that leave before the loop has a turn: a millisecond."""
 
 RightsBy = Callable[[AccountView, AccountView, Package], Rights]
 """Returns what the second account may see of the first one by way of a package."""
+
+Step = Callable[[Subscription, float], object]
+"""What is done to the machine of a subscriber that has waited for its turn."""
 
 
 class Teller:
@@ -48,10 +53,9 @@ class Teller:
         self._ports = ports
         self._table = table
         self._rights = rights
-        self._heap: TimerHeap[str] = TimerHeap()
-        self._wakeup = Wakeup(ports.clock, ports.call_later, self._wake)
+        self._wakeups = Wakeups(ports.clock, ports.call_later, self._wake)
         self._changed: dict[Resource, None] = {}
-        self._queue: deque[tuple[Subscriber, bool]] = deque()
+        self._queue: deque[tuple[Subscriber, Step]] = deque()
         self._is_draining = False
 
     def changed(self, event: str, account_id: int) -> None:
@@ -63,26 +67,42 @@ class Teller:
 
     def tell_again(self, subscribers: Iterable[Subscriber]) -> None:
         """Go on with some subscribers, a few at a time."""
-        self._queue.extend((subscriber, False) for subscriber in subscribers)
+        self._queue.extend((subscriber, _go_on) for subscriber in subscribers)
         self._drain_soon()
+
+    def _wake(self, subscribers: Iterable[Subscriber]) -> None:
+        self._queue.extend((subscriber, _advance) for subscriber in subscribers)
+        self._drain()
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, {}
         for resource in changed:
-            self._queue.extend((subscriber, True) for subscriber in self._table.of_account(*resource))
+            self._queue.extend(
+                (subscriber, Subscription.change) for subscriber in self._table.of_account(*resource)
+            )
         self._drain()
 
     def _drain(self) -> None:
         """Let some of those who wait hear the news, and the loop have a turn before the next ones do."""
         queue, now = self._queue, self.clock()
         for _ in range(min(AT_ONCE, len(queue))):
-            subscriber, is_news = queue.popleft()
-            if is_news:
-                subscriber.machine.change(now)
-            self.go_on(subscriber)
+            subscriber, step = queue.popleft()
+            if not self._tell_at_once(subscriber, step, now):
+                step(subscriber.machine, now)
+                self.go_on(subscriber)
         self._is_draining = False
         if queue:
             self._drain_soon()
+
+    def _tell_at_once(self, subscriber: Subscriber, step: Step, now: float) -> bool:
+        """Tell one that waits for nothing, not even for a wakeup."""
+        if step is _advance and subscriber.machine.wants:
+            now = _due(subscriber.machine, now)
+        elif step is not Subscription.change:
+            return False
+        is_told = subscriber.wakes_at < inf and sent_at_once(self._ports, subscriber, now)
+        self.notified += is_told
+        return is_told
 
     def _drain_soon(self) -> None:
         if not self._is_draining:
@@ -98,27 +118,12 @@ class Teller:
                 if isinstance(effect, Notify):
                     self._notify(subscriber, effect)
                 else:
-                    self._heap.drop(subscriber.id)
+                    self._wakeups.drop(subscriber)
                     self._table.forget(subscriber)
                     return
         due = machine.deadline()
         if due < subscriber.wakes_at and subscriber.id in self._table.all:
-            subscriber.wakes_at = due
-            self._heap.set(subscriber.id, due)
-            self._wakeup.at(due)
-
-    def _wake(self) -> None:
-        heap, now = self._heap, self.clock()
-        for _ in range(AT_ONCE):
-            name = heap.pop(now + 0.001)
-            subscriber = None if name is None else self._table.all.get(name)
-            if name is None:
-                break
-            if subscriber is not None:
-                subscriber.wakes_at = inf
-                subscriber.machine.advance(max(now, min(subscriber.machine.deadline(), now + 0.001)))
-                self.go_on(subscriber)
-        self._wakeup.at(heap.next_at())
+            self._wakeups.set(subscriber, due)
 
     def _notify(self, subscriber: Subscriber, effect: Notify) -> None:
         if subscriber.dialog.local_cseq >= subscriber.reserved:
@@ -132,45 +137,70 @@ class Teller:
 
     def _fetch(self, subscriber: Subscriber, effect: Notify) -> None:
         """Send a NOTIFY when both accounts are in memory."""
-        both = (subscriber.account_id, subscriber.subscriber_id)
-        if not self._ports.fetch(both, partial(self._fetched, subscriber, effect)):
-            self._send(subscriber, effect)
+        account, by = self._both(subscriber)
+        if account is None or by is None:
+            both = (subscriber.account_id, subscriber.subscriber_id)
+            if self._ports.fetch(both, partial(self._fetched, subscriber, effect)):
+                return
+        self._send(subscriber, effect, account, by)
 
     def _fetched(self, subscriber: Subscriber, effect: Notify, is_known: bool) -> None:
         if subscriber.id not in self._table.all:
             return
         if is_known:
-            self._send(subscriber, effect)
+            self._send(subscriber, effect, *self._both(subscriber))
         else:
             subscriber.machine.answered(503, self.clock())
             self.go_on(subscriber)
 
-    def _send(self, subscriber: Subscriber, effect: Notify) -> None:
-        ports, package = self._ports, subscriber.package
-        flow = self._way_to(subscriber)
-        account = ports.directory.account_by_id(subscriber.account_id)
-        by = ports.directory.account_by_id(subscriber.subscriber_id)
-        rights = Rights.NONE if account is None or by is None else self._rights(account, by, package)
+    def _both(self, subscriber: Subscriber) -> tuple[AccountView | None, AccountView | None]:
+        find = self._ports.directory.account_by_id
+        return find(subscriber.account_id), find(subscriber.subscriber_id)
+
+    def _send(
+        self, subscriber: Subscriber, effect: Notify, account: AccountView | None, by: AccountView | None
+    ) -> None:
+        rights = Rights.NONE if account is None or by is None else self._judged(subscriber, account, by)
         if rights is Rights.NONE and not effect.is_last:
             subscriber.machine.unsent("noresource" if account is None else "rejected", self.clock())
             self.go_on(subscriber)
             return
+        flow = self._way_to(subscriber)
         if flow is None:
             self._look_up(subscriber, effect)
             return
-        subscriber.branch = branch = ports.stack.new_branch(BRIEF)
-        if account is not None and rights is not Rights.NONE:
-            seen = subscriber.seen
-            subscriber.seen = package.serial(account.id)
-            body = package.document(account, rights, seen, is_full=effect.is_full).body(subscriber.version)
-            subscriber.dialog.local_cseq = cseq = subscriber.dialog.local_cseq + 1
-            notify = self._form(subscriber, flow).write(branch, cseq, effect.state, body)
-        else:
-            headers = (*self._headers(subscriber, flow), ("Subscription-State", effect.state))
-            via = ports.stack.via_for(flow, branch)
-            notify = subscriber.dialog.write_request("NOTIFY", via, headers=headers)
         self.notified += 1
-        ports.stack.start_client(notify, flow, subscriber)
+        subscriber.branch = branch = self._ports.stack.new_branch(BRIEF)
+        if account is None or rights is Rights.NONE:
+            self._send_bare(subscriber, effect, flow)
+            return
+        package, dialog, seen = subscriber.package, subscriber.dialog, subscriber.seen
+        subscriber.seen = package.serial(account.id)
+        body = package.document(account, rights, seen, is_full=effect.is_full).body(subscriber.version)
+        dialog.local_cseq = cseq = dialog.local_cseq + 1
+        form = self._form(subscriber, flow)
+        if flow.is_reliable:
+            notify = form.write(branch, cseq, effect.state, body)
+            self._ports.stack.start_client(notify, flow, subscriber)
+        else:
+            self._ports.stack.send_brief(
+                branch, form.wire(branch, cseq, effect.state, body), flow, subscriber
+            )
+
+    def _send_bare(self, subscriber: Subscriber, effect: Notify, flow: Flow) -> None:
+        """Send the last NOTIFY of one that may be told nothing."""
+        headers = (*self._headers(subscriber, flow), ("Subscription-State", effect.state))
+        via = self._ports.stack.via_for(flow, subscriber.branch)
+        notify = subscriber.dialog.write_request("NOTIFY", via, headers=headers)
+        self._ports.stack.start_client(notify, flow, subscriber)
+
+    def _judged(self, subscriber: Subscriber, account: AccountView, by: AccountView) -> Rights:
+        """Return what a subscriber may see, which is looked up once for the accounts as they are."""
+        judged = subscriber.judged
+        if judged is None or judged[0] is not account or judged[1] is not by:
+            rights = self._rights(account, by, subscriber.package)
+            subscriber.judged = judged = account, by, rights
+        return judged[2]
 
     def _form(self, subscriber: Subscriber, flow: Flow) -> Form:
         """Return what all NOTIFYs to a subscriber have in common, as long as it is where it is."""
@@ -218,7 +248,7 @@ class Teller:
                 self.go_on(subscriber)
             else:
                 subscriber.use(flow)
-                self._send(subscriber, effect)
+                self._send(subscriber, effect, *self._both(subscriber))
 
         hop = self._proxy_of(subscriber)
         if hop is None:
@@ -237,3 +267,16 @@ class Teller:
             return Uri.parse(dialog.next_hop()) if dialog.route_set else None
         except ParseError:
             return None
+
+
+def _go_on(machine: Subscription, now: float) -> None:
+    """Do nothing: what it wants is in its outbox."""
+
+
+def _advance(machine: Subscription, now: float) -> None:
+    machine.advance(_due(machine, now))
+
+
+def _due(machine: Subscription, now: float) -> float:
+    """Return the instant of what is due: a timer may be a little early."""
+    return max(now, min(machine.deadline(), now + 0.001))

@@ -15,6 +15,7 @@ from sipwright.sip.transaction.base import (
     ServerUser,
     Transaction,
 )
+from sipwright.sip.transaction.client_brief import BriefClients, BriefClientUser
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.layer import LayerSnapshot, TransactionLayer
@@ -31,6 +32,8 @@ __all__ = [
     "PROCEEDING",
     "TERMINATED",
     "TRYING",
+    "BriefClientUser",
+    "BriefClients",
     "ClientInvite",
     "ClientNonInvite",
     "ClientTransaction",

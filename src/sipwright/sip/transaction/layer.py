@@ -35,6 +35,7 @@ from sipwright.sip.transaction.base import (
     ServerUser,
     Transaction,
 )
+from sipwright.sip.transaction.client_brief import BriefClients
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.keys import (
@@ -83,6 +84,7 @@ class TransactionLayer:
         values: T1, T2 and T4.
         clocks: The clocks of each machine, by whether the flow is reliable.
         resent: Messages that were sent again since nobody had answered them, so far.
+        brief: The client transactions that are no more than an entry of a table.
     """
 
     def __init__(self, send: Callable[[bytes, Flow], None], timers: TimerValues | None = None) -> None:
@@ -101,13 +103,16 @@ class TransactionLayer:
         self._unsent: deque[ClientTransaction] = deque()
         self._absorbed = self.repeated = self.resent = 0
         self._transport_errors = 0
+        self.brief = BriefClients(self)
 
     # ---- messages that came in
 
     def match_response(self, response: Response, now: float) -> bool:
         """Feed a response to the transaction it belongs to; False when there is none."""
         tx = self._clients.get((response.branch, response.cseq[1]))
-        return tx is not None and self._absorb(tx, EVENTS[response.status // 100], response, now)
+        if tx is not None:
+            return self._absorb(tx, EVENTS[response.status // 100], response, now)
+        return self.brief.match(response, now)
 
     def complete(self, tx: ClientNonInvite, now: float) -> None:
         """End a transaction with a 2xx that nobody has to read."""
@@ -262,11 +267,12 @@ class TransactionLayer:
 
     def next_deadline(self) -> float | None:
         """Give the instant when `advance` is to be called; it may be early, and the past means at once."""
-        return 0.0 if self._unsent else self.timers.next_deadline()
+        return 0.0 if self._unsent or self.brief.failed else self.timers.next_deadline()
 
     def advance(self, now: float) -> None:
         """Do what is due."""
         self.timers.advance(now)
+        self.brief.tell_failed()
         # Only those that are here now: a TU that tries the next address at once may fail once more.
         for _ in range(len(self._unsent)):
             tx = self._unsent.popleft()
@@ -332,7 +338,7 @@ class TransactionLayer:
         """Count what is there."""
         live: Iterable[Transaction] = [*self._clients.values(), *self._servers.values()]
         return LayerSnapshot(
-            transactions=Counter((type(tx).__name__, tx.state) for tx in live),
+            transactions=Counter((type(tx).__name__, tx.state) for tx in live) + self.brief.states(),
             timers=len(self.timers),
             absorbed=self._absorbed,
             transport_errors=self._transport_errors,
@@ -345,9 +351,10 @@ class TransactionLayer:
         self._clients.clear()
         self._servers.clear()
         self._merge_keys.clear()
+        self.brief.let_go()
 
     def __len__(self) -> int:
-        return len(self._clients) + len(self._servers)
+        return len(self._clients) + len(self._servers) + len(self.brief)
 
     # ---- the tables
 
