@@ -70,6 +70,27 @@ def test_accounts_are_added_listed_shown_changed_and_removed(command):
     assert "adds one" in command.err
 
 
+def test_an_account_shows_what_to_type_into_a_phone(command, monkeypatch):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["192.0.2.1:5060"]')
+    monkeypatch.setenv("SIPWRIGHT_SIP__TCP", "[]")
+    monkeypatch.setenv("SIPWRIGHT_SIP__TLS", '["[2001:db8::1]:5061"]')
+    command.ok("account", "add", "alice", "--password", "secret")
+
+    shown = command.ok("account", "show", "alice").splitlines()
+    assert [line for line in shown if line.startswith("phone ")] == [
+        "phone      server 192.0.2.1:5060 (UDP), user name alice, domain example.org",
+        "phone      server [2001:db8::1]:5061 (TLS), user name alice, domain example.org",
+    ]
+    assert command.json("account", "show", "alice")["phone_settings"][1] == {
+        "server": "2001:db8::1",
+        "port": 5061,
+        "transport": "tls",
+        "domain": "example.org",
+        "username": "alice",
+        "auth_username": "alice",
+    }
+
+
 def test_an_account_shows_where_it_can_be_reached(command):
     command.ok("account", "add", "alice", "--password", "secret")
     put_binding(command.folder, "sip:alice@192.0.2.1;x=\x1b[31m")

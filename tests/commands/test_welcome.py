@@ -74,6 +74,22 @@ def test_only_the_addresses_that_are_listened_on_are_told(capsys, monkeypatch, t
     assert "running: SIP on 127.0.0.1:5070 (UDP)\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("listen", "server"),
+    [
+        ("127.0.0.1:5060", "127.0.0.1"),
+        ("127.0.0.1:5070", "127.0.0.1:5070"),
+        ("[::1]:5060", "[::1]"),
+        ("[::1]:5070", "[::1]:5070"),
+    ],
+)
+def test_the_server_is_told_as_a_phone_takes_it(capsys, monkeypatch, tmp_path, listen, server):
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", f'["{listen}"]')
+    welcome(Settings.load(tmp_path), FirstStart("admin", "secret", {"alice": "secret"}))
+
+    assert f"server (registrar, domain, proxy): {server}\n" in capsys.readouterr().out
+
+
 def test_settings_alone_are_completed_without_accounts_that_nobody_asked_for(tmp_path):
     (tmp_path / "sipwright.toml").write_text('[sip]\ndomains = ["sip.example.net"]\n')
     made = prepare(tmp_path)
@@ -91,9 +107,14 @@ def test_a_database_without_its_key_is_not_taken_for_a_new_folder(command):
 
 
 def test_later_starts_say_how_to_set_a_phone_up_again(command, capsys):
-    welcome(Settings.load(command.folder), None)
+    welcome(Settings.load(command.folder), None, has_pages=True, admin="root")
 
-    assert "account set NAME --password P" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "account set NAME --password P" in shown
+    assert (
+        f"log in as root   (a password that is lost: sipwright user password root --data {command.folder})"
+        in shown
+    )
 
 
 @pytest.mark.parametrize(

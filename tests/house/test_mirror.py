@@ -279,7 +279,6 @@ ELSEWHERE = {
     "transport/tls_connection": "transport/test_tls",
     "transport/ws_connection": "transport/test_ws",
     "usecases/whose": "usecases/test_accounts",
-    "usecases/phone_settings": "usecases/test_accounts",
     "usecases/dialplan_checks": "usecases/test_dialplans",
     "usecases/dialplan_history": "usecases/test_dialplans",
     "usecases/dialplan_views": "usecases/test_dialplans",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +32,7 @@ from sipwright.usecases.page import MOST, everything
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
-    from sipwright.usecases.accounts import AccountView
+    from sipwright.usecases.accounts import AccountDetail, AccountView
 
 __all__ = ["app"]
 
@@ -187,27 +188,29 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
 
 @app.command()
 def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: Data = None) -> None:
-    """Show an account and where its phones are.
+    """Show an account, what to type into its phones, and where they are.
 
     \b
     Example:
       sipwright account show alice@sip.example.org --json
     """
 
-    async def work(usecases: UseCases, actor: Actor) -> dict[str, Any]:
-        from sipwright.commands.bindings import shown
+    async def work(usecases: UseCases, actor: Actor) -> AccountDetail:
+        return await usecases.accounts.get(actor, _whole(name, domain))
 
-        found = await usecases.accounts.get(actor, _whole(name, domain))
-        return {**_described(found.account), "bindings": shown(found.bindings)}
+    from sipwright.commands.bindings import shown
 
-    row = with_usecases(data, work)
+    found = with_usecases(data, work)
+    row, bindings = _described(found.account), shown(found.bindings)
     if as_json:
-        print_json(row)
+        ways = [asdict(way) for way in found.phone]
+        print_json({**row, "phone_settings": ways, "bindings": bindings})
         return
-    bindings = row.pop("bindings")
     for head, value in row.items():
-        shown = words(value)
-        say(f"{head.replace('_', ' '):<10} {printable(str(shown))}")
+        say(f"{head.replace('_', ' '):<10} {printable(str(words(value)))}")
+    for way in found.phone:
+        server = f"server {way.place} ({way.transport.upper()})"
+        say(f"{'phone':<10} {server}, user name {way.username}, domain {way.domain}")
     for binding in bindings:
         left = max(0, round(binding["expires_at"] - time.time()))
         say(f"{'binding':<10} {printable(binding['contact'])}  via {binding['source']}, {left} s left")

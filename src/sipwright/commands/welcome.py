@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipwright.commands.common import say
-from sipwright.usecases.phone_settings import reachable_address
+from sipwright.transport.flow import format_address
+from sipwright.usecases.phone_settings import reachable_address, reachable_host
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -108,8 +109,7 @@ def welcome(
 
     Where the pages or the console could not listen, that is told: what answers there is another program.
     """
-    host, port = reachable_address(settings)
-    server = host if port == 5060 else f"{host}:{port}"
+    server = format_address(reachable_address(settings)).removesuffix(":5060")
     folder = settings.data_dir
     shown = f" --data {folder}" if folder != Path("data").absolute() else ""
     places = [f"{place} ({transport.upper()})" for transport, place in settings.sip.listens]
@@ -122,7 +122,9 @@ def welcome(
         if made is not None:
             lines += [f"    log in as {made.admin:<8} password {made.admin_password}   (shown only now)"]
         elif admin is not None:
-            lines += [f"    log in as {admin}"]
+            lines += [
+                f"    log in as {admin}   (a password that is lost: sipwright user password {admin}{shown})"
+            ]
     elif settings.web.address is not None:
         lines += [
             "",
@@ -185,7 +187,7 @@ def console_lines(settings: Settings, admin: str | None) -> list[str]:
 
     assert settings.ssh.address is not None
     host, port = settings.ssh.address
-    host = {"0.0.0.0": reachable_address(settings)[0], "::": "localhost"}.get(host, host)
+    host = "localhost" if host == "::" else reachable_host(settings, host) if host == "0.0.0.0" else host
     try:
         known_by = fingerprint(ensure_host_key(settings.data_dir))
     except ConfigError as error:
@@ -200,6 +202,6 @@ def pages_address(settings: Settings) -> str:
     """Return what to type into a browser."""
     assert settings.web.address is not None
     host, port = settings.web.address
-    host = {"0.0.0.0": reachable_address(settings)[0], "::": "localhost"}.get(host, host)
+    host = "localhost" if host == "::" else reachable_host(settings, host) if host == "0.0.0.0" else host
     shown = f"[{host}]" if ":" in host else host
     return f"{settings.web.scheme}://{shown}:{port}{settings.web.prefix}/"

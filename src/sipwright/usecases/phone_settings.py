@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sipwright.transport.flow import format_address, is_wildcard
+from sipwright.transport.route import Routes
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
 
-__all__ = ["PhoneSettings", "phone_settings", "reachable_address"]
+__all__ = ["PhoneSettings", "phone_settings", "reachable_address", "reachable_host"]
+
+_OUTSIDE = {"0.0.0.0": ("192.0.2.1", "127.0.0.1"), "::": ("2001:db8::1", "::1")}
+"""Of each wildcard an address far away (RFC 5737, RFC 3849), and what is left where no route leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +28,38 @@ class PhoneSettings:
     username: str
     auth_username: str
 
+    @property
+    def place(self) -> str:
+        """The server with its port, as phones take it: an IPv6 address stands in brackets."""
+        return format_address((self.server, self.port))
+
 
 def phone_settings(settings: Settings, username: str, domain: str) -> tuple[PhoneSettings, ...]:
     """Return what to type into the phone of an account, a way to reach us each, the usual one first."""
-    host, _ = reachable_address(settings)
-    ways = [(name, port) for name in ("udp", "tcp", "tls") for _, port in settings.sip.addresses(name)]
-    return tuple(
-        PhoneSettings(host, port, transport, domain, username, username)
-        for transport, port in dict.fromkeys(ways)
+    ways = (
+        PhoneSettings(reachable_host(settings, host), port, transport, domain, username, username)
+        for transport in ("udp", "tcp", "tls")
+        for host, port in settings.sip.addresses(transport)
     )
+    return tuple(dict.fromkeys(ways))
 
 
 def reachable_address(settings: Settings) -> tuple[str, int]:
-    """Return the address that a phone in the same network would use."""
+    """Return the address that a phone in the same network would use, the usual one."""
     name, _ = settings.sip.listens[0]
     host, port = settings.sip.addresses(name)[0]
-    if settings.sip.public_address is not None:
-        return settings.sip.public_address, port
-    if host not in ("0.0.0.0", "::"):
-        return host, port
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: this only asks the routing table which of our addresses leads outside.
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0]), port
-        except OSError:
-            return "127.0.0.1", port
+    return reachable_host(settings, host), port
+
+
+def reachable_host(settings: Settings, host: str) -> str:
+    """Return by which address others reach what listens at one of ours, of the same family."""
+    public = settings.sip.public_address
+    if public is not None and (":" in public) == (":" in host):
+        return public
+    if not is_wildcard(host):
+        return host
+    outside, loopback = _OUTSIDE[host]
+    try:
+        return Routes().local_host(outside)
+    except OSError:
+        return loopback

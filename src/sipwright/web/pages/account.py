@@ -40,7 +40,7 @@ def qr_code(phone: PhoneSettings) -> str:
     """Return a QR code as SVG with the SIP address of an account and the way to us; the password is not in it."""
     address = f"sip:{phone.username}@{phone.domain}"
     if (phone.server, phone.port, phone.transport) != (phone.domain, 5060, "udp"):
-        address += f";proxy={phone.server}:{phone.port};transport={phone.transport}"
+        address += f";proxy={phone.place};transport={phone.transport}"
     written = io.BytesIO()
     segno.make(address, error="m").save(
         written, kind="svg", scale=5, border=3, dark="#000", light="#fff", xmldecl=False
@@ -136,7 +136,7 @@ class _AccountPage:
                 ]
             )
             for phone in self.detail.phone:
-                facts([(f"Server, {phone.transport.upper()}", f"{phone.server}:{phone.port}")])
+                facts([(f"Server, {phone.transport.upper()}", phone.place)])
             with tag("figure", "stack"):
                 code = Html(qr_code(first), sanitize=False).classes("qr")
                 code.props["role"], code.props["aria-label"] = (
