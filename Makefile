@@ -7,6 +7,8 @@ PYTHON ?= $(shell for each in $(SYSTEM_PYTHON) python3; do \
     if $$each -c '$(IS_FIT)' 2>/dev/null; then echo $$each; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# What pip puts into .venv/bin names its Python by the whole path, so an environment does not outlive a move of this folder.
+HAS_MOVED := $(shell test ! -e $(BIN)/sipwright || grep -qsF '$(CURDIR)/$(BIN)/python' $(BIN)/sipwright || echo yes)
 DATA ?= data
 # Two test processes: the files of tests share nothing, and much of their time is waiting for peers. ARGS='-n 0' is one.
 PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile --no-loadscope-reorder
@@ -68,8 +70,12 @@ peers: ## Install the Debian packages of real SIP peers, where that is allowed
 clean: ## Remove .venv and caches; the data folder stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz native/target src/sipwright/_native.abi3.so
 
+ifdef HAS_MOVED
+.PHONY: $(VENV)/bin/python $(VENV)/.runtime $(VENV)/.development $(VENV)/.fuzzing $(VENV)/.typescript $(VENV)/.browser
+endif
 $(VENV)/bin/python:
-	@python="$(PYTHON)"; \
+	@$(if $(HAS_MOVED),echo "$(VENV) was made for another folder: it is made anew."; rm -rf $(VENV);) \
+	python="$(PYTHON)"; \
 	if [ -z "$$python" ]; then \
 	    echo "No Python 3.11 or newer was found that can make a virtual environment." >&2; \
 	    echo "On Debian: apt-get install python3-venv. Or say where one is: make PYTHON=/path/to/python3" >&2; exit 1; \

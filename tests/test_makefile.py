@@ -26,7 +26,7 @@ def make(tmp_path):
             if source is not None:
                 path.write_text(source)
                 path.chmod(0o755)
-        for tool in ("sh", "rm", "make"):
+        for tool in ("sh", "rm", "make", "grep"):
             (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
         return subprocess.run(
             ["make", "-f", MAKEFILE, f"SYSTEM_PYTHON={tmp_path}/system-python3", *arguments],
@@ -80,5 +80,24 @@ def test_an_environment_that_is_there_already_stays(make, tmp_path):
     python = tmp_path / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.touch()
+
+    assert "up to date" in make(FIT, FIT, ".venv/bin/python").stdout
+
+
+def test_an_environment_that_was_moved_with_its_folder_is_made_anew(make, tmp_path):
+    """The programs in it would name a Python where none is any more."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").touch()
+    (tmp_path / ".venv/bin/sipwright").write_text("#!/elsewhere/.venv/bin/python\n")
+    done = make(FIT, FIT, ".venv/bin/python")
+
+    assert done.stdout.startswith(".venv was made for another folder: it is made anew.\nCreating .venv with ")
+    assert not (tmp_path / ".venv/bin").exists()
+
+
+def test_an_environment_of_this_folder_stays_with_what_is_installed(make, tmp_path):
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").touch()
+    (tmp_path / ".venv/bin/sipwright").write_text(f"#!{tmp_path}/.venv/bin/python\n")
 
     assert "up to date" in make(FIT, FIT, ".venv/bin/python").stdout
