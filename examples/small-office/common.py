@@ -4,6 +4,7 @@ QUEUES = {"630": ["101", "102"]}
 SLOTS = ["701", "702"]
 EMERGENCY = ["112", "999"]
 HOLIDAYS = ["01-01", "03-17", "12-24", "12-25", "12-26"]
+INTERNATIONAL = ["+353", "00353", "353"]
 
 
 def is_extension(number):
@@ -17,6 +18,14 @@ def by_a_line(number):
 
 def way_to(number):
     return f"{number}@local" if is_extension(number) else by_a_line(number)
+
+
+def blocked(number):
+    # Where it is kept that a caller is blocked: people dial 0871234567, and lines say +353871234567 or 353871234567.
+    for country in INTERNATIONAL:
+        if number.startswith(country):
+            number = "0" + number[len(country) :]
+    return f"blocked.{number}"[:64]
 
 
 def wait_in_queue(agents):

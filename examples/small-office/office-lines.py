@@ -1,10 +1,10 @@
 # A call that one of the lines brings: `req.user` is the number that was dialled, `call.provider` the line.
-from plans.common import QUEUES, by_a_line, is_extension, is_open, wait_in_queue
+from plans.common import QUEUES, blocked, by_a_line, is_extension, is_open, wait_in_queue
 
 RECEPTION = "101@local & 102@local[delay=5] & 103@local[delay=10]"
 MOBILE = "0871234567"
 
-if store.get(f"blocked.{req.from_user}"):
+if store.get(blocked(req.from_user)):
     respond(603, "Decline")
 
 # Each extension has a number of its own: 353 1 5550 101 to 120.

@@ -1,5 +1,5 @@
 # What an extension dials.
-from plans.common import EMERGENCY, GROUPS, QUEUES, SLOTS, by_a_line, is_extension, wait_in_queue
+from plans.common import EMERGENCY, GROUPS, QUEUES, SLOTS, blocked, by_a_line, is_extension, wait_in_queue
 
 NOT_FROM_HERE = ("1550", "1590", "001900")
 
@@ -20,10 +20,10 @@ if number == "*73":
     store.delete(f"forward.{me}")
     respond(480, "Not Forwarded")
 if number.startswith("*60") and len(number) > 3:
-    store.set(f"blocked.{number[3:]}", True)
+    store.set(blocked(number[3:]), True)
     respond(480, f"Blocked {number[3:]}")
 if number.startswith("*80") and len(number) > 3:
-    store.delete(f"blocked.{number[3:]}")
+    store.delete(blocked(number[3:]))
     respond(480, f"Not Blocked {number[3:]}")
 if number.startswith("*8"):
     pick_up(number[2:])

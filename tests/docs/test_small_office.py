@@ -83,12 +83,22 @@ def test_the_main_number_has_hours(call, provider, phone, at, first):
     assert result.dialled == [first]
 
 
-def test_a_blocked_caller_rings_nobody(call, script_store):
-    script_store["blocked.0871"] = True
+@pytest.mark.parametrize("caller", ["0871234567", "+353871234567", "353871234567", "00353871234567"])
+def test_a_blocked_caller_rings_nobody_however_the_line_writes_the_number(dial, call, caller):
+    dial("*600871234567")
     plan = OFFICE / "office-lines.py"
-    result = call("0871", to="35315550102", plan=plan, direction="in", provider="line1")
+    result = call(caller, to="35315550102", plan=plan, direction="in", provider="line1")
 
     assert (result.status, result.dialled) == (603, [])
+
+
+def test_a_caller_with_a_name_as_long_as_that_is_no_mistake_of_the_script(call, phone):
+    phone("102").answers()
+    result = call(
+        "x" * 100, to="35315550102", plan=OFFICE / "office-lines.py", direction="in", provider="line1"
+    )
+
+    assert (result.failure, result.status) == (None, 200)
 
 
 def test_a_call_waits_at_a_slot_or_is_picked_up_there(dial, effect):
