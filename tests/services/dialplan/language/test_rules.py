@@ -79,6 +79,19 @@ def test_rules_become_a_script_that_can_be_read():
     assert check_script(script) == []
 
 
+def test_a_dial_string_may_stand_on_several_lines():
+    script = compile_rules(
+        read_rules('''[[rule]]
+action = "dial"
+to = """bob@local &
+  carol@local"""
+''')
+    )
+
+    assert "\n# 1. ring bob@local & carol@local\n" in script
+    assert check_script(script) == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

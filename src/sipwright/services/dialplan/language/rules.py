@@ -174,7 +174,8 @@ def compile_rules(rules: list[Rule]) -> str:
 
 
 def _describe(rule: Rule) -> str:
-    return {"dial": f"ring {rule.to}", "reject": "say no", "redirect": f"send to {rule.to}"}[rule.action]
+    to = one_line(" ".join((rule.to or "").split()), 100)  # a dial string may stand on several lines
+    return {"dial": f"ring {to}", "reject": "say no", "redirect": f"send to {to}"}[rule.action]
 
 
 def _conditions(rule: Rule) -> str:
