@@ -21,6 +21,7 @@ from sipwright.services.dialplan import (
     Respond,
     Sleep,
 )
+from sipwright.services.dialplan.language import call_functions
 from sipwright.services.dialplan.language.call_functions import BudgetExceeded, ScriptApi, one_line
 from sipwright.services.dialplan.language.catalogue import FUNCTIONS, STORE_FUNCTIONS
 from sipwright.services.dialstring import MAX_WRITTEN, DialLeg, ToUser, parse_dial_string
@@ -304,3 +305,20 @@ def test_orders_say_what_the_journal_keeps():
 )
 def test_text_for_a_header_is_one_short_line(text, line):
     assert one_line(text, 20) == line
+
+
+def test_the_names_of_all_time_zones_are_looked_for_once(monkeypatch):
+    """It means opening hundreds of files, in the event loop perhaps."""
+    asked = []
+    monkeypatch.setattr(
+        call_functions, "available_timezones", lambda: asked.append("") or {"Europe/Dublin", "Asia/Tokyo"}
+    )
+    call_functions._zones.cache_clear()
+    try:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="not a time zone such as 'Europe/Dublin'"):
+                call_functions.zone("dublin")
+    finally:
+        call_functions._zones.cache_clear()
+
+    assert len(asked) == 1

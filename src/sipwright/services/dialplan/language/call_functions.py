@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -287,7 +287,13 @@ def zone(name: str) -> ZoneInfo:
 def _zone_of(city: str) -> str | None:
     """Return the time zone that is called by the name of a city, if there is one."""
     wanted = city.strip().replace(" ", "_").lower()
-    return next((one for one in sorted(available_timezones()) if one.lower().endswith(f"/{wanted}")), None)
+    return next((one for one in _zones() if one.lower().endswith(f"/{wanted}")), None)
+
+
+@cache
+def _zones() -> list[str]:
+    """Return the names of all time zones; to find them means opening hundreds of files."""
+    return sorted(available_timezones())
 
 
 CALL_FUNCTIONS = (
