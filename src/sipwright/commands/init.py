@@ -318,7 +318,7 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # dials = 20                      # calls of dial() in one run
 # total_seconds = 300.0           # of waiting and computing, for one run
 # http_requests = 10              # http_get() and http_post() in one run; then lookups = 50, store_calls = 100,
-                                  # emails = 3, messages = 5 and callbacks = 3
+                                  # sleeps = 300, emails = 3, messages = 5 and callbacks = 3
 # recycle = 1000                  # activations of scripts after which a worker is replaced
 # fast_path = true                # speak to the workers of plain scripts directly, which takes less CPU; when false,
                                   # all scripts go through the sandbox's own library

@@ -26,6 +26,7 @@ class DialplanSettings(Section):
     http_requests: Annotated[int, Field(ge=0)] = 10
     lookups: Annotated[int, Field(ge=0)] = 50
     store_calls: Annotated[int, Field(ge=0)] = 100
+    sleeps: Annotated[int, Field(ge=0)] = 300
     emails: Annotated[int, Field(ge=0)] = 3
     messages: Annotated[int, Field(ge=0)] = 5
     callbacks: Annotated[int, Field(ge=0)] = 3

@@ -96,6 +96,10 @@ def test_what_only_the_world_outside_knows_is_asked_for(run, source, ask):
         ('leg("a@b", transfer="c")', "transfer must be 'refuse' or 'pass' or 'place'"),
         ("dial([])", "rings nobody"),
         ('dial(["a@b & c@d"])', "one leg"),
+        ('dial([leg("a@b")] * 1001)', "more than 1000 legs"),
+        ('store.set("k", float("nan"))', "made of texts"),
+        ('store.set("k", [float("inf")])', "made of texts"),
+        ('http_post("http://a", json={"a": float("nan")})', "made of texts"),
     ],
 )
 def test_a_wrong_argument_is_an_error_that_says_why(run, source, message):
@@ -177,6 +181,7 @@ def test_a_failure_outside_is_an_exception(run, kind):
         ('callback("a@b", "c@d")', {"callbacks": 0}, "used up its 0 callbacks"),
         ('store.get("a")', {"store_calls": 0}, "used up its 0 calls of the store"),
         ('is_registered("a")', {"lookups": 0}, "used up its 0 lookups"),
+        ("sleep(0.001)", {"sleeps": 0}, "used up its 0 sleeps"),
         ('send_message("a@b", "x")', {"messages": 0}, "used up its 0 messages"),
     ],
 )
@@ -220,7 +225,7 @@ def test_what_is_done_outside_the_call_says_what_becomes_of_it_after_a_kill():
 
 ARGUMENTS = {
     "a": "a@local", "b": "b@local", "body": "b", "key": "k", "name": "bob", "new": 1, "number": "+35312345678",
-    "old": None, "subject": "s", "target": "a@local", "text": "t", "to": "a@example.org", "url": "https://a.example",
+    "old": None, "seconds": 1, "subject": "s", "target": "a@local", "text": "t", "to": "a@example.org", "url": "https://a.example",
     "value": 1,
 }  # fmt: skip
 

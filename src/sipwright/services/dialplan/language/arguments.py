@@ -105,7 +105,7 @@ def _header(name: object, value: object, *, contact: bool) -> tuple[str, str]:
 def json_text(name: str, value: Any, most: int) -> str:
     """Write a value of a script as JSON."""
     try:
-        written = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        written = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise ValueError(f"{name} must be made of texts, numbers, lists and dicts") from None
     if len(written) > most:

@@ -236,6 +236,7 @@ class ScriptApi:
             raise BudgetExceeded(
                 f"sleep({wanted:g}) is longer than what is left of {self.limits.total_seconds:g} s"
             )
+        self.spend("sleeps")
         return Sleep(wanted)
 
     # Budgets.
@@ -309,5 +310,5 @@ CALL_FUNCTIONS = (
     Function("log", ScriptApi.log, Kind.INLINE),
     Function("e164", ScriptApi.e164, Kind.INLINE, checked={"number": None}),
     Function("now", ScriptApi.now, Kind.INLINE, checked={}),
-    Function("sleep", ScriptApi.sleep, Kind.COMMAND, checked={"seconds": 0}),
+    Function("sleep", ScriptApi.sleep, Kind.COMMAND, budget="sleeps", checked={"seconds": 0}),
 )  # fmt: skip

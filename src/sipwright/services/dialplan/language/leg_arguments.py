@@ -24,6 +24,9 @@ from .values import LegSpec
 
 __all__ = ["dial_string", "dialled", "leg_of", "takes_options", "with_defaults"]
 
+MOST_LEGS = 1_000
+"""Legs of a list that are looked at, about as many as a dial string has room for; a run dials far fewer."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -105,6 +108,8 @@ def _groups(target: object) -> Groups:
     if isinstance(target, list):
         if not target:
             raise ValueError("an empty list rings nobody")
+        if len(target) > MOST_LEGS:
+            raise ValueError(f"more than {MOST_LEGS} legs")
         return (tuple(leg_of(member) for member in target),)
     return _parse(check.text("target", target))
 

@@ -8,6 +8,7 @@ BUDGETS = {
     "http_requests": "HTTP requests",
     "lookups": "lookups",
     "store_calls": "calls of the store",
+    "sleeps": "sleeps",
     "emails": "emails",
     "messages": "messages",
     "callbacks": "callbacks",
@@ -34,6 +35,7 @@ class Limits:
         lookups: Calls of `enum_lookup`, `is_registered`, `bindings`, `secret`, `pick_up`, `park` and
             `confirm_call`.
         store_calls: Calls of the `store` functions.
+        sleeps: Calls of `sleep` that wait, each of which is stored.
         emails: Calls of `email`.
         messages: Calls of `send_message` and `message_waiting`.
         callbacks: Calls of `callback`.
@@ -52,6 +54,7 @@ class Limits:
     http_requests: int = 10
     lookups: int = 50
     store_calls: int = 100
+    sleeps: int = 300
     emails: int = 3
     messages: int = 5
     callbacks: int = 3
