@@ -38,6 +38,8 @@ respond(480, "Nobody is available")
         "if call.provider == 'carrier':\n    log(call.provider.upper())\n",
         "speed = {'1': 'bob@local'}\nring = dial\nring(speed[req.user])\n",
         "x = 'é'  # ü\n",
+        "".join(f"{' ' * i}def f():\n" for i in range(10)) + " " * 10 + "pass",
+        "def f():\n    pass\n" * 20,
     ],
 )
 def test_a_good_script_has_no_problems(source):
@@ -64,6 +66,7 @@ def test_a_good_script_has_no_problems(source):
         ("x = '\udce9'", 1, "not text"),
         ("x = 1\n" * 20_000, 1, "longer than"),
         ("(" * 3000 + ")" * 3000, 1, "nested"),
+        ("".join(f"{' ' * i}def f():\n" for i in range(30)) + " " * 30 + "pass", 11, "more than 10 deep"),
     ],
 )
 def test_a_bad_script_is_explained_with_its_line(source, line, message):

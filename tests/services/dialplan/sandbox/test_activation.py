@@ -172,6 +172,17 @@ def test_a_failure_is_one_sentence_with_its_line(run, source, message):
     assert "<python-input" not in step.traceback
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("raise ValueError(404)", "an exception takes nothing but one text here, as in ValueError(str(404))"),
+        ("log('a')\n\nraise ValueError(404)", "after line 1: an exception takes nothing but one text here, "),
+    ],
+)
+def test_an_exception_that_cannot_be_made_is_explained(run, source, message):
+    assert run(source).message.startswith(message)
+
+
 def test_a_traceback_is_for_the_owner(run):
     step = run("def f(x):\n    return 1 / x\n\nf(0)")
 
@@ -245,7 +256,7 @@ def test_what_cannot_be_compiled_is_a_syntax_failure(run, source, kind, message)
             "line 2: the script keeps the switch busy with its data",
         ),
         (
-            "while True:\n    try: dial([[1]] * 100_000)\n    except TypeError: pass",
+            "while True:\n    try: dial([[1]] * 100_000)\n    except ValueError: pass",
             Kind.BUDGET,
             "keeps the switch busy",
         ),

@@ -39,6 +39,7 @@ from ..sandbox.confinement import Confinement
 from ..sandbox.library_backend import POLICY
 from ..sandbox.program import FIRST, program
 from .advice import advice, foreign_language
+from .exceptions import wrong_exceptions
 from .imports import wrong_imports
 from .literals import assigned, certain, wrong_calls
 
@@ -49,6 +50,8 @@ __all__ = ["Problem", "check_script"]
 _STOP = "_sipwright_stop_()\n"
 _NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
 _LIMITS = Limits()
+_DEF = re.compile(r"(?m)^([ \t]*)(?:async[ \t]+)?def\b")
+_MOST_NESTED = 10
 _MOST_WRONG_CALLS = 20
 """Telling more of them helps nobody, and each takes its time."""
 
@@ -100,6 +103,8 @@ def check_script(
     modules = modules_for(source, find)
     if len(source) + sum(len(module.source) for module in modules) > _LIMITS.source:
         return [Problem(1, 1, f"the script and what it imports are longer than {_LIMITS.source} characters")]
+    if (line := _nested_too_deeply(source)) is not None:
+        return [Problem(line, 1, f"functions stand inside of each other more than {_MOST_NESTED} deep")]
     with _one_at_a_time:
         try:
             problems = (
@@ -114,6 +119,19 @@ def check_script(
         line, message = foreign
         return [Problem(line, 1, message)]
     return [problem._replace(message=_advised(problem.message, find)) for problem in problems]
+
+
+def _nested_too_deeply(source: str) -> int | None:
+    """Return the line of a function that stands in too many others: each takes twice as long to compile."""
+    around: list[int] = []
+    for found in _DEF.finditer(source):
+        column = len(found[1].expandtabs(8))
+        while around and around[-1] >= column:
+            around.pop()
+        around.append(column)
+        if len(around) > _MOST_NESTED:
+            return source.count("\n", 0, found.start()) + 1
+    return None
 
 
 def _advised(message: str, find: Find) -> str:
@@ -230,7 +248,9 @@ def _check_contents(source: str, limits: Limits) -> list[Problem]:
     tree = parse(source)
     if tree is None:
         return []
-    found = [*islice(wrong_calls(tree, limits), _MOST_WRONG_CALLS), *_missing(tree)]
+    found: list[tuple[ast.stmt | ast.expr, str]] = [
+        *islice(wrong_calls(tree, limits), _MOST_WRONG_CALLS), *wrong_exceptions(tree), *_missing(tree),
+    ]  # fmt: skip
     return sorted(Problem(node.lineno, node.col_offset + 1, one_line(said, 300)) for node, said in found)
 
 

@@ -18,6 +18,8 @@ __all__ = ["explain"]
 MAX_MESSAGE = 120
 MAX_TRACEBACK = 4000
 _FRAME = re.compile(r'File "(<python-input-\d+>)", line (\d+)')
+_INTERNAL = "RuntimeError: Internal error in monty: "
+_ONE_TEXT = "exceptions can only be called with zero or one string argument"
 _UNSUPPORTED = "NotImplementedError: The monty syntax parser does not yet support"
 
 
@@ -52,9 +54,20 @@ def explain(
         sentence = _at(program, line, f"the script needs more than {limits.memory // 1_048_576} MB of memory")
     elif kind is Kind.BUDGET:
         sentence = _at(program, line, f"more than {limits.suspensions} calls without a pause")
+    elif text.startswith(_INTERNAL):
+        sentence = _internal(program, text.removeprefix(_INTERNAL), line, last_line)
     else:
         sentence = _at(program, line, text.replace(_UNSUPPORTED, "scripts here cannot use"))
     return _failed(kind, sentence, line, side_effects, traceback)
+
+
+def _internal(program: Program, text: str, line: int | None, last_line: int | None) -> str:
+    """Say what the interpreter cannot do, where that is not told: after which call of ours it was."""
+    if text == _ONE_TEXT:
+        text = "an exception takes nothing but one text here, as in ValueError(str(404))"
+    if line is None and last_line is not None:
+        return f"after {program.where(last_line)}: {text}"
+    return _at(program, line, text)
 
 
 def _kind(error: MontyRuntimeError | MontySyntaxError, text: str) -> Kind:
