@@ -42,6 +42,7 @@ from .advice import advice, foreign_language
 from .exceptions import wrong_exceptions
 from .imports import wrong_imports
 from .literals import assigned, certain, wrong_calls
+from .shadowing import own_meanings, stubs_without
 
 __all__ = ["Problem", "check_script"]
 
@@ -166,10 +167,12 @@ def _cannot_link(source: str) -> list[Problem]:
 
 
 def _check_types(source: str, modules: Sequence[Module]) -> list[Problem]:
+    tree = parse(source)
+    own = frozenset() if tree is None else frozenset(own_meanings(tree))
     with _pool().checkout(
         limits=ResourceLimits(max_memory=4 * _LIMITS.memory),
         type_check=True,
-        type_check_stubs=_stubs(),
+        type_check_stubs=stubs_without(_stubs(), own),
         type_check_format="json",
         external_modules=_modules(modules),
     ) as session:
