@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from sipwright.commands.common import Progress
+from sipwright.commands.common import Progress, print_csv, print_script
 
 
 @pytest.fixture
@@ -39,3 +41,11 @@ def test_a_terminal_gets_one_line_that_is_written_over(
         progress(done, 3)
 
     assert capsys.readouterr().err == "\rimported: 2 of 3\rimported: 3 of 3\n"
+
+
+@pytest.mark.parametrize("print_it", [print_csv, print_script])
+def test_what_nobody_reads_is_no_fault(print_it: Callable[[str], None], monkeypatch: pytest.MonkeyPatch):
+    """There is no standard output after `>&-`."""
+    monkeypatch.setattr("sys.stdout", None)
+
+    print_it("a,b\n")

@@ -64,7 +64,8 @@ def test_domains_are_added_changed_listed_and_removed(command):
 def test_keys_are_rotated_and_forgotten(command):
     command.ok("account", "add", "alice", "--password", "secret")
     assert command.ok("key", "rotate").startswith("4 values are encrypted with key 2 now")
-    assert command.ok("key", "forget").startswith("1 old keys forgotten")
+    assert command.ok("key", "forget").startswith("1 old key is forgotten; ")
+    assert command.ok("key", "forget").endswith("sipwright.key has no old key\n")
     command.ok("account", "set", "alice", "--password", "other")
 
     lines = (command.folder / "sipwright.key").read_text().splitlines()

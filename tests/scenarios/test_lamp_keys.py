@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipwright.services.switch.dialling.admission import refuse_unknown
 from sipwright.sip import Request, Response, parse
 from watching import WatchBench, described
 
@@ -36,6 +37,35 @@ FORMS = {
         "CSeq: 1 SUBSCRIBE\r\nCall-ID: 4f2dafeb-c4f9ad6-5d1b8e29@20.0.0.1\r\nContact: <sip:alice@20.0.0.1:5060>\r\n"
         "Event: dialog\r\nUser-Agent: PolycomVVX-VVX_411-UA/5.9.5.0614\r\nAccept-Language: en\r\n"
         "Accept: application/dialog-info+xml\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "Cisco SPA": (
+        'From: "Alice" <sip:alice@example.org>;tag=ab8ee8d5e5b5fd5o0\r\nTo: <sip:bob@example.org>\r\n'
+        "Call-ID: 3a5b9c2-8e3f@20.0.0.1\r\nCSeq: 61271 SUBSCRIBE\r\nContact: \"Alice\" <sip:alice@20.0.0.1:5060>\r\n"
+        "Accept: application/dialog-info+xml\r\nEvent: dialog\r\nExpires: 1800\r\n"
+        "User-Agent: Cisco/SPA504G-7.6.2c\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "Fanvil": (
+        'From: "Alice" <sip:alice@example.org:5060>;tag=1607914817\r\nTo: <sip:bob@example.org:5060>\r\n'
+        "Call-ID: 1182318167-160777@20.0.0.1\r\nCSeq: 1 SUBSCRIBE\r\n"
+        "Contact: <sip:alice@20.0.0.1:5060;transport=UDP>\r\nEvent: dialog\r\nExpires: 3600\r\n"
+        "Accept: application/dialog-info+xml, multipart/related, application/rlmi+xml\r\nSupported: eventlist\r\n"
+        "User-Agent: Fanvil X6U 2.4.10\r\nAllow-Events: message-summary\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "pjsip": (
+        "From: sip:alice@example.org;tag=97E25942-31F2\r\nTo: sip:bob@example.org\r\n"
+        "Contact: <sip:alice@20.0.0.1:57813;transport=UDP;ob>\r\nCall-ID: CC5DF998-5F3F\r\nCSeq: 5881 SUBSCRIBE\r\n"
+        "Route: <sip:example.org;lr>\r\nEvent: dialog\r\nExpires: 600\r\n"
+        "Supported: replaces, 100rel, timer, siprec, norefersub, trickle-ice\r\nAccept: application/dialog-info+xml\r\n"
+        "Allow-Events: presence, dialog, message-summary, refer\r\nContent-Length:  0\r\n\r\n"
+    ),
+    "a shared line": (
+        'From: "Alice" <sip:alice@example.org>;tag=sla\r\nTo: <sip:bob@example.org>\r\nCall-ID: sla-1\r\n'
+        "CSeq: 1 SUBSCRIBE\r\nContact: <sip:alice@20.0.0.1:5060>\r\nEvent: dialog;sla;include-session-description\r\n"
+        "Accept: application/dialog-info+xml\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "without an Accept": (
+        "From: <sip:alice@example.org>;tag=any\r\nTo: <sip:bob@example.org>\r\nCall-ID: any\r\nCSeq: 1 SUBSCRIBE\r\n"
+        "Contact: <sip:alice@20.0.0.1:5060>\r\nEvent:dialog\r\nExpires: 0003600\r\nContent-Length: 0\r\n\r\n"
     ),
     "with short names": (
         "f: <sip:alice@example.org>;tag=short\r\nt: <sip:bob@example.org>\r\ni: short\r\nCSeq: 1 SUBSCRIBE\r\n"
@@ -96,3 +126,56 @@ def test_the_message_lamp_of_baresip_is_served(bench):
 
     assert (accepted.headers.get("Expires"), notify.headers.get("Event")) == ("600", "message-summary")
     assert notify.body.startswith(b"Messages-Waiting: no\r\nMessage-Account: sip:alice@example.org\r\n")
+
+
+def asked(bench, event, more="", uri="sip:bob@example.org", name="else"):
+    """Send a SUBSCRIBE as a phone would write it that asks for something else; returns the answer, and any NOTIFY."""
+    data = HEAD.format(uri=uri, branch=name) + (
+        f"From: <sip:alice@example.org>;tag=else\r\nTo: <{uri}>\r\nCall-ID: {name}\r\nCSeq: 1 SUBSCRIBE\r\n"
+        f"Contact: <sip:alice@20.0.0.1:5060>\r\nEvent: {event}\r\n{more}Content-Length: 0\r\n\r\n"
+    )
+    return heard(bench, data.encode())
+
+
+@pytest.mark.parametrize("event", ["call-info", "as-feature-event", "line-seize", "ua-profile;profile-type=device",
+                                   "x-broadworks-hoteling", "dialog.winfo", "conference"])  # fmt: skip
+def test_what_a_phone_asks_of_other_switches_is_refused_with_what_there_is(bench, event):
+    (answer,) = asked(bench, event)
+
+    assert answer.status == 489
+    assert answer.headers.get("Allow-Events") == "dialog, message-summary, presence, reg, refer"
+
+
+@pytest.mark.parametrize("option", ["eventlist", "recipient-list-subscribe"])
+def test_lists_are_refused_to_whoever_insists_on_one(bench, option):
+    """RFC 4662 §4.1, RFC 5367 §5; RFC 3261 §8.2.2.3."""
+    bench.pipeline.steps = (refuse_unknown, *bench.pipeline.steps)
+    (answer,) = asked(bench, "presence", f"Require: {option}\r\n")
+
+    assert (answer.status, answer.headers.get("Unsupported")) == (420, option)
+
+
+@pytest.mark.parametrize(("accept", "status"), [
+    ("application/pidf+xml", 200), ("application/pidf+xml, application/xpidf+xml", 200),
+    ("text/xml+msrtc.pidf, application/cpim-pidf+xml,application/pidf+xml;q=0.8", 200),
+    ("application/pidf-diff+xml, multipart/related", 406), ("application/xpidf+xml", 406),
+])  # fmt: skip
+def test_presence_is_told_to_those_who_can_read_it(bench, accept, status):
+    answer, *notifies = asked(bench, "presence", f"Accept: {accept}\r\n")
+
+    assert answer.status == status
+    assert [notify.headers.get("Content-Type") for notify in notifies] == ["application/pidf+xml"] * (
+        status == 200
+    )
+
+
+def test_somebody_may_watch_themselves_and_a_name_in_escapes(bench):
+    bench.account("o'neil", bench.phone("neil", "40.0.0.1"))
+    for uri, entity in (
+        ("sip:alice@example.org", "sip:alice@example.org"),
+        ("sip:o%27neil@example.org", "sip:o&apos;neil@example.org"),
+    ):
+        answer, notify = asked(bench, "dialog", uri=uri, name=f"name{len(uri)}")
+
+        assert answer.status == 200
+        assert described(notify).entity.replace("'", "&apos;") == entity

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from sipwright.commands.ownership import refuse_others
 from sipwright.errors import UserError
 from sipwright.printable import printable, printable_event, printable_lines, printable_value
 from sipwright.tables import clock, table_lines
@@ -54,7 +55,9 @@ class CommandError(UserError):
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Data folder. [default: $SIPWRIGHT_DATA, else ./data]"),
+    typer.Option(
+        "--data", metavar="DIR", readable=False, help="Data folder. [default: $SIPWRIGHT_DATA, else ./data]"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Owner = Annotated[
@@ -74,8 +77,14 @@ def group(name: str, summary: str) -> typer.Typer:
 
 
 def data_dir(given: Path | None) -> Path:
-    """Choose the data folder."""
-    return given or Path(os.environ.get("SIPWRIGHT_DATA") or "data")
+    """Choose the data folder, which may not be there yet.
+
+    Raises:
+        UserError: It is there for somebody else.
+    """
+    folder = given or Path(os.environ.get("SIPWRIGHT_DATA") or "data")
+    refuse_others(folder)
+    return folder
 
 
 def settings_of(given: Path | None) -> Settings:
@@ -168,12 +177,13 @@ def words(value: Any) -> Any:
 
 def print_script(source: str) -> None:
     """Print a script: as it is for a file or a pipe, harmless for a terminal."""
-    sys.stdout.write(printable_lines(source) if sys.stdout.isatty() else source)
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # there is none after `>&-`
+    typer.echo(printable_lines(source) if is_terminal else source, nl=False)
 
 
 def print_csv(lines: str) -> None:
     """Print lines of CSV whose texts have been made harmless."""
-    sys.stdout.write(lines)
+    typer.echo(lines, nl=False)
 
 
 def print_json(value: Any, whole: Container[str] = ()) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sipwright.commands.common import Data, data_dir, print_script, say
+from sipwright.commands.ownership import give_to_owner
 
 if TYPE_CHECKING:
     from sipwright.store import Administration
@@ -101,6 +102,7 @@ def _write_unit(folder: Path) -> tuple[Path, str]:
     text = unit(folder, ports, settings.database_url)
     path = folder / UNIT
     path.write_text(text, encoding="utf-8")
+    give_to_owner(folder, [path])
     return path, text
 
 
@@ -180,6 +182,7 @@ def initialise(
         return asyncio.run(fill())
     finally:
         os.umask(umask)
+        give_to_owner(folder, folder.rglob("*"))
 
 
 async def _ensure_admin(store: Administration, name: str, password: str | None) -> tuple[str, str | None]:

@@ -53,7 +53,12 @@ def forget(data: Data = None) -> None:
     _, lost = with_store(data, _reseal)
     if lost:
         raise CommandError(f"{_what_is_lost(lost)}; no key is forgotten before")
-    say(f"{forget_old_keys(path)} old keys forgotten; backups that need them cannot be read without a copy")
+    count = forget_old_keys(path)
+    if not count:
+        say(f"{path} has no old key")
+    else:
+        what = "1 old key is" if count == 1 else f"{count} old keys are"
+        say(f"{what} forgotten; a backup that needs one cannot be read without a copy of it")
 
 
 async def _opened(store: Administration) -> None:

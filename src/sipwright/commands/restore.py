@@ -16,6 +16,7 @@ import typer
 
 from sipwright.commands.backup import ABOUT, DUMPS, FORMAT, secret_files
 from sipwright.commands.common import CommandError, Data, clock, data_dir, say
+from sipwright.commands.ownership import give_to_owner
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -172,6 +173,7 @@ class _Restoration:
         self._dump.chmod(0o600)
         database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.move(self._dump, database)
+        give_to_owner(self._folder, [database])
         self._place_files()
         return dropped, aside
 
@@ -222,6 +224,7 @@ class _Restoration:
         for name in (self._settings.name, *secret_files()):
             if (made := self._work / name).exists():
                 made.replace(self._folder / name)
+        give_to_owner(self._folder, self._folder.rglob("*"))
 
 
 def _read(path: Path) -> bytes:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sipwright.commands.common import CommandError, Data, data_dir
+from sipwright.commands.common import CommandError, Data, data_dir, say
+from sipwright.commands.ownership import warn_root
 from sipwright.commands.systemd import tell_systemd, watchdog_interval
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def run(
 
     folder = data_dir(data)
     made = prepare(folder)
+    if warning := warn_root(folder):
+        say(warning, is_error=True)
     settings = Settings.load(folder)
     if settings.key_file.exists() and (path := missing_file(settings.database_url)) is not None:
         raise CommandError(
