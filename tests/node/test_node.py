@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -11,8 +12,8 @@ from sipwright.config import Settings
 from sipwright.node.account_loader import AccountLoader
 from sipwright.node.last_steps import answer_options, refuse_method
 from sipwright.node.node import Node
-from sipwright.services.switch import DialledNumbers, refuse_unknown
-from sipwright.sip import parse
+from sipwright.services.switch import DialledNumbers, Switch, refuse_unknown
+from sipwright.sip import Request, parse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,6 +93,21 @@ async def test_an_event_that_we_do_not_have_is_refused(node):
         489,
         "dialog, message-summary, presence, reg, refer",
     )
+
+
+@pytest.mark.parametrize(("told", "expected"), [
+    (Switch.told, "path, replaces, timer, 100rel"), (Switch.told_without_timer, "path, replaces, 100rel"),
+])  # fmt: skip
+async def test_what_options_promise_is_done(told, expected):
+    """With `session_expires = 0` there are no session timers, and none are promised."""
+    heard = []
+    asks = SimpleNamespace(
+        request=Request("OPTIONS", "sip:a@b"),
+        reply_statelessly=lambda status, headers: heard.append(dict(headers)),
+    )
+    answer_options(asks, told)
+
+    assert [headers["Supported"] for headers in heard] == [expected]
 
 
 async def test_the_steps_are_asked_in_this_order(node):

@@ -12,8 +12,8 @@ ALLOW = f"{Switch.allow}, PUBLISH"
 """All methods that somebody here takes."""
 
 
-def answer_options(incoming: Incoming) -> bool:
-    """Answer the OPTIONS pings that phones and trunks use as keep-alives (RFC 3261 §11.2)."""
+def answer_options(incoming: Incoming, told: str = Switch.told) -> bool:
+    """Answer the OPTIONS pings that phones and trunks use as keep-alives, with the extensions that we do (§11.2)."""
     if incoming.request.method != "OPTIONS":
         return False
     incoming.reply_statelessly(
@@ -21,7 +21,7 @@ def answer_options(incoming: Incoming) -> bool:
         headers=(
             ("Allow", ALLOW),
             ("Accept", "application/sdp"),
-            ("Supported", f"path, {Switch.told}"),
+            ("Supported", f"path, {told}"),
         ),
     )
     return True

@@ -242,6 +242,9 @@ class Wiring:
             self.refusals,
             DatabaseFile(settings.database_url).displaced,
         )
+        self.options = answer_options
+        if not sip.session_expires:
+            self.options = partial(answer_options, told=Switch.told_without_timer)
         steps: tuple[Step, ...] = (
             self.outage,
             self.registrar,
@@ -250,7 +253,7 @@ class Wiring:
             self.messages_waiting,
             *self._shares(neighbours),
             self.switch,
-            answer_options,
+            self.options,
             refuse_method,
         )
         self.pipeline.steps = (
@@ -291,7 +294,7 @@ class Wiring:
         if neighbours is None:
             return ()
         settings = self.switch.ports.settings
-        last = Pipeline((self.switch, answer_options, refuse_method), on_refused=self.refusals)
+        last = Pipeline((self.switch, self.options, refuse_method), on_refused=self.refusals)
         self.limit_shares = LimitShares(
             self.store, neighbours.membership, self.call_guard, users_of(self.names, self.origins.takers),
             lambda request: settings.is_emergency("out", request.request_uri.user or ""),

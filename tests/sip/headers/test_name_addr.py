@@ -62,6 +62,7 @@ def test_what_is_wrong_with_an_address(text, reason):
 
 
 def test_lists_of_addresses():
+    assert NameAddr.parse_list([""], "Route") == NameAddr.parse_list(["", " , "], "Route") == []
     addresses = NameAddr.parse_list(['"A, B" <sip:a,c@b>;x="1,2" , sip:d', "<sip:e>"], "Route")
 
     assert [str(address.uri) for address in addresses] == ["sip:a,c@b", "sip:d", "sip:e"]

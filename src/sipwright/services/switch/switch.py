@@ -51,7 +51,7 @@ from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import probe_ends
 from .midcall.provisionals import Provisionals
 from .midcall.session import Sessions
-from .model.header_table import ALLOW, SOURCE_HEADER, TOLD
+from .model.header_table import ALLOW, SOURCE_HEADER, TOLD, TOLD_WITHOUT_TIMER
 from .model.identity import Identity
 from .model.identity_headers import vouch
 from .model.outcome import Outcome
@@ -89,6 +89,7 @@ class Switch:
     """All calls of this node."""
 
     allow, told = ALLOW, f"{TOLD}, 100rel"
+    told_without_timer = f"{TOLD_WITHOUT_TIMER}, 100rel"
 
     def __init__(  # noqa: PLR0913 (wiring: one argument for each neighbour)
         self, stack: Stack, router: Router, destinations: Destinations, writer: Writer, settings: SwitchSettings, *,

@@ -107,7 +107,7 @@ class NameAddr:
         """Read the values of a header that may hold several addresses."""
         if not values:
             return []
-        if len(values) == 1 and "," not in values[0]:
+        if len(values) == 1 and values[0] and "," not in values[0]:
             return [cls.parse(values[0], header)]
         return [cls.parse(part, header) for part in listed(values)]
 

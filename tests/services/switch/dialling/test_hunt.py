@@ -253,3 +253,36 @@ def test_an_offer_is_not_kept_from_the_caller(bench, alice, dial):
     )
 
     assert alice.last(183).body == SDP.format(shop.host).encode()
+
+
+def test_of_several_that_ring_behind_a_leg_one_less_is_no_news(alice, bob):
+    """RFC 6228 §5: only who has asked for a 199 hears one; to all others it would be one more 183."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180, tag="a")
+    bob.answer(invite, 199, tag="a", reason="Early Dialog Terminated")
+    bob.answer(invite, 180, tag="b")
+    bob.answer(invite, 200, tag="b", body=SDP.format("30.0.0.1"))
+
+    assert alice.statuses() == [180, 200]
+
+
+def test_a_199_is_acknowledged_where_it_has_to_be_and_rings_nowhere(alice, bob):
+    """RFC 6228 §4, RFC 3262 §4."""
+    alice.invite()
+    reliable = [("Require", "100rel"), ("RSeq", "7")]
+    for _ in range(2):
+        bob.answer(bob.last("INVITE"), 199, reason="Early Dialog Terminated", headers=reliable)
+
+    assert alice.statuses() == [100]
+    assert bob.methods() == ["INVITE", "PRACK"]
+    assert bob.last("PRACK").headers.get("RAck") == "7 1 INVITE"
+
+
+def test_a_server_that_says_199_is_there(bench, alice, dial):
+    one = bench.phone("one", "40.0.0.1")
+    dial("1@40.0.0.1")
+    one.answer(one.last("INVITE"), 199, reason="Early Dialog Terminated")
+    bench.run(10)
+
+    assert alice.statuses() == [100]

@@ -139,6 +139,18 @@ def test_a_call_that_has_been_answered_is_not_early(desk, talking):
     assert desk.statuses() == [486]
 
 
+@pytest.mark.parametrize("change", ["call-id", "from-tag"])
+def test_a_tag_of_ours_with_anything_else_is_no_dialog(bench, bob, desk, talking, change):
+    """RFC 3891 §3: all three parts have to match, and nobody else could know what is meant."""
+    invite = talking[1]
+    call_id = "x" if change == "call-id" else invite.call_id
+    bob.clear()
+    value = f"{call_id};to-tag={invite.from_tag};from-tag={'x' if change == 'from-tag' else 'bob'}"
+    desk.invite("sip:bob@example.org", call_id="desk", tag="desk", headers=[("Replaces", value)])
+
+    assert (desk.statuses(), bob.methods()) == ([481], [])
+
+
 def test_what_is_no_dialog_of_ours_is_left_to_the_callee(bench, desk, bob):
     bob.clear()
     desk.invite("sip:bob@example.org", tag="desk",

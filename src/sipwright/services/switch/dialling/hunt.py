@@ -107,7 +107,9 @@ class Hunt:
         if to.flow is None:
             self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
         if status < 200:
-            if status > 100:  # which comes from the next hop alone
+            if status == 199:
+                self._one_is_over(leg, response)
+            elif status > 100:  # which comes from the next hop alone
                 self._rings(leg, response, is_reliable(response) if "rseq" in response.headers.index() else 0)
             elif to.answer_within:
                 self._tell(events.Heard(leg.index))
@@ -179,6 +181,14 @@ class Hunt:
         self._tell(events.Provisional(leg.index, status, has_media, response))
         if rseq:
             self._acknowledge(leg, response, rseq)
+
+    def _one_is_over(self, leg: Callee, response: Response) -> None:
+        """Take note that one of those who ring behind a leg has stopped, which the caller need not know (RFC 6228)."""
+        rseq, provisionals = is_reliable(response), self.call.ports.provisionals
+        self._tell(events.Heard(leg.index))
+        if rseq and provisionals(self.call).hear(leg, response, rseq):
+            leg.begin_early(response)
+            provisionals(self.call).acknowledge_untold(leg, response, rseq)
 
     def _acknowledge(self, leg: Callee, response: Response, rseq: int) -> None:
         """Let a reliable response be acknowledged; an offer in it can only be answered by the caller."""

@@ -58,6 +58,8 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
         return _picked_up(ports, ringing, decision)
     leg = replaces.leg(ports)
     if leg is None:
+        if replaces.to_tag in ports.legs:
+            raise Reject(481, why="Replaces has a tag of ours, and does not name its dialog otherwise")
         return None
     call = ports.calls.get(leg.owner.id)
     other = call.other(leg) if call is not None and call.peer is not None else None
