@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.services.switch.conftest import SDP, Provider
+from tests.services.switch.test_hostile import Plans
 from tests.services.switch.transfer.test_transfer import refer
 
 from sipwright.services.dialstring import parse_dial_string
@@ -307,6 +308,26 @@ def test_what_somebody_else_wants_is_never_signed(bench, alice, trunk, paid, met
 
     assert (said(trunk.last(method)), trunk.methods()) == ([], [method])
     assert alice.statuses(method) == [403]
+
+
+@pytest.mark.parametrize("method", ["INFO", "MESSAGE", "OPTIONS", "NOTIFY"])
+def test_what_the_phone_of_its_owner_says_is_signed_too(bench, trunk, method):
+    """Some ask for all that is said in a call, such as the digits of an INFO; a NOTIFY is about something else."""
+    desk = bench.phone("desk", "20.0.0.8")
+    desk.domain = "example.org"
+    bench.account("desk", desk, out_plan=1)
+    Plans(bench, {1: ("100@trunk", ())})
+    desk.invite("sip:100@example.org")
+    challenge(trunk, trunk.last("INVITE"), "n1")
+    talk(desk, trunk)
+    desk.send(desk.in_dialog(method, desk.last(200), headers=[("Event", "x")]))
+    first = trunk.last(method)
+    challenge(trunk, first, "n2", more=", stale=true")
+
+    is_signed = method != "NOTIFY"
+    assert (said(first), said(trunk.last(method))) == (([("n1", 2)], [("n2", 1)]) if is_signed else ([], []))
+    trunk.answer(trunk.last(method), 200)
+    assert desk.statuses(method) == [200 if is_signed else 403]
 
 
 def test_a_question_whether_it_is_there_is_put_again(bench, trunk, paid):

@@ -22,6 +22,7 @@ from sipwright.transport import Flow
 
 from ..call.call import Call
 from ..call.leg import Leg, was_cut_off
+from ..model.header_table import Party
 from ..model.leg_state import LegState
 from ..model.relayed_headers import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
@@ -44,6 +45,9 @@ _OF_THE_CALL = frozenset({"INVITE", "UPDATE", "PRACK"})
 
 With our credentials under a REFER, a stranger would call at the expense of whoever has the provider.
 """
+
+_OF_ITS_OWNER = frozenset({"INFO", "MESSAGE", "OPTIONS"})
+"""What a phone of the one who has the provider may say there in its call as well; none of it has anybody called."""
 
 
 class Relay:
@@ -161,7 +165,7 @@ class Relay:
         request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
         body=body,
                                       content_type=content_type)  # fmt: skip
-        if method in _OF_THE_CALL:
+        if self._is_ours_to_sign(method):
             receiver.sign(request)
         if method == "INVITE":
             receiver.invite_cseq = dialog.local_cseq
@@ -171,6 +175,10 @@ class Relay:
         self.wire = bytes(request)
         call.changed()
         call.when_stored(partial(self._send, request))
+
+    def _is_ours_to_sign(self, method: str) -> bool:
+        """Return whether we answer for a request, should a provider ask who says that (RFC 3261 §22.2)."""
+        return method in _OF_THE_CALL or (method in _OF_ITS_OWNER and self.sender.party is Party.PHONE)
 
     def is_asked_again(self, incoming: Incoming) -> bool:
         """Return whether a request of the sender is this one once more, as its connection took the first along.
@@ -231,7 +239,7 @@ class Relay:
 
     def _take(self, transaction: ClientTransaction, response: Response) -> None:
         asked, receiver = transaction.request, self.receiver
-        is_to_come_again = asked.method in _OF_THE_CALL and receiver.is_challenged(
+        is_to_come_again = self._is_ours_to_sign(asked.method) and receiver.is_challenged(
             asked, response, self._rounds
         )
         if asked.method in _REFRESHES and self.call.ports.sessions.is_raised(receiver, response):
