@@ -3,9 +3,11 @@
 import orjson
 import pytest
 from tests.services.switch.conftest import SDP, Bench
+from tests.services.switch.test_hostile import Run
 
-from sipwright.node.call_events import CallEvents
+from sipwright.node.call_events import MOST_HELD, CallEvents
 from sipwright.node.event_stream import EventStream
+from sipwright.services.switch import Outcome
 
 
 class Names:
@@ -147,6 +149,65 @@ def test_who_begins_to_read_in_the_middle_hears_what_comes_then(bench, reader, a
 
     assert reader.kinds() == kinds
     assert bench.is_empty()
+
+
+class Script:
+    """Says something before its call has a row, and something more before that is committed."""
+
+    def __init__(self, bench, reader):
+        self.bench, self.reader = bench, reader
+        bench.use_scripts(self)
+
+    def is_behind(self, user_id):
+        return False
+
+    def start(self, call, plan):
+        self.say(call, "first")
+        self.bench.network.call_later(0.0, lambda: self.go_on(call))
+        return Run(call)
+
+    def go_on(self, call):
+        with call.event():
+            call.reject(Outcome(480, "Nobody"))
+        self.say(call, "second")
+
+    def say(self, call, text):
+        stream = self.reader.stream
+        watch = self.bench.switch.ports.watch
+        watch.in_turn(call, lambda call_id: stream.tell("script.line", 1, call_id, {"says": text}))
+
+
+def test_what_a_script_does_is_told_after_its_call_has_begun(bench, reader, alice):
+    bench.account("carol", in_plan=7)
+    Script(bench, reader)
+    reader.begin()
+    bench.database.is_eager = False
+    alice.invite("sip:carol@example.org")
+    bench.run(0.1)
+    assert reader.kinds() == []
+
+    bench.database.commit()
+    assert [(event["type"], event["data"].get("says")) for event in reader.events()] == [
+        ("call.started", None), ("script.line", "first"), ("call.ended", None), ("script.line", "second"),
+    ]  # fmt: skip
+    assert len(bench.switch.ports.watch) == 0
+
+
+def test_what_a_call_without_a_row_says_is_bounded(bench, reader, alice):
+    bench.account("carol", in_plan=7)
+    Chatty(bench, reader)
+    reader.begin()
+    alice.invite("sip:carol@example.org")
+    bench.run(0.1)
+
+    assert reader.kinds().count("script.line") == MOST_HELD + 1
+
+
+class Chatty(Script):
+    def start(self, call, plan):
+        for number in range(MOST_HELD):
+            self.say(call, str(number))
+        return super().start(call, plan)
 
 
 def test_nothing_is_told_of_what_is_not_stored(bench, reader, alice, bob):

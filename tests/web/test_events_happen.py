@@ -171,6 +171,13 @@ def test_every_event_that_there_is_is_made_to_happen():
     assert set(TYPES) - COMES_WITH_THE_GUARD == set(SHOWN_BY)
 
 
+def test_a_call_begins_before_its_script_does(root: Listener, talked: str):
+    kinds = [event["type"] for event in root.by_rest.values() if event["call"] == talked]
+
+    assert "script.line" in kinds
+    assert (kinds[0], kinds.count("call.started")) == ("call.started", 1)
+
+
 @shows("node.state")
 def test_the_first_who_reads_hears_that_the_switch_runs(root: Listener):
     event = root.hear("node.state")

@@ -1,7 +1,7 @@
 """The events of calls: how far a call had got when it was last told of, and how far it is now.
 
 A call is looked at whenever its row is about to be stored, and told of when it is: who reads events never hears of
-what a killed process would have forgotten.
+what a killed process would have forgotten. What its script does meanwhile is told in turn (`in_turn`).
 
 One call is told of as one, whatever parts it has (`services/switch/call/call.py`): under the id that they have in
 common, which begins with the first of its owner's parts and is over with the last. Where one account calls another, or
@@ -10,10 +10,11 @@ a provider brings a call back, what rings and answers is told by the part that d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from sipwright.memo import Bounded
 from sipwright.services.switch import Call, CallState, Leg
 
 from .event_stream import EventStream
@@ -25,6 +26,11 @@ Told = tuple[bool, int, int | None, tuple[int, ...], bool]
 
 News = tuple[str, dict[str, Any]]
 """The type of an event, and its data."""
+
+Tell = Callable[[], object]
+
+MOST_HELD = 100
+"""What is kept of a call that has no row yet: more than that is not told."""
 
 
 class Names(Protocol):
@@ -42,6 +48,7 @@ class CallEvents:
         self._names = names
         self._told: dict[str, Told] = {}
         self._ends: dict[tuple[str, int], News] = {}
+        self._held: Bounded[str, list[Tell]] = Bounded()
 
     def __len__(self) -> int:
         return len(self._told)
@@ -50,6 +57,30 @@ class CallEvents:
         """Forget how far all calls were: nobody listens any more, or somebody begins to."""
         self._told.clear()
         self._ends.clear()
+        self._held.clear()
+
+    def in_turn(self, call: Call, tell_of: Callable[[str], object]) -> None:
+        """Tell what has happened in a call after what was stored of it by now: never before it has begun.
+
+        Of a script there is much to tell before its call has a row, as that has done nothing yet.
+
+        Args:
+            call: The call.
+            tell_of: Is called with the id that its parts have in common.
+        """
+
+        def tell() -> None:
+            tell_of(call.common_id)
+
+        if call.has_row:
+            with call.event():
+                call.when_stored(tell)
+            return
+        held = self._held.get(call.id)
+        if held is None:
+            self._held.keep(call.id, [tell])
+        elif len(held) < MOST_HELD:
+            held.append(tell)
 
     def changed(self, call: Call) -> Callable[[], object] | None:
         """Look at a call whose row is about to be stored; returns what tells of it when it is, if there is news."""
@@ -69,7 +100,10 @@ class CallEvents:
         news = [(kind, {**common, **data}) for kind, data in _news(call, before, now)]
         if now[4] and not before[4]:
             news += self._end_of(call, ("call.ended", {**common, **_ended(call)}))
-        return partial(self._tell, call.identity.user_id, call.common_id, news) if news else None
+        held = self._held.pop(call.id, ())
+        return (
+            partial(self._tell, call.identity.user_id, call.common_id, news, held) if news or held else None
+        )
 
     def _end_of(self, call: Call, end: News) -> list[News]:
         """Return the end of a call if this was its last part; what is told is how its first part ended."""
@@ -81,9 +115,12 @@ class CallEvents:
         first = self._ends.pop(key, end)
         return [first if call.is_part else end]
 
-    def _tell(self, user_id: int, common_id: str, news: list[News]) -> None:
+    def _tell(self, user_id: int, common_id: str, news: list[News], held: Sequence[Tell]) -> None:
         for kind, data in news:
+            if kind != "call.started":
+                held = _tell_all(held)
             self._stream.tell(kind, user_id, common_id, data)
+        _tell_all(held)
 
     def _common(self, call: Call) -> dict[str, Any]:
         identity, provider = call.identity, call.caller.provider
@@ -95,6 +132,12 @@ class CallEvents:
             "provider": None if provider is None else provider[1],
             "part": None if call.linked_id is None else call.id,
         }  # fmt: skip
+
+
+def _tell_all(held: Sequence[Tell]) -> Sequence[Tell]:
+    for tell in held:
+        tell()
+    return ()
 
 
 def _news(call: Call, before: Told, now: Told) -> list[News]:

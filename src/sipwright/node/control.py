@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
@@ -129,7 +130,7 @@ class Control:
         self._calls = CallEvents(self.events, names)
         self._bindings = BindingEvents(self.events, names)
         self._providers = ProviderEvents(self.events, names)
-        self._scripts = ScriptEvents(self.events, parts.switch.common_id)
+        self._scripts = ScriptEvents(self.events, self._in_turn)
         self._security = SecurityEvents(self.events, names)
         self._handlers: dict[str, Handler] = {
             "status": self._status if parts.crew is None else self._status_of_all,
@@ -189,6 +190,14 @@ class Control:
         parts.outage.on_change = self._storage if is_heard else None
         if is_heard:
             self._tell_state("running")
+
+    def _in_turn(self, call_id: str, tell_of: Callable[[str], None]) -> None:
+        """Tell something of a call when it is its turn; of one that is over, at once."""
+        call = self._parts.switch.calls.get(call_id)
+        if call is None:
+            tell_of(call_id)
+        else:
+            self._calls.in_turn(call, tell_of)
 
     async def _ready(self, user_id: int) -> None:
         """Wait until it is known what calls of a user may still use."""

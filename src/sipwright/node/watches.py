@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BindingEvents", "DirectoryNames", "ProviderEvents", "ScriptEvents", "SecurityEvents"]
 
+InTurn = Callable[[str, Callable[[str], None]], None]
+"""Calls for a call by its id, when what was stored of it is told, with the id that all its parts have in common."""
+
 
 class DirectoryNames:
     """Names things as the directory knows them."""
@@ -107,10 +110,10 @@ class ProviderEvents:
 class ScriptEvents:
     """Tells where scripts are, what they say, and why they fail."""
 
-    def __init__(self, stream: EventStream, common_id: Callable[[str], str]) -> None:
-        """Make one; `common_id` gives the id that all parts of a call have in common."""
+    def __init__(self, stream: EventStream, in_turn: InTurn) -> None:
+        """Make one; `in_turn` lets a call begin before its script does."""
         self._stream = stream
-        self._common_id = common_id
+        self._in_turn = in_turn
 
     def waits(self, row: ExecutionRow, plan: Plan, function: str, line: int | None) -> None:
         """Tell in which line a script waits."""
@@ -140,8 +143,14 @@ class ScriptEvents:
         if row.user_id == NODE_USER:
             return
         data = {"dialplan": plan.name, "version": plan.version, **data}
-        common_id = None if row.call_id is None else self._common_id(row.call_id)
-        self._stream.tell(kind, row.user_id, common_id, data)
+
+        def tell(common_id: str | None) -> None:
+            self._stream.tell(kind, row.user_id, common_id, data)
+
+        if row.call_id is None:
+            tell(None)
+        else:
+            self._in_turn(row.call_id, tell)
 
 
 class SecurityEvents:

@@ -411,11 +411,6 @@ class Switch:
         """Send a text to every phone that `legs` lead to; `then` is told whether somebody took it."""
         self._messages.send(identity, sender, legs, text, then)
 
-    def common_id(self, call_id: str) -> str:
-        """Return the id that the parts of a call have in common, of which one is given."""
-        call = self.calls.get(call_id)
-        return call_id if call is None else call.common_id
-
     def store_is_away(self) -> None:
         """Refuse whoever has heard nothing yet, and let what ends a call leave; to be called while that lasts."""
         for call in list(self.calls.values()):
