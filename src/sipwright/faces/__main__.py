@@ -30,6 +30,8 @@ Closing = Callable[[], Awaitable[None]]
 
 OPEN_AGAIN = LISTEN_AGAIN = 2.0
 PATIENCE = 3.0
+LOCKS_WITHIN = 2.0
+"""Seconds after which somebody is told that the database does not work, as another program keeps it locked."""
 NICENESS = 10
 """What this process takes of a busy machine stands back behind what the switch needs."""
 
@@ -84,7 +86,7 @@ async def _open(settings: Settings) -> UseCases:
     said = None
     while True:
         try:
-            return await UseCases.open(settings)
+            return await UseCases.open(settings, patience=LOCKS_WITHIN)
         except StoreError as error:
             if said != (said := str(error)):
                 log.warning("the pages wait for the database", error=said)

@@ -80,9 +80,14 @@ class UseCases:
         self.recovery = Recovery(gate)
 
     @classmethod
-    async def open(cls, settings: Settings) -> Self:
-        """Open the database of a data folder; whether a switch runs there does not matter."""
-        administration = await Administration.open(settings.database_url, settings.key_file)
+    async def open(cls, settings: Settings, *, patience: float | None = None) -> Self:
+        """Open the database of a data folder; whether a switch runs there does not matter.
+
+        Who looks at a page has less `patience` with the locks of others than a command at night.
+        """
+        administration = await Administration.open(
+            settings.database_url, settings.key_file, patience=patience
+        )
         return cls(administration, settings, SwitchClient(settings.data_dir))
 
     async def close(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,9 @@ from sipwright.store import (
     Store,
     StoreError,
 )
+from sipwright.store.admin import domains
 from sipwright.store.database.sqlite import _advice
+from sipwright.store.errors import DatabaseAwayError
 
 
 @pytest.mark.parametrize(
@@ -36,10 +41,30 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path, key_file: P
         await Store.open(f"sqlite:///{tmp_path}/x.db", key_file)
 
 
-async def test_who_is_in_the_way_of_an_sqlite_database_is_told(tmp_path: Path, key_file: Path, monkeypatch):
-    monkeypatch.setattr("sipwright.store.database.sqlite._BUSY_TIMEOUT_MS", 10)
+async def test_who_waits_for_a_lock_in_vain_is_told_in_time_with_all_others(tmp_path: Path, key_file: Path):
+    """Nobody waits for the lock after those before them, and what was not written then is never written."""
     url = f"sqlite:///{tmp_path}/sipwright.db"
-    store = await Administration.open(url, key_file, migrate=True)
+    await (await Administration.open(url, key_file, migrate=True)).close()
+    store = await Administration.open(url, key_file, patience=0.5)
+    with closing(sqlite3.connect(tmp_path / "sipwright.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        many = [store.database.write(lambda c: domains.ensure(c, ["example.net"])) for _ in range(12)]
+        found = await asyncio.gather(*many, return_exceptions=True)
+        took = time.monotonic() - began
+        assert await store.database.read(domains.read_all) == []
+        other.execute("ROLLBACK")
+
+    assert {type(one) for one in found} == {DatabaseAwayError}
+    assert took < 2.0
+    assert [one.name for one in await store.ensure_domains(["example.org"])] == ["example.org"]
+    await store.close()
+
+
+async def test_who_is_in_the_way_of_an_sqlite_database_is_told(tmp_path: Path, key_file: Path):
+    url = f"sqlite:///{tmp_path}/sipwright.db"
+    await (await Administration.open(url, key_file, migrate=True)).close()
+    store = await Administration.open(url, key_file, patience=0.01)
     with sqlite3.connect(tmp_path / "sipwright.db") as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(

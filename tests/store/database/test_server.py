@@ -72,6 +72,30 @@ async def test_two_transactions_that_hold_what_the_other_one_wants_both_succeed(
     assert algorithms in ({"by 0"}, {"by 1"})
 
 
+async def test_who_has_little_patience_waits_for_no_lock(shared: Store, key_file: Path):
+    url = shared.database.url.render_as_string(hide_password=False)
+    hurried = await Administration.open(url, key_file, patience=0.5)
+    is_held, is_over = asyncio.Event(), asyncio.Event()
+
+    def change(connection: Connection) -> None:
+        connection.execute(text("UPDATE domains SET digest_algorithm = 'x'"))
+
+    def hold(connection: Connection) -> None:
+        change(connection)
+        is_held.set()
+        await_(is_over.wait())
+
+    holding = asyncio.create_task(shared.database.write(hold))
+    await is_held.wait()
+    async with asyncio.timeout(10.0):
+        with pytest.raises(DatabaseAwayError):
+            await hurried.database.write(change)
+    is_over.set()
+    await holding
+    await hurried.database.write(change)
+    await hurried.close()
+
+
 async def test_a_conflict_is_repeated_so_often(shared: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(server, "_PAUSE", 0.0)
     attempts = 0

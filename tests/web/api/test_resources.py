@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -241,6 +243,25 @@ def test_numbers_are_for_prometheus(rest):
     text = httpx2.get(f"{rest.url}/metrics").text
     assert "\nsipwright_up 1.0\n" in text
     assert "\nsipwright_calls 0.0\n" in text
+
+
+def test_a_database_that_is_locked_is_told_in_time_to_all_who_ask(rest):
+    with closing(
+        sqlite3.connect(rest.switch.data / "sipwright.db", timeout=20, isolation_level=None)
+    ) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with ThreadPoolExecutor(10) as threads:
+            found = list(
+                threads.map(lambda n: rest("PUT", f"/store/locked{n}", json={"value": n}), range(10))
+            )
+        took = time.monotonic() - began
+        connection.execute("ROLLBACK")
+
+    assert {(answer.status_code, answer.headers["retry-after"]) for answer in found} == {(503, "2")}
+    assert took < 7.0
+    assert rest.get("/store?prefix=locked")["items"] == []
+    assert rest("PUT", "/store/locked", json={"value": 1}).status_code == 200
 
 
 def test_every_resource_says_what_it_is_about():

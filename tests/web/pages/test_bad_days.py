@@ -2,14 +2,19 @@
 
 import re
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 
 import pytest
 from playwright.sync_api import expect
 
 from interop.harness import until
+from interop.harness.network import free_port
 
 pytestmark = pytest.mark.peer("chromium")
+
+TOLD_WITHIN = 7.0
+"""Seconds; a lock is waited for two, and the rest is what a machine needs that has much to do."""
 
 
 @contextmanager
@@ -80,6 +85,48 @@ def test_while_the_database_is_away_a_page_says_so_and_comes_back_by_itself(site
         expect(page.get_by_role("alert")).to_contain_text("tries again by itself")
 
     expect(page.get_by_role("heading", name="root", level=1)).to_be_visible()
+
+
+@contextmanager
+def locked(site):
+    """Keep the database locked, as a program does that has begun to write and does not end."""
+    with closing(
+        sqlite3.connect(site.switch.data / "sipwright.db", timeout=10, isolation_level=None)
+    ) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        try:
+            # What a phone has been promised waits in the log: whoever reads has to apply it first.
+            site.switch.sipp("register", caller="bob", port=free_port())
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
+
+def test_while_the_database_is_locked_a_page_says_so_in_time_and_comes_back_by_itself(site, page):
+    with locked(site):
+        began = time.monotonic()
+        assert site.open(page, "/accounts") == 503
+        assert time.monotonic() - began < TOLD_WITHIN
+        expect(page.get_by_role("heading", name="Not now", level=1)).to_be_visible()
+
+    expect(page.get_by_role("heading", name="Accounts", level=1)).to_be_visible()
+
+
+def test_while_the_database_is_locked_nothing_is_half_saved(site, page):
+    site.open(page, "/accounts")
+    page.get_by_role("button", name="Add account").click()
+    dialog = page.get_by_role("dialog", name="Add an account")
+    dialog.get_by_label("Name").fill("in-between")
+    dialog.get_by_label("Password").fill("secret")
+    with locked(site):
+        began = time.monotonic()
+        dialog.get_by_role("button", name="Add").click()
+        expect(page.get_by_text("another program keeps it locked")).to_be_visible()
+        assert time.monotonic() - began < TOLD_WITHIN
+    assert "in-between" not in site.switch.run_command("account", "list")
+
+    dialog.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name="in-between@sip.test", level=1)).to_be_visible()
 
 
 def test_who_is_not_let_in_yet_is_not_told_where_the_database_is(site, new_page):

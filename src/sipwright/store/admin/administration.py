@@ -39,12 +39,17 @@ class Administration:
         self.clock = SteadyClock()
 
     @classmethod
-    async def open(cls, url: str, key_file: Path, *, migrate: bool = False) -> Self:
-        """Open a database; ``migrate`` makes it or brings it up to date, otherwise it has to be."""
+    async def open(
+        cls, url: str, key_file: Path, *, migrate: bool = False, patience: float | None = None
+    ) -> Self:
+        """Open a database; ``migrate`` makes it or brings it up to date, otherwise it has to be.
+
+        The locks of others are waited for as `open_database` has it.
+        """
         if not migrate and (path := missing_file(url)) is not None:
             raise StoreError(f"there is no database {path}; run 'sipwright init'")
         keys = await asyncio.to_thread(KeyRing.load, key_file)
-        database = await asyncio.to_thread(open_database, url)
+        database = await asyncio.to_thread(open_database, url, patience)
         try:
             await _prepare(database, migrate)
             await database.read(partial(sealed.check, keys=keys), of_nodes=False)

@@ -39,8 +39,8 @@ class MariadbDatabase(ServerDatabase):
     dialect = "mariadb"
     _words = mariadb
 
-    def __init__(self, url: URL) -> None:
-        super().__init__()
+    def __init__(self, url: URL, patience: float | None = None) -> None:
+        super().__init__(patience)
         self.url = url.set(drivername="mysql")
         self._engine = create_async_engine(
             url.set(drivername="mariadb+sipwright", query={}),
@@ -69,6 +69,11 @@ class MariadbDatabase(ServerDatabase):
         try:
             async with connection.cursor() as cursor:
                 await cursor.execute(_SESSION)
+                if self._patience is not None:
+                    seconds = max(1, round(self._patience))
+                    await cursor.execute(
+                        f"SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}"
+                    )
                 await cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
                 if ("wsrep_on", "ON") in await cursor.fetchall():
                     await cursor.execute(_CAUSAL)

@@ -24,8 +24,8 @@ class PostgresDatabase(ServerDatabase):
     dialect = "postgresql"
     _words = postgresql
 
-    def __init__(self, url: URL) -> None:
-        super().__init__()
+    def __init__(self, url: URL, patience: float | None = None) -> None:
+        super().__init__(patience)
         self.url = url.set(drivername="postgresql")
         self.dsn = self.url.render_as_string(hide_password=False)
         self._engine = create_async_engine(
@@ -41,6 +41,8 @@ class PostgresDatabase(ServerDatabase):
 
         connection = await asyncpg.connect(self.dsn, timeout=CONNECT_WITHIN)
         self._opened.add(connection)
+        if self._patience is not None:
+            await connection.execute(f"SET lock_timeout = {round(self._patience * 1000)}")
         return connection
 
     def _end(self, connection: asyncpg.Connection) -> None:

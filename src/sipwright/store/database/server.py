@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from math import inf
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sipwright.store.database.database import NO_TEXT
 from sipwright.store.dialects import Dialect, Trouble
@@ -50,7 +53,9 @@ class ServerDatabase:
     _engine: AsyncEngine
     _words: Dialect
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float | None = None) -> None:
+        """Make one; with `patience` a connection and the locks of others are waited for no longer than that."""
+        self._patience = patience
         self._opened: WeakSet[Any] = WeakSet()
 
     def _end(self, connection: Any) -> None:
@@ -74,12 +79,12 @@ class ServerDatabase:
             raise self._failure(TimeoutError("it does not answer")) from error
 
     async def _repeated(self, work: Callable[[Connection], T]) -> T:
-        attempt = 1
+        attempt, until = 1, time.monotonic() + (inf if self._patience is None else self._patience)
         while True:
             try:
                 return await self._once(work)
             except _Repeatable as failed:
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or time.monotonic() >= until:
                     raise self._failure(failed.cause) from failed.cause
             await asyncio.sleep(_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
             attempt += 1
@@ -97,7 +102,7 @@ class ServerDatabase:
     async def _once(self, work: Callable[[Connection], T]) -> T:
         is_committing = False
         try:
-            async with self._engine.connect() as connection:
+            async with self._connected() as connection:
                 result = await connection.run_sync(work)
                 is_committing = True
                 await connection.commit()
@@ -117,6 +122,18 @@ class ServerDatabase:
             raise StoreError(NO_TEXT) from error
         except OSError as error:
             raise self._failure(error) from error
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        connection = self._engine.connect()
+        try:
+            async with asyncio.timeout(self._patience):
+                await connection.start()
+        except TimeoutError:
+            raise TimeoutError("it does not answer") from None
+        async with AsyncExitStack() as stack:
+            stack.push_async_exit(connection)
+            yield connection
 
     def _failure(self, error: BaseException | None) -> DatabaseAwayError:
         said = str(error) or type(error).__name__

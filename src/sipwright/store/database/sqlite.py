@@ -7,13 +7,14 @@ import getpass
 import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, create_engine, event, make_url
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from sipwright.store.database.database import NO_TEXT
@@ -25,7 +26,12 @@ __all__ = ["DatabaseFile", "SqliteDatabase"]
 
 T = TypeVar("T")
 
-_BUSY_TIMEOUT_MS = 10_000
+PATIENCE = 10.0
+"""Seconds for which the lock of another process is waited for, unless somebody has less patience."""
+
+_AT_LEAST = 0.05
+_HURRY_FOR = 2.0
+"""Seconds for which nobody waits any longer for a lock that one has waited for in vain."""
 
 
 class DatabaseFile:
@@ -57,8 +63,9 @@ class SqliteDatabase:
     dialect = "sqlite"
     catch_up: Callable[[], Awaitable[None]] | None = None  # whoever reads applies the log: see `read`
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, patience: float = PATIENCE) -> None:
         self.url = url.set(drivername="sqlite")
+        self._waiting = _Waiting(patience)
         if not url.database or url.database == ":memory:":
             raise StoreError("an in-memory database cannot be shared with the command line; name a file")
         self.path = Path(url.database)
@@ -66,24 +73,25 @@ class SqliteDatabase:
             raise StoreError(f"there is no folder {self.path.parent} for the database; run 'sipwright init'")
         if not self.path.exists():
             discard(directory_of(self.path))  # what another database has left says nothing about a new one
-        self._engine = create_engine(self.url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+        self._engine = create_engine(self.url, connect_args={"timeout": patience})
         self._readers = self._engine.execution_options(sipwright_reads=True)
         # The driver's own guessing of transactions is off; see _begin.
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "begin", _begin)
-        self._applier = Applier(self.path)
+        self._applier = Applier(self.path, patience=patience)
         self.applied_by: Callable[[], Awaitable[None]] | None = None
         """Lets another process bring the tables up to date, where one keeps the database for several."""
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
 
     async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
         """Run queries in a transaction of their own."""
+        until = self._waiting.until()
         is_behind = of_nodes and not await self._is_applied_elsewhere()
 
         def in_thread() -> T:
             if is_behind:
-                self._applier.apply()
-            with self._readers.begin() as connection:
+                self._applier.apply(patience=self._waiting.left(until))
+            with self._begun(self._readers, until) as connection:
                 return work(connection)
 
         return await self._run(in_thread)
@@ -92,11 +100,12 @@ class SqliteDatabase:
         self, work: Callable[[Connection], T], *, of_nodes: bool = True, patience: float | None = 60.0
     ) -> T:
         """Run statements in one transaction."""
+        until = self._waiting.until()
         if of_nodes:
             await self._is_applied_elsewhere()  # so that there is little left to do under the lock
 
         def in_thread() -> T:
-            with self._engine.begin() as connection:
+            with self._begun(self._engine, until) as connection:
                 if of_nodes:
                     # Nothing that was committed before may be applied over what is written now.
                     self._applier.apply_within(
@@ -121,6 +130,15 @@ class SqliteDatabase:
             return False
         return True
 
+    @contextmanager
+    def _begun(self, engine: Engine, until: float) -> Iterator[Connection]:
+        """Begin a transaction, whose lock is waited for until then."""
+        with engine.connect() as connection:
+            driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+            driver.execute(f"PRAGMA busy_timeout = {round(self._waiting.left(until) * 1000)}")
+            with connection.begin():
+                yield connection
+
     async def _run(self, in_thread: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
@@ -132,9 +150,35 @@ class SqliteDatabase:
             raise self._away(error) from error
 
     def _away(self, error: object) -> DatabaseAwayError:
+        if "locked" in str(error):
+            self._waiting.was_in_vain()
         return DatabaseAwayError(
             f"the database {self.path} does not work: {error}{_advice(str(error), self.path)}"
         )
+
+
+class _Waiting:
+    """How long a lock is waited for: by whoever comes, all that they do together, and by nobody once that was in vain.
+
+    Who waits for a thread meanwhile still tries: it may be others that have kept them waiting, and no lock.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._hurry_until = 0.0
+
+    def until(self) -> float:
+        """Return until when somebody waits who comes now."""
+        return time.monotonic() + self._patience
+
+    def left(self, until: float) -> float:
+        """Return for how many seconds they wait still."""
+        now = time.monotonic()
+        return _AT_LEAST if now < self._hurry_until else max(_AT_LEAST, until - now)
+
+    def was_in_vain(self) -> None:
+        """Note that somebody has waited in vain."""
+        self._hurry_until = time.monotonic() + min(_HURRY_FOR, self._patience)
 
 
 def _advice(error: str, path: Path) -> str:
@@ -159,12 +203,13 @@ def _prepare_connection(connection: Any, _record: object) -> None:
 
 def _switch_to_wal(connection: Any) -> None:
     """Switch a new file to WAL; for this one statement SQLite does not wait when another process does the same."""
-    for attempt in range(50):
+    until = time.monotonic() + 1.0  # where it does wait, it has done so by then
+    while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or attempt == 49:
+            if "locked" not in str(error) or time.monotonic() >= until:
                 raise
             time.sleep(0.02)
 

@@ -32,20 +32,25 @@ def dialect_of_url(url: str) -> str:
     return _DIALECTS[backend]
 
 
-def open_database(url: str) -> Database:
-    """Choose the driver for a database URL; only that one is loaded."""
+def open_database(url: str, patience: float | None = None) -> Database:
+    """Choose the driver for a database URL; only that one is loaded.
+
+    Args:
+        url: Which database.
+        patience: For how many seconds the locks of others are waited for, instead of the usual ones.
+    """
     dialect = dialect_of_url(url)
     if dialect == "sqlite":
-        from sipwright.store.database.sqlite import SqliteDatabase
+        from sipwright.store.database.sqlite import PATIENCE, SqliteDatabase
 
-        return SqliteDatabase(make_url(url))
+        return SqliteDatabase(make_url(url), PATIENCE if patience is None else patience)
     if dialect == "postgresql":
         from sipwright.store.database.postgres import PostgresDatabase
 
-        return PostgresDatabase(make_url(url))
+        return PostgresDatabase(make_url(url), patience)
     from sipwright.store.database.mariadb import MariadbDatabase
 
-    return MariadbDatabase(make_url(url))
+    return MariadbDatabase(make_url(url), patience)
 
 
 def missing_file(url: str) -> Path | None:

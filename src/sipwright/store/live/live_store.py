@@ -75,6 +75,7 @@ class Store(Administration):
         synchronous: str = "normal",
         keeper: Path | None = None,
         waiting: Path | None = None,
+        patience: float | None = None,
     ) -> Self:
         """Open a database, fill the directory and start the writer.
 
@@ -86,8 +87,9 @@ class Store(Administration):
             synchronous: SQLite's setting of that name for the hot writes, ``normal`` or ``full``.
             keeper: The folder of the socket of the process that keeps an SQLite database for several.
             waiting: The folder in which what is committed waits while a database server is away, if it may.
+            patience: As `open_database` has it.
         """
-        store = await super().open(url, key_file, migrate=migrate)
+        store = await super().open(url, key_file, migrate=migrate, patience=patience)
         store.directory = Directory(store.keys, account_limit)
         try:
             await store.database.read(store._feed.start)

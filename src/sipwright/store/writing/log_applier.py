@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Hashable
-from contextlib import ExitStack, closing
+from collections.abc import Hashable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from threading import Lock
@@ -67,22 +67,25 @@ class Applier:
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
 
-    def apply(self, *, in_any_case: bool = False) -> None:
+    def apply(self, *, in_any_case: bool = False, patience: float | None = None) -> None:
         """Apply what is in the log by now; with nothing new in it that takes a few dozen microseconds.
 
         Args:
             in_any_case: End with a commit even if there is nothing to apply.
+            patience: For how many seconds to wait for others, instead of the usual ones.
 
         Raises:
             OSError: A segment cannot be read.
             sqlite3.Error: The database does not work, or somebody has kept it locked for too long.
             StoreError: A newer version has written the log.
         """
-        with self._lock:
+        patience = self._patience if patience is None else patience
+        with self._alone(patience):
             segments = segments_in(self._directory)
             if not segments and not in_any_case:
                 return
             connection = self._connection or self._connect()
+            connection.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
             if not in_any_case and not _is_behind(segments, _positions(connection)):
                 return
             try:
@@ -94,6 +97,15 @@ class Applier:
             except BaseException:
                 self._disconnect()  # and so rolls back
                 raise
+
+    @contextmanager
+    def _alone(self, patience: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=patience):
+            raise sqlite3.OperationalError("database is locked")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def apply_within(self, connection: sqlite3.Connection) -> None:
         """Apply what is in the log by now within a transaction that has taken the lock.
