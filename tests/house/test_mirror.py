@@ -290,7 +290,6 @@ ELSEWHERE = {
     "usecases/watching": "usecases/test_accounts",
     "usecases/provider_views": "usecases/test_providers",
     "usecases/actor": "usecases/test_usecases",
-    "usecases/ground": "usecases/test_accounts",
     "store/admin/api_tokens": "usecases/test_tokens",
     "store/admin/invites": "usecases/test_signup",
     "store/admin/public_keys": "usecases/test_keys",

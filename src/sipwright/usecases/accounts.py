@@ -196,7 +196,8 @@ class Accounts:
             note(connection, actor, "accounts.set_messages", found.aor, None, asdict(messages))
             return found.aor
 
-        return await self._ground.change(work)
+        await (self._ground.change(work) if is_away else self._ground.record(work))
+        return found.aor
 
     @needs("write")
     async def remove(

@@ -117,7 +117,7 @@ class Bindings:
             shown = {"contact": view.contact, "source": view.source, "user_agent": view.user_agent}
             note(connection, actor, "bindings.remove", view.account, shown)
 
-        await self._ground.change(work)
+        await (self._ground.change(work) if is_away else self._ground.record(work))
         return view
 
     def _find(self, connection: Connection, actor: Actor, id: str) -> BindingShown:

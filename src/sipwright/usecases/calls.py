@@ -157,7 +157,7 @@ class Calls:
         call = str(answer["call"])
         if not answer.get("repeated"):
             values = {"from": caller, "to": target}
-            await self._ground.change(lambda c: note(c, actor, "calls.place", call, None, values))
+            await self._ground.record(lambda c: note(c, actor, "calls.place", call, None, values))
         return call
 
     async def _steer(self, actor: Actor, what: str, call: str, **arguments: str) -> None:
@@ -168,7 +168,7 @@ class Calls:
         def work(connection: Connection) -> None:
             note(connection, actor, f"calls.{what}", row.id, told if done is None else None, done)
 
-        await self._ground.change(work)
+        await self._ground.record(work)
 
     async def _ask(self, actor: Actor, what: str, call: str, arguments: Mapping[str, str]) -> CallRow:
         """Ask the node that has a call for something; and the one that has it then, if it has moved meanwhile."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection
 
 from sipwright.config import Settings
@@ -28,10 +29,15 @@ from sipwright.usecases.trail import Told, noting
 
 __all__ = ["Ground"]
 
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 
 _PATIENCE = 5.0
 """Seconds that a switch may take to take a change."""
+
+RECORD_AGAIN = 2.0
+"""Seconds until it is tried again to write down what was done while the database was away."""
 
 MOST_TOLD = 100
 """Events on their way to the switch that nobody waits for: what comes on top of them is not told."""
@@ -48,6 +54,7 @@ class Ground:
         self.others = OtherNodes(administration.database, self._let_look)
         self.unix_time: Callable[[], float] = time.time
         self._telling: set[asyncio.Task[None]] = set()
+        self._recording: set[asyncio.Task[None]] = set()
 
     @property
     def now(self) -> float:
@@ -94,6 +101,30 @@ class Ground:
         await self._ask_patiently([], told)
         return found
 
+    async def record(self, work: Callable[[Connection], object]) -> None:
+        """Write down what the switch has done already: nobody is told that it was not, since the database is away.
+
+        It is written as soon as that is back, while this process lives.
+        """
+        try:
+            await self.keep(work)
+        except Unavailable as error:
+            is_kept = len(self._recording) < MOST_TOLD
+            log.warning("what was done is not in the audit yet", error=str(error), is_tried_again=is_kept)
+            if is_kept:
+                task = asyncio.get_running_loop().create_task(self._record_later(work), name="recording")
+                self._recording.add(task)
+                task.add_done_callback(self._recording.discard)
+
+    async def _record_later(self, work: Callable[[Connection], object]) -> None:
+        while True:
+            await asyncio.sleep(RECORD_AGAIN)
+            try:
+                await self.keep(work)
+            except Unavailable:
+                continue
+            return
+
     def tell(self, *told: Told) -> None:
         """Let whoever reads the events of the switch know, while this goes on."""
         if len(self._telling) < MOST_TOLD:
@@ -117,6 +148,8 @@ class Ground:
 
     async def close(self) -> None:
         """Finish telling."""
+        for task in self._recording:
+            task.cancel()
         await asyncio.gather(*self._telling)
 
     async def _write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> tuple[T, list[Told]]:

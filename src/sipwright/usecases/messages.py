@@ -54,5 +54,5 @@ class Messages:
         )
         sent = MessageSent(int(answer.get("status", 200)), str(answer.get("reason", "OK")))
         values = {"to": to.strip(), "letters": len(text), "status": sent.status}
-        await self._ground.change(lambda c: note(c, actor, "messages.send", sender, None, values))
+        await self._ground.record(lambda c: note(c, actor, "messages.send", sender, None, values))
         return sent

@@ -86,7 +86,7 @@ class Nodes:
             Unavailable: No switch runs here.
         """
         done = await self._ground.ask("nodes.takeover", node=name or "")
-        await self._ground.keep(lambda c: note(c, actor, "nodes.takeover", str(done["node"])))
+        await self._ground.record(lambda c: note(c, actor, "nodes.takeover", str(done["node"])))
         return int(done["calls"])
 
     @needs("write", admin=True)
@@ -98,7 +98,7 @@ class Nodes:
             Unavailable: No switch runs here.
         """
         done = await self._ground.ask("nodes.drain")
-        await self._ground.keep(lambda c: note(c, actor, "nodes.drain", str(done["node"])))
+        await self._ground.record(lambda c: note(c, actor, "nodes.drain", str(done["node"])))
         return tuple(done["to"])
 
     @needs("read", admin=True)

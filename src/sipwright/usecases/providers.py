@@ -197,7 +197,7 @@ class Providers:
         answer = await self._ground.ask("providers.test", provider_id=view.id, method=wanted)
         tested = _test_of(answer, wanted, time.perf_counter() - started)
         values = {"method": tested.method, "status": tested.status, "reason": tested.reason}
-        await self._ground.change(lambda c: note(c, actor, "providers.test", _subject(view), None, values))
+        await self._ground.record(lambda c: note(c, actor, "providers.test", _subject(view), None, values))
         self._tested.pop(view.id, None)
         self._tested[view.id] = LastTest(self._ground.unix_time(), tested)
         if len(self._tested) > MOST_TESTED:
