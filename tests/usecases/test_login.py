@@ -22,6 +22,7 @@ from sipwright.usecases.errors import CodeNeeded, Throttled, Unauthenticated
 from sipwright.usecases.gate import LoggedIn
 from sipwright.usecases.half_session import HalfSession
 from sipwright.usecases.issued import csrf_of, is_csrf
+from sipwright.usecases.throttle import LOOK_AGAIN
 from sipwright.usecases.users import UserChange
 from sipwright.usecases.visitor import Visitor
 
@@ -222,6 +223,34 @@ async def test_an_admin_lets_somebody_try_again(carols: UseCases, admin: Actor):
     await carols.users.unlock(admin, "carol")
 
     assert await carols.login.log_in(WEB, "carol", PASSWORD)
+
+
+async def guessed_too_often(usecases: UseCases, password: str) -> None:
+    for number in range(10):
+        await refused(usecases, Visitor("web", f"198.51.100.{number}"), "carol", "wrong")
+    await throttled(usecases, WEB, "carol", password)
+
+
+async def test_a_new_password_ends_the_pause_whoever_gives_it(carols: UseCases, admin: Actor, carol: Actor):
+    await guessed_too_often(carols, PASSWORD)
+    await carols.users.set_password(admin, "carol", "from an admin")
+    assert await carols.login.log_in(Visitor("web", "203.0.113.1"), "carol", "from an admin")
+
+    await guessed_too_often(carols, "from an admin")
+    await carols.me.set_password(carol, "from an admin", "her own one")
+    assert await carols.login.log_in(Visitor("web", "203.0.113.2"), "carol", "her own one")
+
+
+async def test_another_process_lets_somebody_try_again(carols: UseCases, admin: Actor):
+    """The command line is no part of the process that the pages are in, which remembers who has to wait."""
+    at(carols, 1_000_000.0)
+    other = UseCases(carols.ground.administration, carols.ground.settings, carols.ground.switch)
+    for end in (other.users.unlock(admin, "carol"), other.users.set_password(admin, "carol", PASSWORD)):
+        await guessed_too_often(carols, PASSWORD)
+        await end
+        at(carols, carols.ground.unix_time() + LOOK_AGAIN)
+        assert await carols.login.log_in(Visitor("web", "203.0.113.1"), "carol", PASSWORD)
+    other.gate.close()
 
 
 async def test_who_is_refused_is_a_line_in_the_log_and_one_event(carols: UseCases, switch: Any):

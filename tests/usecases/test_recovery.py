@@ -82,6 +82,17 @@ async def test_a_link_comes_by_mail_and_is_good_once(mailing: UseCases, sink: Si
         await mailing.recovery.reset(WEB, token, PASSWORD)
 
 
+async def test_a_new_password_by_mail_ends_the_pause_of_whose_name_was_guessed(mailing: UseCases, sink: Sink):
+    for number in range(10):
+        with pytest.raises(Unauthenticated):
+            await mailing.login.log_in(Visitor("web", f"198.51.100.{number}"), "carol", "wrong")
+    with pytest.raises(Throttled):
+        await mailing.login.log_in(WEB, "carol", "wrong")
+    await mailing.recovery.reset(WEB, await link(mailing, sink), PASSWORD)
+
+    assert await mailing.login.log_in(WEB, "carol", PASSWORD)
+
+
 async def test_who_asks_is_told_the_same_whether_there_is_such_a_user(mailing: UseCases, sink: Sink):
     for whom in (
         "nobody@example.org",

@@ -14,7 +14,7 @@ from sipwright.store.admin import guard_rules, second_factors, sessions, users
 from sipwright.store.admin.throttles import Limit
 from sipwright.usecases.actor import READ, WRITE, Actor
 from sipwright.usecases.errors import Conflict, Invalid
-from sipwright.usecases.gate import Gate
+from sipwright.usecases.gate import Gate, name_key
 from sipwright.usecases.issued import code_digest
 from sipwright.usecases.passwords import chosen
 from sipwright.usecases.rights import needs
@@ -107,7 +107,7 @@ class Me:
 
     @needs(WRITE)
     async def set_password(self, actor: Actor, old: str, new: str) -> None:
-        """Change the password, and end all other sessions."""
+        """Change the password, and end all other sessions; what was tried of the old one counts no more."""
         chosen(new, actor.name, "new")
         await self._confirm(actor, old, "old")
         if old == new:
@@ -123,6 +123,7 @@ class Me:
 
         await self._ground.change(work)
         self._gate.bearers.forget()
+        await self._gate.throttle.forget(name_key(actor.name))
 
     @needs(WRITE)
     async def totp_begin(self, actor: Actor, password: str) -> TotpSetUp:

@@ -14,13 +14,17 @@ from sipwright.usecases.ground import Ground
 __all__ = ["Throttle"]
 
 
+LOOK_AGAIN = 1.5
+"""Seconds for which nobody looks whether somebody has to wait still: another process may have let them try again."""
+
+
 class Throttle:
     """Counts tries, and lets nobody try who has had all of theirs."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        # Who has to wait asks the database no more: a flood of tries is no flood of transactions.
-        self._waits: Bounded[str, float] = Bounded()
+        # Who has to wait asks the database now and then: a flood of tries is no flood of transactions.
+        self._waits: Bounded[str, tuple[float, float]] = Bounded()
 
     async def take(self, limits: Sequence[Limit]) -> None:
         """Count one more try.
@@ -29,13 +33,13 @@ class Throttle:
             Throttled: There were too many; this one is not counted.
         """
         now = self._ground.unix_time()
-        until = max((self._waits.get(limit.key, 0.0) for limit in limits), default=0.0)
-        if until > now:
+        until, good_until = max((self._waits.get(limit.key, _NEVER) for limit in limits), default=_NEVER)
+        if until > now and good_until > now:
             raise _throttled(until - now)
         refused = await self._ground.keep(lambda c: throttles.take(c, limits, now))
         if refused is not None:
             limit, wait = refused
-            self._waits.keep(limit.key, now + wait)
+            self._waits.keep(limit.key, (now + wait, now + LOOK_AGAIN))
             raise _throttled(wait)
 
     async def give_back(self, limits: Sequence[Limit]) -> None:
@@ -46,6 +50,9 @@ class Throttle:
         """Forget all tries whose keys begin in some way, and return how many kinds of tries there were."""
         self._waits.clear()
         return await self._ground.keep(lambda c: throttles.forget(c, start))
+
+
+_NEVER = (0.0, 0.0)
 
 
 def _throttled(seconds: float) -> Throttled:

@@ -126,7 +126,10 @@ class Users:
 
     @needs(WRITE, admin=True)
     async def set_password(self, actor: Actor, name: str, password: str) -> None:
-        """Give a user a new password, and end their sessions but the one in which this is done."""
+        """Give a user a new password, and end their sessions but the one in which this is done.
+
+        What was tried of the old one counts no more.
+        """
         password_hash = await self._gate.passwords.hash(password)
         now = self._ground.unix_time()
 
@@ -139,6 +142,7 @@ class Users:
         await self._ground.change(work)
         self._gate.bearers.forget()
 
+        await self._gate.throttle.forget(name_key(name))
     @needs(WRITE, admin=True)
     async def totp_off(self, actor: Actor, name: str) -> bool:
         """Ask a user for no codes any more, who has lost them; False when nothing was asked for."""
