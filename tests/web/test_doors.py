@@ -14,6 +14,7 @@ from starlette.routing import WebSocketRoute
 
 from sipwright.config import Settings
 from sipwright.usecases.issued import csrf_of
+from sipwright.usecases.usecases import UseCases
 from sipwright.web.app import API, create_app
 from sipwright.web.pages.design import STYLESHEET_NAME
 from sipwright.web.pages.site import PAGES
@@ -39,7 +40,7 @@ OPEN = {
     f"{LIBRARY}/resources/{{key}}/{{path}}": "the library of the pages, the same for everybody",
     f"{LIBRARY}/dynamic_resources/{{name}}": "the library of the pages, the same for everybody",
     f"{LIBRARY}/esm/{{key}}/{{path}}": "the library of the pages, the same for everybody",
-    "/_nicegui_ws/{path}": "does nothing but for a page that has been shown, which has a name nobody guesses",
+    "/_nicegui_ws/{path}": "does nothing but for a page that was shown to the same session",
 }
 """Doors without a lock, and why."""
 
@@ -200,6 +201,19 @@ def test_eve_sees_nothing_of_alices_on_a_page(look, method, path):
     assert answer.status_code in (200, 403, 404), answer.text
     asked_for = filled(path).rpartition("/")[2] or "alice-nothing"
     assert not re.search(ALICES_ON_PAGES, answer.text.replace(asked_for, "asked for"))
+
+
+@pytest.mark.parametrize(("who", "status"), [("", 401), ("eve", 403), ("reader", 403), ("root", 200)])
+async def test_the_numbers_of_all_are_for_an_admin_and_some_networks(rest, who, status):
+    settings = Settings.load(rest.switch.data)
+    settings.web.metrics_from = []
+    uses = await UseCases.open(settings)
+    headers = {"Authorization": f"Bearer {rest.tokens[who]}"} if who else {}
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(create_app(uses, settings))) as client:
+        answer = await client.get("http://switch.test/metrics", headers=headers)
+    await uses.close()
+
+    assert (answer.status_code, "sipwright_up" in answer.text) == (status, status == 200)
 
 
 def test_a_form_that_no_page_of_theirs_has_sent_logs_nobody_out(rest):

@@ -44,6 +44,7 @@ from sipwright.web.pages.public_status import PublicStatus, StatusDoor, public_s
 from sipwright.web.pages.reset import ResetPage
 from sipwright.web.pages.signs import BRAND
 from sipwright.web.pages.signup import SignUpPage
+from sipwright.web.pages.sockets import guard_sockets
 from sipwright.web.pages.visit import Visit
 from sipwright.web.visitors import prefix_of
 
@@ -111,6 +112,7 @@ def install(app: FastAPI, usecases: UseCases) -> None:
     core.app.exception_handlers[404] = _nothing_there
     core.app.middleware_stack = None  # NiceGUI has one application a process: begin it anew
     core.app.user_middleware.clear()
+    guard_sockets(core.sio)
     ui.run_with(
         app,
         title="Sipwright",
