@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from sipwright.usecases.errors import UseCaseError
+from sipwright.web.errors import answer_of
 from sipwright.web.pages.cdr_query import wanted
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class ExportedRecords:
         try:
             me = await self._usecases.me.get(actor)
             which = wanted(dict(request.query_params), me.timezone)
+            await self._usecases.cdrs.list(actor, which, limit=1)  # what is wrong is told before it begins
         except UseCaseError as error:
-            return PlainTextResponse(f"{error}\n", 422)
+            return answer_of(error)
         rows = self._usecases.cdrs.rows(
             actor, which, oldest_first=request.query_params.get("sort") == "oldest"
         )

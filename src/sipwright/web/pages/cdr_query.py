@@ -36,5 +36,5 @@ def _day(text: str | None, name: str, zone: ZoneInfo, after: timedelta = timedel
         return None
     try:
         return (datetime.fromisoformat(text).replace(tzinfo=zone) + after).timestamp()
-    except ValueError:
+    except (OverflowError, ValueError):
         raise Invalid.of(name, f"{text!r} is no day; write one such as 2026-11-29") from None
