@@ -1,5 +1,7 @@
 """What calls may cost, changed by an admin, on each database."""
 
+import math
+
 import pytest
 
 from sipwright.control.protocol import ControlError
@@ -54,6 +56,8 @@ async def test_limits_of_users_and_providers(usecases, admin):
     assert (view.scope, view.calls_at_once) == ("provider", 8)
     for scope, name, limits in (
         ("nobody", "x", {}), ("user", "carol", {"calls": 1}), ("user", "carol", {"calls_per_hour": -1}),
+        ("user", "carol", {"money_per_day": math.nan}), ("user", "carol", {"money_per_day": math.inf}),
+        ("user", "carol", {"calls_at_once": 10**10}),
     ):  # fmt: skip
         with pytest.raises(Invalid):
             await usecases.guard.limit(admin, scope, name, limits)

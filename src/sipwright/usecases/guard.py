@@ -32,6 +32,9 @@ NOTHING: Mapping[int, int] = MappingProxyType({})
 
 _LIMITS = ("calls_at_once", "calls_per_hour", "minutes_per_day", "money_per_day")
 
+MOST = 1_000_000_000
+"""What a limit may be; whoever wants more wants none."""
+
 
 @dataclass(frozen=True, slots=True)
 class GuardView:
@@ -79,11 +82,12 @@ class Guard:
     @needs("read", admin=True)
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[GuardView]:
         """List what users may use and have used."""
-        (after,) = place_of(cursor, int) or (0,)
+        (after,) = place_of(cursor, "guard", int) or (0,)
         reserved = await self._reserved()
 
         def work(connection: Connection) -> Page[GuardView]:
             return paged(
+                "guard",
                 limit,
                 lambda most: users.page(connection, most, after),
                 lambda row: (row[0].id,),
@@ -165,11 +169,12 @@ class Guard:
         cursor: str | None = None,
     ) -> Page[RateView]:
         """List what a provider takes, by prefix."""
-        (after,) = place_of(cursor, str) or (None,)
+        (after,) = place_of(cursor, "rates", str) or (None,)
 
         def work(connection: Connection) -> Page[RateView]:
             found = providers.find(connection, self._ground.keys, user, provider)
             return paged(
+                "rates",
                 limit,
                 lambda most: guard_rules.rate_pages(connection, found.id, most, after),
                 lambda row: (row[0],),
@@ -239,6 +244,8 @@ def _limited(allowance: Allowance, limits: dict[str, Any]) -> Allowance:
         raise Invalid.of(unknown[0], f"there is no limit {unknown[0]!r}; there are {', '.join(_LIMITS)}")
     values: dict[str, Any] = {}
     for name, value in limits.items():
+        if value is not None and not abs(value) <= MOST:  # NaN is not, either
+            raise Invalid.of(name, f"a limit is a number up to {MOST:,}")
         if value is None or name != "money_per_day":
             if value is not None and value < 0:
                 raise Invalid.of(name, "a limit is a number from 0 on")
