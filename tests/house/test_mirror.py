@@ -340,6 +340,7 @@ ELSEWHERE = {
 
 STORIES = {
     "services/agent/test_several_nodes": "nodes that die and come back, as a provider sees them",
+    "web/test_odd_values": "odd values in every field and parameter of REST",
     "web/test_contract": "what REST, events and console promise to other programs",
     "services/switch/reach/test_flows": "phones with several flows, from hunt to registrar",
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",

@@ -77,11 +77,12 @@ class Accounts:
         cursor: str | None = None,
     ) -> Page[AccountView]:  # fmt: skip
         """List accounts by name; `q` is a part of the address or of the owner's name."""
-        place, keys, now = place_of(cursor, str, int), self._ground.keys, self._ground.now
+        place, keys, now = place_of(cursor, "accounts", str, int), self._ground.keys, self._ground.now
 
         def work(connection: Connection) -> Page[AccountView]:
             owner_id = narrowed(connection, actor, user)
             return paged(
+                "accounts",
                 limit,
                 lambda most: read_page(connection, keys, now, most, place, user_id=owner_id, q=q),
                 lambda row: row.place,
@@ -164,15 +165,21 @@ class Accounts:
         return await self._watch(actor, name, changed(allow, forbid, has_parties=has_parties))
 
     @needs("write")
-    async def set_watched_by(self, actor: Actor, name: str, watched_by: Mapping[str, str]) -> dict[str, str]:
+    async def set_watched_by(
+        self, actor: Actor, name: str, watched_by: Mapping[str, str], *, if_match: str | None = None
+    ) -> dict[str, str]:
         """Say who watches an account, and nobody else: each sees the `lamp`, or the `parties` too."""
-        return await self._watch(actor, name, only(watched_by))
+        return await self._watch(actor, name, only(watched_by), if_match)
 
-    async def _watch(self, actor: Actor, name: str, change: Change) -> dict[str, str]:
+    async def _watch(
+        self, actor: Actor, name: str, change: Change, if_match: str | None = None
+    ) -> dict[str, str]:
         keys = self._ground.keys
 
         def work(connection: Connection) -> dict[str, str]:
-            return watch(connection, keys, actor, account_of(connection, keys, actor, name), change)
+            found = account_of(connection, keys, actor, name)
+            require(self._read(connection, found), if_match, f"account {found.aor}")
+            return watch(connection, keys, actor, found, change)
 
         return await self._ground.change(work)
 
@@ -190,11 +197,10 @@ class Accounts:
         except Unavailable:
             is_away = True  # the next switch finds it in the database
 
-        def work(connection: Connection) -> str:
+        def work(connection: Connection) -> None:
             if is_away:
                 keep_messages(connection, found.id, messages, self._ground.now)
             note(connection, actor, "accounts.set_messages", found.aor, None, asdict(messages))
-            return found.aor
 
         await (self._ground.change(work) if is_away else self._ground.record(work))
         return found.aor

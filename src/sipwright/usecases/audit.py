@@ -32,10 +32,11 @@ class Audit:
         cursor: str | None = None,
     ) -> Page[AuditRow]:
         """List changes, the newest first; `action` is how the action begins: ``accounts.`` or ``users.remove``."""
-        (below,) = place_of(cursor, int) or (None,)
+        (below,) = place_of(cursor, "audit", int) or (None,)
 
         def work(connection: Connection) -> Page[AuditRow]:
             return paged(
+                "audit",
                 limit,
                 lambda most: audit.page(connection, most, below, user=user, action=action, since=since),
                 lambda row: (row.id,),

@@ -52,12 +52,16 @@ class Bans:
     @needs("read", admin=True)
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[BanView]:
         """List who is banned now, the newest first."""
-        (below,) = place_of(cursor, int) or (None,)
+        (below,) = place_of(cursor, "bans", int) or (None,)
         now = self._ground.unix_time()
 
         def work(connection: Connection) -> Page[BanView]:
             return paged(
-                limit, lambda most: bans.page(connection, most, below, now), lambda ban: (ban.id,), _view
+                "bans",
+                limit,
+                lambda most: bans.page(connection, most, below, now),
+                lambda ban: (ban.id,),
+                _view,
             )
 
         return await self._ground.look(work)

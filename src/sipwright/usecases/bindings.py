@@ -76,11 +76,12 @@ class Bindings:
         limit: int = USUAL, cursor: str | None = None,
     ) -> Page[BindingView]:  # fmt: skip
         """List bindings that have not expired, by account; `q` is a part of an address or of a phone's name."""
-        place, now, ahead = place_of(cursor, str, int, str), self._ground.now, self._ahead()
+        place, now, ahead = place_of(cursor, "bindings", str, int, str), self._ground.now, self._ahead()
 
         def work(connection: Connection) -> Page[BindingView]:
             owner_id = narrowed(connection, actor, user)
             return paged(
+                "bindings",
                 limit,
                 lambda most: read_page(connection, now, most, place, user_id=owner_id, account=account, q=q),
                 lambda row: row.place,

@@ -88,11 +88,12 @@ class Calls:
 
         Each call is there once, or each of its `parts`: what one dialplan does of it.
         """
-        place = place_of(cursor, float, str)
+        place = place_of(cursor, "calls", float, str)
 
         def work(connection: Connection) -> Page[CallView]:
             owner_id = narrowed(connection, actor, user)
             found = paged(
+                "calls",
                 limit,
                 lambda most: read_page(
                     connection, most, place, user_id=owner_id, account=account, q=q, by_call=not parts

@@ -187,7 +187,11 @@ class Cdrs:
     async def _page(
         self, actor: Actor, which: CdrFilter, oldest_first: bool, limit: int, cursor: str | None
     ) -> Page[CdrView]:
-        most, place, conditions = checked_limit(limit), place_of(cursor, float, int), _conditions(which)
+        most, place, conditions = (
+            checked_limit(limit),
+            place_of(cursor, "cdrs", float, int),
+            _conditions(which),
+        )
 
         def work(connection: Connection) -> Page[CdrView]:
             ours = conditions._replace(user_id=narrowed(connection, actor, which.user))
@@ -197,9 +201,9 @@ class Cdrs:
             rows = read_page(connection, ours, most + 1, place, oldest_first=oldest_first, until=until)
             if len(rows) > most:
                 last = rows[most - 1]
-                following: str | None = cursor_of(last.cdr.started_at, last.id)
+                following: str | None = cursor_of("cdrs", last.cdr.started_at, last.id)
             else:
-                following = None if until is None else cursor_of(*until)
+                following = None if until is None else cursor_of("cdrs", *until)
             return Page(_views(connection, ours, rows[:most]), following)
 
         return await self._ground.read(work)

@@ -20,6 +20,7 @@ from sipwright.usecases.dialplan_views import (
     lines_in,
     run_view,
 )
+from sipwright.usecases.etags import require
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
@@ -49,7 +50,7 @@ class DialplanHistory:
         cursor: str | None = None,
     ) -> Page[VersionView]:
         """List the versions of a dialplan, the newest first."""
-        place = place_of(cursor, int)
+        place = place_of(cursor, "versions", int)
         below = None if place is None else place[0]
 
         def work(connection: Connection) -> Page[VersionView]:
@@ -61,6 +62,7 @@ class DialplanHistory:
                 )
 
             return paged(
+                "versions",
                 limit,
                 lambda most: read_versions(connection, found.id, most, below),
                 lambda row: (row.version,),
@@ -95,13 +97,16 @@ class DialplanHistory:
 
     @needs("write")
     async def rollback(
-        self, actor: Actor, name: str, version: int | None = None, *, user: str | None = None
-    ) -> DialplanView:
+        self, actor: Actor, name: str, version: int | None = None, *, user: str | None = None,
+        if_match: str | None = None,
+    ) -> DialplanView:  # fmt: skip
         """Make an older version live again, by default the one before."""
 
         def work(connection: Connection) -> DialplanView:
             found = found_plan(connection, actor, name, user)
-            whose = self._plan_row(connection, found.id).user
+            before = dialplan_view(self._plan_row(connection, found.id))
+            require(before, if_match, f"dialplan {name}")
+            whose = before.user
             live = dialplans.roll_back(connection, whose, name, version)
             old, new = {"version": found.version}, {"version": live.version}
             note(connection, actor, "dialplans.rollback", subject_of(live, whose), old, new)
@@ -120,11 +125,12 @@ class DialplanHistory:
         cursor: str | None = None,
     ) -> Page[RunView]:
         """List the runs of a dialplan, the newest first."""
-        place = place_of(cursor, float, str)
+        place = place_of(cursor, "runs", float, str)
 
         def work(connection: Connection) -> Page[RunView]:
             found = found_plan(connection, actor, name, user)
             return paged(
+                "runs",
                 limit,
                 lambda most: read_runs(connection, found.id, most, place),
                 lambda row: (row.started_at, row.id),

@@ -28,7 +28,7 @@ from sipwright.usecases.dialplan_views import (
     dialplan_view,
 )
 from sipwright.usecases.errors import Changed, FieldError, Invalid
-from sipwright.usecases.etags import require
+from sipwright.usecases.etags import refuse_if_there, require
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rehearsals import Replay, ReplayWish, Try, TryWish
@@ -67,11 +67,12 @@ class Dialplans(DialplanChecks, DialplanHistory):
         cursor: str | None = None,
     ) -> Page[DialplanView]:  # fmt: skip
         """List dialplans by name, each with its last run and how many failed."""
-        place, since = place_of(cursor, str, int), self._since()
+        place, since = place_of(cursor, "dialplans", str, int), self._since()
 
         def work(connection: Connection) -> Page[DialplanView]:
             owner_id = narrowed(connection, actor, user)
             return paged(
+                "dialplans",
                 limit,
                 lambda most: read_page(connection, since, most, place, user_id=owner_id, q=q),
                 lambda row: (row.name, row.id),
@@ -93,13 +94,15 @@ class Dialplans(DialplanChecks, DialplanHistory):
 
     @needs("write")
     async def put(
-        self, actor: Actor, name: str, source: str, *, user: str | None = None, if_match: str | None = None
-    ) -> DialplanDetail:
+        self, actor: Actor, name: str, source: str, *, user: str | None = None, if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> DialplanDetail:  # fmt: skip
         """Check a script and make it the live version of a dialplan, which need not be there yet.
 
         Raises:
             Invalid: Something is wrong with the script; it is not saved.
             Changed: It is not what it was any more, as `if_match` has it.
+            Conflict: It is there, and `if_none_match` says that it is not.
         """
         source = source.replace("\r\n", "\n")
         others = await self._ground.read(lambda connection: others_of(connection, actor, name, user))
@@ -115,6 +118,7 @@ class Dialplans(DialplanChecks, DialplanHistory):
             if known is not None:
                 before = dialplan_view(self._plan_row(connection, known))
                 require(before, if_match, f"dialplan {name}")
+                refuse_if_there(before, if_none_match, f"dialplan {name}")
                 version: int | None = before.version
             elif if_match is not None:
                 raise Changed(f"there is no dialplan {name!r} any more")

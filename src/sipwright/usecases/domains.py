@@ -42,7 +42,7 @@ class Domains:
     @needs("read", admin=True)
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[DomainView]:
         """List domains, the default one first."""
-        place = place_of(cursor, int)
+        place = place_of(cursor, "domains", int)
         start = 0 if place is None else place[0]
         if start < 0:
             raise Invalid.of("cursor", "that is no cursor of this list")
@@ -51,6 +51,7 @@ class Domains:
             # There are few, and a running switch has them all in memory.
             found = list(enumerate(domains.read_all(connection)))[start:]
             return paged(
+                "domains",
                 limit,
                 lambda most: found[:most],
                 lambda one: (one[0] + 1,),

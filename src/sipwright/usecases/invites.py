@@ -41,10 +41,11 @@ class Invites:
     @needs(READ, admin=True)
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[InviteRow]:
         """List the invites that somebody can still sign up with, the newest first."""
-        (below,), now = place_of(cursor, int) or (None,), self._ground.unix_time()
+        (below,), now = place_of(cursor, "invites", int) or (None,), self._ground.unix_time()
 
         def work(connection: Connection) -> Page[InviteRow]:
             return paged(
+                "invites",
                 limit,
                 lambda most: invites.page(connection, now, most, below),
                 lambda row: (row.id,),

@@ -42,10 +42,10 @@ class Keys:
         self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[KeyView]:
         """List the keys of the actor, or of a user whom an admin names, the oldest first."""
-        (after,) = place_of(cursor, int) or (0,)
+        (after,) = place_of(cursor, "keys", int) or (0,)
         rows = await self._ground.look(lambda c: public_keys.of_user(c, owner(c, actor, user).id))
         rows = sorted((row for row in rows if row.id > after), key=lambda row: row.id)
-        return paged(limit, lambda most: rows[:most], lambda row: (row.id,), _view)
+        return paged("keys", limit, lambda most: rows[:most], lambda row: (row.id,), _view)
 
     @needs(WRITE)
     async def create(

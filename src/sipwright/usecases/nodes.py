@@ -50,9 +50,10 @@ class Nodes:
     @needs("read", admin=True)
     async def list(self, actor: Actor, *, limit: int = USUAL, cursor: str | None = None) -> Page[NodeView]:
         """List the nodes by name."""
-        (after,) = place_of(cursor, str) or ("",)
+        (after,) = place_of(cursor, "nodes", str) or ("",)
         found = [view for view in await self._all() if view.node > after]
         return paged(
+            "nodes",
             limit,
             lambda most: found[:most],
             lambda row: (row.node,),

@@ -50,6 +50,7 @@ def checked_limit(limit: int) -> int:
 
 
 def paged(
+    name: str,
     limit: int,
     read: Callable[[int], Sequence[R]],
     key: Callable[[R], tuple[Any, ...]],
@@ -58,13 +59,14 @@ def paged(
     """Read one row more than a page has, to see whether there is another page.
 
     Args:
+        name: Of the list, which its cursors are of.
         limit: How many are wanted.
         read: Reads at most so many rows, from the place where the page begins.
         key: Returns the key of a row.
         view: Returns what is shown of a row.
     """
     rows = read(checked_limit(limit) + 1)
-    more = cursor_of(*key(rows[limit - 1])) if len(rows) > limit else None
+    more = cursor_of(name, *key(rows[limit - 1])) if len(rows) > limit else None
     return Page(tuple(map(view, rows[:limit])), more)
 
 
@@ -91,12 +93,12 @@ async def everything(
             return
 
 
-def cursor_of(*key: Any) -> str:
-    """Write down the key of the last thing on a page."""
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+def cursor_of(name: str, *key: Any) -> str:
+    """Write down the key of the last thing on a page of a list."""
+    return base64.urlsafe_b64encode(json.dumps((name, *key)).encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+def place_of(cursor: str | None, name: str, *kinds: type) -> tuple[Any, ...] | None:
     """Read the key of the last thing that was seen, None at the beginning; it has one value of each of those kinds.
 
     Raises:
@@ -106,14 +108,26 @@ def place_of(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         return None
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, RecursionError, ValueError):
         key = None
-    if isinstance(key, list) and len(key) == len(kinds) and all(map(_fits, key, kinds)):
-        return tuple(key)
+    if isinstance(key, list) and len(key) == 1 + len(kinds) and key[0] == name:
+        place = tuple(key[1:])
+        if all(map(_fits, place, kinds)):
+            return place
     raise Invalid.of("cursor", "that is no cursor of this list; take 'next' of the page before, or none")
 
 
 def _fits(value: Any, kind: type) -> bool:
+    if kind is str:
+        return type(value) is str and "\0" not in value and not any(map(_is_half, value))
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is kind
+        return type(value) in (int, float) and abs(value) <= _LARGEST
+    return type(value) is kind is int and abs(value) <= _LARGEST
+
+
+def _is_half(letter: str) -> bool:
+    return "\ud800" <= letter <= "\udfff"
+
+
+_LARGEST = 2**63 - 1
+"""What a database can compare with; NaN is compared with nothing."""

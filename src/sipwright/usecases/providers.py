@@ -87,11 +87,12 @@ class Providers:
         cursor: str | None = None,
     ) -> Page[ProviderView]:  # fmt: skip
         """List providers by name; `q` is a part of the name, the server or our user name there."""
-        place, keys, now = place_of(cursor, str, int), self._ground.keys, self._ground.now
+        place, keys, now = place_of(cursor, "providers", str, int), self._ground.keys, self._ground.now
 
         def work(connection: Connection) -> Page[ProviderView]:
             owner_id = narrowed(connection, actor, user)
             found = paged(
+                "providers",
                 limit,
                 lambda most: providers.read_page(connection, keys, most, place, user_id=owner_id, q=q),
                 lambda one: (one.name, one.id),

@@ -38,11 +38,12 @@ class Secrets:
         self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[SecretView]:
         """List secrets by name."""
-        place = place_of(cursor, str)
+        place = place_of(cursor, "secrets", str)
 
         def work(connection: Connection) -> Page[SecretView]:
             whose = owner(connection, actor, user)
             return paged(
+                "secrets",
                 limit,
                 lambda most: script_secrets.page(connection, whose.id, most, place),
                 lambda row: (row.name,),

@@ -44,11 +44,12 @@ class Sessions:
         self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[SessionView]:
         """List the sessions of the actor, or of a user whom an admin names, the newest first."""
-        (below,), now = place_of(cursor, int) or (None,), self._ground.unix_time()
+        (below,), now = place_of(cursor, "sessions", int) or (None,), self._ground.unix_time()
 
         def work(connection: Connection) -> Page[SessionView]:
             whose = owner(connection, actor, user)
             return paged(
+                "sessions",
                 limit,
                 lambda most: sessions.page(connection, now, most, below, whose.id),
                 lambda row: (row.id,),

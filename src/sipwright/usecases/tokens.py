@@ -57,11 +57,12 @@ class Tokens:
         self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[TokenView]:
         """List the tokens of the actor, or of a user whom an admin names, the newest first."""
-        (below,) = place_of(cursor, int) or (None,)
+        (below,) = place_of(cursor, "tokens", int) or (None,)
 
         def work(connection: Connection) -> Page[TokenView]:
             whose = owner(connection, actor, user)
             return paged(
+                "tokens",
                 limit,
                 lambda most: api_tokens.page(connection, most, below, whose.id),
                 lambda row: (row.id,),

@@ -75,11 +75,12 @@ class UnusualCalls:
         self, actor: Actor, *, user: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[UnusualCallView]:
         """List what was held back, the newest first."""
-        after, now = place_of(cursor, float, int), self._ground.unix_time()
+        after, now = place_of(cursor, "unusual calls", float, int), self._ground.unix_time()
 
         def work(connection: Connection) -> Page[UnusualCallView]:
             whose = narrowed(connection, actor, user)
             return paged(
+                "unusual calls",
                 limit,
                 lambda most: unusual_calls.page(connection, most, whose, after),
                 lambda call: (call.at, call.id),

@@ -72,10 +72,11 @@ class Users:
         self, actor: Actor, *, q: str | None = None, limit: int = USUAL, cursor: str | None = None
     ) -> Page[UserView]:
         """List users in the order in which they came; `q` is a part of the name."""
-        (after,) = place_of(cursor, int) or (0,)
+        (after,) = place_of(cursor, "users", int) or (0,)
 
         def work(connection: Connection) -> Page[UserView]:
             return paged(
+                "users",
                 limit,
                 lambda most: users.page(connection, most, after, q),
                 lambda row: (row[0].id,),
@@ -141,8 +142,8 @@ class Users:
 
         await self._ground.change(work)
         self._gate.bearers.forget()
-
         await self._gate.throttle.forget(name_key(name))
+
     @needs(WRITE, admin=True)
     async def totp_off(self, actor: Actor, name: str) -> bool:
         """Ask a user for no codes any more, who has lost them; False when nothing was asked for."""

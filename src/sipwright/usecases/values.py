@@ -13,7 +13,7 @@ from sipwright.store.live import script_values
 from sipwright.store.schema.entities import User
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Changed, Invalid, NotFound
-from sipwright.usecases.etags import etag_of, require
+from sipwright.usecases.etags import etag_of, refuse_if_there, require
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
@@ -48,11 +48,12 @@ class Values:
         cursor: str | None = None,
     ) -> Page[ValueView]:  # fmt: skip
         """List values by key."""
-        place = place_of(cursor, str)
+        place = place_of(cursor, "values", str)
 
         def work(connection: Connection) -> Page[ValueView]:
             whose = owner(connection, actor, user)
             return paged(
+                "values",
                 limit,
                 lambda most: read_page(connection, whose.id, most, place, prefix=prefix),
                 lambda row: (row.key,),
@@ -72,8 +73,9 @@ class Values:
 
     @needs("write")
     async def put(
-        self, actor: Actor, key: str, value: Any, *, user: str | None = None, if_match: str | None = None
-    ) -> ValueView:
+        self, actor: Actor, key: str, value: Any, *, user: str | None = None, if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> ValueView:  # fmt: skip
         """Keep a value under a key."""
         if not 0 < len(key) <= _LONGEST_KEY or "\0" in key:
             raise Invalid.of("key", f"a key is a text of 1 to {_LONGEST_KEY} characters")
@@ -85,6 +87,7 @@ class Values:
             before = _look(connection, whose, key)
             if before is not None:
                 require(before, if_match, f"the value under {key!r}")
+                refuse_if_there(before, if_none_match, f"a value under {key!r}")
             elif if_match is not None:
                 raise Changed(f"nothing is kept under {key!r} any more; look at it again")
             try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from fastapi import APIRouter, FastAPI, Request
-from starlette.routing import compile_path
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from sipwright.config import Settings
@@ -44,7 +44,7 @@ RESOURCES = (
     accounts, bindings, providers, dialplans, calls, cdrs, messages, store, events, users, domains, administration,
     bans, guard, unusual_calls, me, status,
 )  # fmt: skip
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]
 
 
 def wrap(
@@ -77,27 +77,40 @@ def create_app(usecases: UseCases, settings: Settings) -> FastAPI:
     for resource in RESOURCES:
         app.include_router(resource.router, prefix=API)
     app.include_router(docs_page.router, prefix=API)
-    app.include_router(_unknown(app))
+    app.include_router(_unknown())
     pages.install(app, usecases)
     return app
 
 
-def _unknown(app: FastAPI) -> APIRouter:
+def _unknown() -> APIRouter:
     """Make the route of everything below `/api` that is nothing: the pages, which come after it, are not asked."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/api/{rest:path}", methods=_METHODS)
-    async def unknown(request: Request, rest: str) -> None:
+    async def unknown(request: Request, rest: str) -> Response:
         path = f"/api/{rest}"
-        allowed = {
-            method.upper()
-            for template, methods in app.openapi()["paths"].items()
-            if compile_path(template)[0].match(path)
-            for method in methods
-        }
-        if allowed:
+        if allowed := _allowed(path):
+            headers = {"Allow": ", ".join(sorted(allowed))}
+            if request.method == "OPTIONS":  # RFC 9110 §9.3.7
+                return Response(status_code=204, headers=headers)
             said = f"{request.method} cannot be asked of {path[:200]}; the header Allow has what can"
-            raise Problem(405, said, headers={"Allow": ", ".join(sorted(allowed))})
+            raise Problem(405, said, headers=headers)
+        bare = path.rstrip("/")
+        if bare != path and _allowed(bare):
+            raise Problem(404, f"there is nothing at {path[:200]}; leave out the slash at the end")
         raise Problem(404, f"there is nothing at {path[:200]}; {API}/docs lists what there is")
 
     return router
+
+
+def _allowed(path: str) -> set[str]:
+    """Return the methods that can be asked of a path; none where nothing is."""
+    inside = path.removeprefix(API)
+    allowed = {
+        method
+        for resource in RESOURCES
+        for route in resource.router.routes
+        if isinstance(route, APIRoute) and route.path_regex.match(inside)
+        for method in route.methods or ()
+    }
+    return allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set()) if allowed else allowed

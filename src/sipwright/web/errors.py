@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -114,9 +116,9 @@ async def _fault(_request: Request, _error: Exception) -> Response:
     return answer(500, "something is wrong with the server; its log says what")
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [_field_error(one) for one in error.errors()[:100]]
+    errors = [_field_error(one, request) for one in error.errors()[:100]]
     where = errors[0]["field"] if errors else None
     said = (
         f"{where}: {errors[0]['message']}" if where else (errors[0]["message"] if errors else "wrong input")
@@ -124,7 +126,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return answer(422, said, errors)
 
 
-def _field_error(found: Mapping[str, Any]) -> dict[str, Any]:
+def _field_error(found: Mapping[str, Any], request: Request) -> dict[str, Any]:
     kind, *place = found["loc"]
     line = None
     if found["type"] == "json_invalid":
@@ -132,4 +134,15 @@ def _field_error(found: Mapping[str, Any]) -> dict[str, Any]:
         return {"field": None, "line": None, "message": f"the body is not JSON: {reason}"}
     field = ".".join(str(part) for part in place) or (None if kind == "body" else str(kind))
     message = _WORDS.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden" and (nearest := _nearest(str(place[-1]), request)):
+        message = f"there is no such field; did you mean {nearest!r}?"
     return {"field": field, "line": line, "message": message[:1].lower() + message[1:]}
+
+
+def _nearest(name: str, request: Request) -> str | None:
+    """Return the field of a request's body that was meant, perhaps."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    hint = None if body is None else body.field_info.annotation
+    models = [one for one in (hint, *get_args(hint)) if isinstance(one, type) and issubclass(one, BaseModel)]
+    known = [field.alias or named for model in models for named, field in model.model_fields.items()]
+    return next(iter(get_close_matches(name[:100], known, 1)), None)

@@ -29,6 +29,7 @@ _ANSWERS = {
     "404": "There is no such thing, or it is somebody else's.",
     "409": "It is there already, was changed meanwhile, or its state does not allow it.",
     "413": "The body is too large.",
+    "415": "The body is read as JSON, and is said to be something else.",
     "422": "The input is wrong; each field is told.",
     "429": "Too much at once; see Retry-After.",
     "503": "The database or the switch is away; see Retry-After.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field, create_model
 
 from sipwright.services.notifier.message_summary import MOST_WAITING
@@ -15,13 +15,14 @@ from sipwright.usecases.bindings import BindingView
 from sipwright.usecases.messages_waiting import MessagesWaiting
 from sipwright.usecases.phone_settings import PhoneSettings
 from sipwright.usecases.watching import MOST
-from sipwright.web.api.common import IfMatch, Wish, changed, created, tagged
+from sipwright.web.api.common import NOT_MODIFIED, IfMatch, Wish, changed, created, tagged
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/accounts", tags=["accounts"])
+router = resource("/accounts", tags=["accounts"])
 
 Shown: Any = model_of(AccountView)
 Phone: Any = model_of(BindingView)
@@ -97,7 +98,7 @@ async def add_account(
     return created(request, response, view, view.account)
 
 
-@router.get("/{name}", response_model=Detail)
+@router.get("/{name}", response_model=Detail, responses=NOT_MODIFIED)
 async def get_account(actor: Asking, uses: Uses, name: str, response: Response) -> Any:
     """Show an account with its phones, and what to type into the next one."""
     found = await uses.accounts.get(actor, name)
@@ -120,9 +121,12 @@ async def change_account(
 
 
 @router.put("/{name}/watched_by", response_model=WatchedBy)
-async def set_watched_by(actor: Asking, uses: Uses, name: str, given: WatchedBy) -> Any:
+async def set_watched_by(
+    actor: Asking, uses: Uses, name: str, given: WatchedBy, if_match: IfMatch = None
+) -> Any:
     """Say who watches an account with busy-lamp keys, and what they see."""
-    return {"watched_by": await uses.accounts.set_watched_by(actor, name, given.watched_by)}
+    who = await uses.accounts.set_watched_by(actor, name, given.watched_by, if_match=if_match)
+    return {"watched_by": who}
 
 
 @router.put("/{name}/messages", response_model=Messages)

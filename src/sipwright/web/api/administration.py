@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from sipwright.usecases.audit import AuditRow
 from sipwright.usecases.nodes import NodeView
 from sipwright.web.api.common import USUALLY, Cursor, Limit
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Instant, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["administration"])
+router = resource(tags=["administration"])
 
 Node: Any = model_of(NodeView)
 Change: Any = model_of(AuditRow, "AuditEntry")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from sipwright.web.api.common import USUALLY, Cursor, Limit
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, Time
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/bans", tags=["administration"])
+router = resource("/bans", tags=["administration"])
 
 
 class Ban(BaseModel):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from sipwright.usecases.bindings import BindingView
 from sipwright.web.api.common import OfAccount, Wish
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/bindings", tags=["bindings"])
+router = resource("/bindings", tags=["bindings"])
 
 Shown: Any = model_of(BindingView)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import Header, Request, Response
 from pydantic import Field, create_model
 
 from sipwright.usecases.calls import CallView
@@ -12,10 +12,11 @@ from sipwright.usecases.traces import TraceView
 from sipwright.web.api.common import OfAccount, Parts, Whose, Wish
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/calls", tags=["calls"])
+router = resource("/calls", tags=["calls"])
 
 
 Shown: Any = model_of(CallView)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 from starlette.responses import StreamingResponse
 
 from sipwright.usecases.cdr_csv import csv_lines
@@ -14,10 +14,11 @@ from sipwright.usecases.page import Page
 from sipwright.web.api.common import USUALLY, Cursor, Filter, Limit, OfAccount, Parts, Whose
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Instant, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["csv_lines", "router"]
 
-router = APIRouter(prefix="/cdrs", tags=["cdrs"])
+router = resource("/cdrs", tags=["cdrs"])
 
 Shown: Any = model_of(CdrView)
 
@@ -57,9 +58,23 @@ async def list_cdrs(
 
 
 def _wants_csv(accept: str) -> bool:
-    """Return whether CSV is asked for by name, and not with the weight of nothing (RFC 9110 §12.4.2)."""
-    for each in accept.lower().split(","):
-        kind, *parameters = (part.strip() for part in each.split(";"))
-        if kind == "text/csv":
-            return not any(re.fullmatch(r"q=0(\.0*)?", one) for one in parameters)
-    return False
+    """Return whether CSV is asked for, and JSON not more (RFC 9110 §12.5.1); of two wishes alike the one by name."""
+    wishes = dict(map(_wish, accept.lower().split(",")))
+    csv, json = (_weight(wishes, kind) for kind in ("text/csv", "application/json"))
+    return csv > json or (csv == json > 0 and "text/csv" in wishes)
+
+
+def _weight(wishes: dict[str, float], kind: str) -> float:
+    for named in (kind, kind.partition("/")[0] + "/*", "*/*"):
+        if named in wishes:
+            return wishes[named]
+    return 0.0
+
+
+def _wish(text: str) -> tuple[str, float]:
+    kind, *parameters = (part.strip() for part in text.split(";"))
+    weights = [float(one[2:]) for one in parameters if _WEIGHT.fullmatch(one)]
+    return kind, weights[0] if weights else 1.0
+
+
+_WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from sipwright.usecases.page import MOST, USUAL
 
 __all__ = [
-    "Cursor", "Filter", "IfMatch", "Limit", "OfAccount", "Parts", "Whose", "Wish", "changed", "created", "tagged",
+    "NOT_MODIFIED", "Cursor", "Filter", "IfMatch", "IfNoneMatch", "Limit", "OfAccount", "Parts", "Whose", "Wish",
+    "changed", "created", "tagged",
 ]  # fmt: skip
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many there are on a page.")]
@@ -25,9 +26,26 @@ Parts = Annotated[
     bool,
     Query(description="Each part of a call, or each record of it, by itself; `call` is what they share."),
 ]
-IfMatch = Annotated[
-    str | None, Header(description="The ETag of what is to change: 409 if it has changed.", max_length=1000)
+
+
+def _all_lines(
+    request: Request,
+    if_match: Annotated[
+        str | None,
+        Header(description="The ETag of what is to change: 409 if it has changed.", max_length=1000),
+    ] = None,
+) -> str | None:
+    return None if if_match is None else ", ".join(request.headers.getlist("if-match"))
+
+
+IfMatch = Annotated[str | None, Depends(_all_lines)]
+"""What all lines of that name say together (RFC 9110 §5.3)."""
+
+IfNoneMatch = Annotated[
+    str | None, Header(description="`*` makes sure that nothing is there yet: 409 if it is.", max_length=1000)
 ]
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is what `If-None-Match` names."}}
+"""What the document says of things that have an ETag."""
 
 USUALLY = USUAL
 

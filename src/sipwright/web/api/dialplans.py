@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from sipwright.usecases.dialplans import (
@@ -19,13 +19,24 @@ from sipwright.usecases.dialplans import (
     TryWish,
     VersionView,
 )
-from sipwright.web.api.common import USUALLY, Cursor, IfMatch, Limit, Whose, Wish, tagged
+from sipwright.web.api.common import (
+    NOT_MODIFIED,
+    USUALLY,
+    Cursor,
+    IfMatch,
+    IfNoneMatch,
+    Limit,
+    Whose,
+    Wish,
+    tagged,
+)
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Instant, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/dialplans", tags=["dialplans"])
+router = resource("/dialplans", tags=["dialplans"])
 
 WEEK = 7 * 86_400.0
 LONGEST = 1_000_000
@@ -111,7 +122,7 @@ async def check_script(actor: Asking, uses: Uses, given: CheckedScript, user: Wh
     return {"ok": not any(one.certain for one in problems), "problems": problems}
 
 
-@router.get("/{name}", response_model=Detail)
+@router.get("/{name}", response_model=Detail, responses=NOT_MODIFIED)
 async def get_dialplan(
     actor: Asking, uses: Uses, name: str, response: Response, user: Whose = None,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
@@ -123,12 +134,13 @@ async def get_dialplan(
 @router.put("/{name}", response_model=Detail)
 async def put_dialplan(
     actor: Asking, uses: Uses, name: str, given: Script, response: Response, user: Whose = None,
-    if_match: IfMatch = None,
+    if_match: IfMatch = None, if_none_match: IfNoneMatch = None,
 ) -> Any:  # fmt: skip
     """Check a script and make it live; what is wrong with it is told with its lines, and nothing is saved."""
-    return _detail(
-        response, await uses.dialplans.put(actor, name, given.source, user=user, if_match=if_match)
+    saved = await uses.dialplans.put(
+        actor, name, given.source, user=user, if_match=if_match, if_none_match=if_none_match
     )
+    return _detail(response, saved)
 
 
 @router.delete("/{name}", status_code=204)
@@ -172,10 +184,12 @@ async def roll_back(
     response: Response,
     given: WantedVersion | None = None,
     user: Whose = None,
+    if_match: IfMatch = None,
 ) -> Any:
     """Make an older version live again."""
     version = given.version if given else None
-    return tagged(response, await uses.dialplans.rollback(actor, name, version, user=user))
+    live = await uses.dialplans.rollback(actor, name, version, user=user, if_match=if_match)
+    return tagged(response, live)
 
 
 @router.post("/{name}/try", response_model=Tried)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 
 from sipwright.usecases.domains import DomainView
-from sipwright.web.api.common import USUALLY, Cursor, IfMatch, Limit, created, tagged
+from sipwright.web.api.common import NOT_MODIFIED, USUALLY, Cursor, IfMatch, Limit, created, tagged
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/domains", tags=["domains"])
+router = resource("/domains", tags=["domains"])
 
 Shown: Any = model_of(DomainView)
 
@@ -47,7 +48,7 @@ async def add_domain(
     return created(request, response, view, view.domain)
 
 
-@router.get("/{name}", response_model=Shown)
+@router.get("/{name}", response_model=Shown, responses=NOT_MODIFIED)
 async def get_domain(actor: Asking, uses: Uses, name: str, response: Response) -> Any:
     """Show a domain."""
     return tagged(response, await uses.domains.get(actor, name))

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Query, WebSocket
+from fastapi import Header, Query, WebSocket
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
@@ -21,12 +21,13 @@ from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import UseCaseError
 from sipwright.usecases.usecases import UseCases
 from sipwright.web.api.identity import Asking, Uses, actor_of, usecases_of
+from sipwright.web.api.route import check_query, resource
 from sipwright.web.errors import answer_of
 from sipwright.web.problems import Problem
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["events"])
+router = resource(tags=["events"])
 
 KEEP_ALIVE = 15.0
 LOOK_AGAIN = 30.0
@@ -74,6 +75,7 @@ async def events_socket(
     try:
         _check_origin(socket)
         actor = await actor_of(socket)
+        check_query(socket, {"types": True, "q": False, "after": False})
         events = _Stream(socket, usecases_of(socket), actor, types, q, after)
         await events.begin()
     except (Problem, UseCaseError) as error:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from sipwright.usecases.guard import GuardView, RateView
 from sipwright.web.api.common import USUALLY, Cursor, Limit, Whose
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/guard", tags=["administration"])
+router = resource("/guard", tags=["administration"])
 
 Shown: Any = model_of(GuardView)
 Rate: Any = model_of(RateView)

@@ -18,10 +18,11 @@ from sipwright.usecases.usecases import UseCases
 from sipwright.web.problems import Problem
 from sipwright.web.visitors import COOKIE, visitor_of
 
-__all__ = ["CSRF_HEADER", "Asking", "Uses", "actor_of", "usecases_of"]
+__all__ = ["CSRF_HEADER", "Asking", "Uses", "actor_of", "documented", "usecases_of"]
 
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_KNOWN = "sipwright.actor"
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token of `sipwright token add`.")
 _cookie = APIKeyCookie(
@@ -39,12 +40,15 @@ def usecases_of(connection: HTTPConnection) -> UseCases:
 
 
 async def actor_of(connection: HTTPConnection) -> Actor:
-    """Return who asks.
+    """Return who asks; whoever looks again at the same request does not look them up again.
 
     Raises:
         Problem: They have not said, or are not let in.
     """
-    actor = await find_actor(connection)
+    known: Actor | None = connection.scope.get(_KNOWN)
+    if known is not None:
+        return known
+    actor = connection.scope[_KNOWN] = await find_actor(connection)
     if actor is None:
         raise Problem(
             401,
@@ -73,15 +77,16 @@ async def find_actor(connection: HTTPConnection) -> Actor | None:
     return actor
 
 
-async def _documented(
+async def documented(
     actor: Annotated[Actor, Depends(actor_of)],
     _token: Annotated[object, Depends(_bearer)],
     _session: Annotated[object, Depends(_cookie)],
 ) -> Actor:
+    """Return who asks, where the document is to say so."""
     return actor
 
 
-Asking = Annotated[Actor, Depends(_documented)]
+Asking = Annotated[Actor, Depends(documented)]
 """Who asks; a route without it has no wall, and a test finds it."""
 
 Uses = Annotated[UseCases, Depends(usecases_of)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import Field
 
 from sipwright.usecases.keys import KeyView
@@ -15,10 +15,11 @@ from sipwright.usecases.tokens import IssuedToken, TokenView
 from sipwright.web.api.common import USUALLY, Cursor, Limit
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/me", tags=["me"])
+router = resource("/me", tags=["me"])
 
 Shown: Any = model_of(MeView)
 Token: Any = model_of(TokenView)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from sipwright.usecases.messages import MessageSent
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/messages", tags=["messages"])
+router = resource("/messages", tags=["messages"])
 
 Sent: Any = model_of(MessageSent)
 

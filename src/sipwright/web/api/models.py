@@ -63,9 +63,9 @@ Instant = Annotated[float, BeforeValidator(_unix), WithJsonSchema(_MOMENT)]
 
 
 class Given(BaseModel):
-    """The body of a request; what is not known is told, not passed over."""
+    """The body of a request; what is not known is told, not passed over, and a text is no number."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, allow_inf_nan=False)
 
 
 class Listing(BaseModel, Generic[T]):

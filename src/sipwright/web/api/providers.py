@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 
 from sipwright.store.admin.specs import ProviderChange, ProviderSpec
 from sipwright.usecases.providers import ProviderTest, ProviderView
-from sipwright.web.api.common import IfMatch, Whose, Wish, changed, created, tagged
+from sipwright.web.api.common import NOT_MODIFIED, IfMatch, Whose, Wish, changed, created, tagged
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/providers", tags=["providers"])
+router = resource("/providers", tags=["providers"])
 
 Shown: Any = model_of(ProviderView)
 Tested: Any = model_of(ProviderTest, seconds=("at",))
@@ -102,7 +103,7 @@ async def add_provider(
     return created(request, response, view, view.provider)
 
 
-@router.get("/{name}", response_model=Shown)
+@router.get("/{name}", response_model=Shown, responses=NOT_MODIFIED)
 async def get_provider(actor: Asking, uses: Uses, name: str, response: Response, user: Whose = None) -> Any:
     """Show a provider."""
     return tagged(response, await uses.providers.get(actor, name, user=user))

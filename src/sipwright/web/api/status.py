@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.status import StatusView
 from sipwright.web.api.identity import Uses, actor_of, find_actor
 from sipwright.web.api.models import model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["status"])
+router = resource(tags=["status"])
 
 Shown: Any = model_of(StatusView)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from sipwright.usecases.unusual_calls import UnusualCallView
 from sipwright.web.api.common import USUALLY, Cursor, Limit, Whose
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/unusual-calls", tags=["calls"])
+router = resource("/unusual-calls", tags=["calls"])
 
 Shown: Any = model_of(UnusualCallView)
 

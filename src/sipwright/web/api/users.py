@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 
 from sipwright.usecases.users import UserChange, UserSpec, UserView
-from sipwright.web.api.common import USUALLY, Cursor, Filter, IfMatch, Limit, changed, created, tagged
+from sipwright.web.api.common import (
+    NOT_MODIFIED,
+    USUALLY,
+    Cursor,
+    Filter,
+    IfMatch,
+    Limit,
+    changed,
+    created,
+    tagged,
+)
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
+from sipwright.web.api.route import resource
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = resource("/users", tags=["users"])
 
 Shown: Any = model_of(UserView)
 _LIMITS = ("script_runs", "script_runs_per_minute", "script_seconds_per_minute", "longest_call")
@@ -63,7 +74,7 @@ async def add_user(actor: Asking, uses: Uses, given: NewUser, request: Request, 
     return created(request, response, view, view.name)
 
 
-@router.get("/{name}", response_model=Shown)
+@router.get("/{name}", response_model=Shown, responses=NOT_MODIFIED)
 async def get_user(actor: Asking, uses: Uses, name: str, response: Response) -> Any:
     """Show a user."""
     return tagged(response, await uses.users.get(actor, name))
