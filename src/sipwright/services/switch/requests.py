@@ -289,6 +289,8 @@ def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
         body = call.body_for(ack, leg, peer)
         call.ports.sessions.described(peer, body)
         peer.acknowledge(body, ack.headers.get("content-type"))
+    if leg.reinvite is not None:
+        leg.reinvite.go_on()
 
 
 def _dialog_of(call: Call, leg: Leg) -> Dialog | None:

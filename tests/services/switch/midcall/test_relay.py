@@ -164,8 +164,8 @@ def test_the_ack_to_the_call_is_not_that_of_a_change_that_has_overtaken_it(
     ok = alice.last(200)
     one, other, first = (bob, alice, invite) if side == "callee" else (alice, bob, ok)
     change = reinvite(one, first, body=SDP.format(one.host), cseq=70)
-    crossed = other.last("INVITE")
     alice.ack(ok)
+    crossed = other.last("INVITE")
     if is_killed:
         bench.restart()
     other.answer(crossed, 200, body=SDP.format(other.host))
@@ -357,3 +357,70 @@ def test_numbers_go_on_where_the_requests_before_the_answer_stopped(bench, alice
 
     for phone in (alice, bob):
         assert phone.last("INFO").cseq.number > phone.last("UPDATE").cseq.number
+
+
+# Before the caller has acknowledged the answer.
+
+
+@pytest.fixture
+def answered(bench, alice, bob):
+    """A call that bob has answered, and alice has not heard of: the INVITE that bob heard."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format(bob.host))
+    return invite
+
+
+def change(bob, invite):
+    request = bob.in_dialog("INVITE", invite, cseq=5, body=SDP.format("30.0.0.2"))
+    bob.send(request)
+    return request
+
+
+def test_a_change_waits_for_the_ack_to_the_answer(bench, alice, bob, answered):
+    """RFC 3261 §14.1: whoever has lost the 200 knows no call that could be changed, and would answer 481."""
+    change(bob, answered)
+    bench.run(0.4)
+    before = alice.methods()
+    alice.ack(alice.last(200))
+
+    assert (before, alice.methods()) == ([], ["INVITE"])
+    assert b"30.0.0.2" in alice.last("INVITE").body
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format(alice.host))
+    bob.ack(bob.last(200))
+    assert bob.statuses()[-1] == 200
+    assert [call.processes for call in bench.switch.calls.values()] == [()]
+
+
+def test_an_update_does_not_wait(alice, bob, answered):
+    """RFC 3311 §5.1 has no such rule."""
+    bob.send(bob.in_dialog("UPDATE", answered, cseq=5, body=SDP.format("30.0.0.2")))
+
+    assert alice.methods() == ["UPDATE"]
+
+
+def test_a_change_that_waits_may_be_given_up(bench, alice, bob, answered):
+    request = change(bob, answered)
+    cancel = bob.in_dialog("CANCEL", answered, cseq=5, branch=request.top_via.branch)
+    bob.send(cancel)
+    alice.ack(alice.last(200))
+
+    assert (bob.statuses("CANCEL"), bob.statuses()[-1]) == ([200], 487)
+    assert alice.methods() == []
+
+
+def test_a_change_that_waits_ends_with_the_call(bench, alice, bob, answered):
+    change(bob, answered)
+    bench.run(34)
+
+    assert alice.methods()[:1] == ["BYE"]
+    assert bob.statuses()[-1] == 487
+
+
+def test_a_change_that_waits_goes_on_in_another_process(bench, alice, bob, answered):
+    """The ACK may have come to the process before, which stores none."""
+    change(bob, answered)
+    before = alice.methods()
+    bench.restart()
+
+    assert (before, alice.methods()) == ([], ["INVITE"])

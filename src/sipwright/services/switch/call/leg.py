@@ -152,6 +152,9 @@ class OpenReInvite(Protocol):
     def acknowledged(self, ack: Request) -> None:
         """Take the ACK of the peer."""
 
+    def go_on(self) -> None:
+        """Take note that the peer has acknowledged what came before."""
+
 
 class WayBack:
     """The flow to the phone of a leg, wherever that has registered from by the time that something is sent."""
@@ -189,6 +192,8 @@ class Leg(OwnCode, BriefUser):
     `provider` is whose leg it is, whoever has begun the call, and `auth` what that has asked for; `rounds` is how often
     our INVITE, or our BYE, was sent again because of it.
 
+    It `expects_ack` while a 2xx of this process is not acknowledged; of an earlier one nobody knows.
+
     `refers` has the CSeq numbers of the REFERs that have crossed to this leg, each with that of its sender.
     """
 
@@ -199,6 +204,7 @@ class Leg(OwnCode, BriefUser):
         "dialog",
         "early",
         "ended_at",
+        "expects_ack",
         "flow",
         "hung_up_by",
         "index",
@@ -258,6 +264,7 @@ class Leg(OwnCode, BriefUser):
         self.auth: ClientAuth | None = None
         self.rounds = 0
         self.repeater: ReliableResponse | None = None
+        self.expects_ack = False
         self.started_at = started_at
         self.rang_at: float | None = None
         self.answered_at: float | None = None
@@ -346,6 +353,7 @@ class Leg(OwnCode, BriefUser):
     def acked(self) -> None:
         """Note that the peer has heard that response: it need not be repeated."""
         self.unacked_response = None
+        self.expects_ack = False
         if self.repeater is not None:
             self.repeater.stop()
             self.repeater = None
@@ -429,6 +437,7 @@ class Leg(OwnCode, BriefUser):
             if self.repeater is not None:  # whoever asks for something else has heard the answer before
                 self.repeater.stop()
             owner = self.owner
+            self.expects_ack = not is_recovered
             timed_out = partial(
                 owner.perhaps_acknowledged if is_recovered else owner.never_acknowledged, self
             )

@@ -149,6 +149,9 @@ class ReInvite:
         """Return False: it is we who acknowledge its 2xx."""
         return False
 
+    def go_on(self) -> None:
+        """Do nothing: it has waited before it began (`may_begin`)."""
+
     def acknowledged(self, ack: Request) -> None:
         """Take no notice of an ACK of the peer: nothing of this was sent by it."""
 

@@ -56,6 +56,7 @@ class Relay:
     __slots__ = (
         "_as_invite",
         "_is_done",
+        "_is_held",
         "_is_sent",
         "_rounds",
         "call",
@@ -87,7 +88,7 @@ class Relay:
         self.rack: str | None = None
         self._rounds = 0
         self._as_invite = False
-        self._is_done = self._is_sent = False
+        self._is_done = self._is_sent = self._is_held = False
 
     def begin(self) -> None:
         """Take its place in the call, where a re-INVITE keeps others out."""
@@ -133,6 +134,9 @@ class Relay:
         if self._is_done or flow is None:
             return
         self.server = self.call.ports.stack.restore_server(self.request, flow, self)
+        if not self.wire:
+            self.carry_over()
+            return
         request = parse(self.wire)
         assert isinstance(request, Request)
         self._send(request)
@@ -147,9 +151,18 @@ class Relay:
         return self.is_invite or self._as_invite
 
     def carry_over(self) -> None:
-        """Send the request on the receiver's leg once it and its new CSeq are stored."""
+        """Send the request on the receiver's leg once it and its new CSeq are stored.
+
+        A re-INVITE waits for the ACK to the 2xx before it, which a receiver that has lost that does not know of yet
+        (RFC 3261 §14.1).
+        """
         call, receiver = self.call, self.receiver
         method = "INVITE" if self._as_invite else self.request.method
+        if method == "INVITE" and receiver.expects_ack:
+            self._is_held = True
+            call.changed()
+            call.when_stored(self._promise)
+            return
         dialog, flow = receiver.dialog, receiver.flow
         assert dialog is not None
         assert flow is not None
@@ -175,6 +188,16 @@ class Relay:
         self.wire = bytes(request)
         call.changed()
         call.when_stored(partial(self._send, request))
+
+    def go_on(self) -> None:
+        """Go on with a re-INVITE that has waited for an ACK of its receiver."""
+        if self._is_held and not self._is_done:
+            self._is_held = False
+            self.carry_over()
+
+    def _promise(self) -> None:
+        if isinstance(self.server, ServerInvite):
+            self.server.may_promise(self.call.ports.clock())
 
     def _is_ours_to_sign(self, method: str) -> bool:
         """Return whether we answer for a request, should a provider ask who says that (RFC 3261 §22.2)."""
@@ -217,8 +240,7 @@ class Relay:
         if self._is_done:
             return  # its sender has heard otherwise meanwhile
         self._is_sent = True
-        if isinstance(self.server, ServerInvite):
-            self.server.may_promise(self.call.ports.clock())
+        self._promise()
         self.client = client = self.call.ports.routes.send_request(self.receiver, request, self)
         if isinstance(client, ClientInvite):
             client.holds_ack = True
@@ -452,6 +474,10 @@ class Relay:
         """Cancel the request on the other leg too (RFC 3261 §9)."""
         reasons = () if cancel.request is None else reasons_of(cancel.request)
         cancel.accept(self.call.ports.clock())
+        if self._is_held and not self._is_done:
+            with self.call.event():
+                self._carry_back(make_response(self.request, 487))
+            return
         self._cancel(reasons)
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
