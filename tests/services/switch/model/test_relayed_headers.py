@@ -132,6 +132,32 @@ def test_a_private_identity_is_for_trunks_and_not_for_phones(lines):
     assert not is_private(info(ASSERTED, "Privacy: none"))
 
 
+BEFORE = "History-Info: <sip:boss@example.org>;index=1"
+DIVERTED = "Diversion: <sip:boss@example.org>;reason=user-busy"
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ((BEFORE, DIVERTED), [BEFORE, DIVERTED]),
+        ((BEFORE, DIVERTED, "Privacy: id"), [BEFORE, DIVERTED]),
+        ((BEFORE, DIVERTED, "Privacy: history"), []),
+        ((BEFORE, DIVERTED, "Privacy: id; Header"), []),
+        ((BEFORE, DIVERTED, "Privacy: session,critical"), []),
+        (("History-Info: <sip:boss@example.org?Privacy=history>;index=1", "Subject: x"), ["Subject: x"]),
+        ((BEFORE, f"{DIVERTED};privacy=full"), [BEFORE]),
+        ((BEFORE, f'{DIVERTED};privacy="off"'), [BEFORE, f'{DIVERTED};privacy="off"']),
+    ],
+)
+def test_whom_a_call_was_for_before_is_not_shown_to_phones_where_that_is_private(lines, shown):
+    """RFC 4244 §3.3, RFC 5806; the other trunk that the call goes on to needs it."""
+    invite = message(*lines)
+    to_phone, to_trunk = (PASSAGES[Party.TRUNK, party] for party in (Party.PHONE, Party.TRUNK))
+
+    assert [line for line in relayed_lines(invite, to_phone) if line in lines[:2]] == shown
+    assert [line for line in relayed_lines(invite, to_trunk) if line in lines[:2]] == list(lines[:2])
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -7,6 +7,7 @@ credentials of one side stays there. Which of the others cross is said in `heade
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 from sipwright.memo import Memo
 from sipwright.sip import Message, Request, Response
@@ -87,7 +88,7 @@ def _passing(message: Message, passage: Passage) -> list[str]:
     for key in message.headers.index():
         if key in denied or (allowed is not None and key not in allowed and key[:2] != "x-"):
             continue
-        if key in IDENTITY and shown is Shown.UNLESS_PRIVATE and is_private(message):
+        if shown is Shown.UNLESS_PRIVATE and key in _HIDDEN and _HIDDEN[key](message):
             continue
         lines += _lines_of(message, key)
     return lines
@@ -148,15 +149,39 @@ def unknown_extensions(message: Message, headers: tuple[str, ...] = REQUIRES) ->
 
 def is_private(message: Message) -> bool:
     """Return whether the identity that a message asserts is not for everybody (RFC 3323 §4.2, RFC 3325 §9.3)."""
-    headers = message.headers
-    asked = ";".join(headers.get_all("privacy")).lower().replace(",", ";").split(";")
-    if any(each.strip() in ("id", "user", "header") for each in asked):
-        return True
+    return _asks_for(message, ("id", "user", "header")) or _is_marked(message, "remote-party-id")
+
+
+def _has_private_history(message: Message) -> bool:
+    """Return whether nobody is to see whom the call was for before, all or one of them (RFC 4244 §3.3, §4.3.3.1.1)."""
+    marked = any("privacy=history" in value.lower() for value in message.headers.get_all("history-info"))
+    return marked or _asks_for(message, ("history", "header", "session"))
+
+
+def _has_private_diversion(message: Message) -> bool:
+    """Return whether whoever has diverted the call does not want to be seen (RFC 5806)."""
+    return _has_private_history(message) or _is_marked(message, "diversion")
+
+
+def _asks_for(message: Message, levels: tuple[str, ...]) -> bool:
+    asked = ";".join(message.headers.get_all("privacy")).lower().replace(",", ";").split(";")
+    return any(each.strip() in levels for each in asked)
+
+
+def _is_marked(message: Message, name: str) -> bool:
     return any(
         param in value.lower().replace(" ", "").replace('"', "")
-        for value in headers.get_all("remote-party-id")
+        for value in message.headers.get_all(name)
         for param in ("privacy=full", "privacy=name", "privacy=uri")
     )
+
+
+_HIDDEN: Mapping[str, Callable[[Message], bool]] = {
+    **dict.fromkeys(IDENTITY, is_private),
+    "history-info": _has_private_history,
+    "diversion": _has_private_diversion,
+}
+"""What a phone is not shown, and when."""
 
 
 _CLAIMS = VERIFICATION | IDENTITY
