@@ -90,7 +90,7 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: pyproject.toml hatch_build.py $(wildcard native/src/*.rs) | $(VENV)/bin/python
 	@echo "Installing Sipwright into $(VENV) (a minute on the first run) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	@test -e src/sipwright/_native.abi3.so || echo "There is no cargo, or it failed: without the native part a registration costs somewhat more."
+	@test -e src/sipwright/_native.abi3.so || echo "There is no cargo, or it failed: without the native part registrations and calls cost somewhat more."
 	@$(BIN)/python -m compileall -q src/sipwright
 	@touch $@
 

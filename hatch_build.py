@@ -16,7 +16,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 MODULE = Path("src/sipwright/_native.abi3.so")
-WITHOUT = "built without its native part, which saves a part of what a registration costs and nothing else"
+WITHOUT = "built without its native part, which saves a part of what registrations and calls cost and nothing else"
 
 
 class NativeHook(BuildHookInterface):

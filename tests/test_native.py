@@ -14,25 +14,26 @@ from sipwright import native
 @pytest.fixture
 def fresh():
     """Import the module anew, and leave it as it was."""
-    before = native.read_register
+    before = native.read_register, native.take_apart
     yield lambda: importlib.reload(native)
-    native.read_register = before
+    native.read_register, native.take_apart = before
 
 
 def test_it_is_switched_off_by_the_environment(fresh, monkeypatch):
     monkeypatch.setenv("SIPWRIGHT_NO_NATIVE", "1")
 
-    assert fresh().read_register is None
+    assert fresh().read_register is native.take_apart is None
 
 
 def test_one_of_another_state_is_not_used(fresh, monkeypatch):
     monkeypatch.delenv("SIPWRIGHT_NO_NATIVE", raising=False)
     for form, is_used in ((native.FORM, True), (native.FORM - 1, False)):
-        built = SimpleNamespace(FORM=form, read_register=len)
+        built = SimpleNamespace(FORM=form, read_register=len, take_apart=len)
         monkeypatch.setitem(sys.modules, "sipwright._native", built)
         monkeypatch.setattr("sipwright._native", built, raising=False)
 
         assert (fresh().read_register is len) == is_used
+        assert (native.take_apart is len) == is_used
 
 
 def test_it_is_used_where_it_is_built(fresh, monkeypatch):

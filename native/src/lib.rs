@@ -5,6 +5,8 @@
 #[forbid(unsafe_code)]
 pub mod cursor;
 #[forbid(unsafe_code)]
+pub mod head;
+#[forbid(unsafe_code)]
 pub mod register;
 
 use std::cell::UnsafeCell;
@@ -13,6 +15,7 @@ use std::panic::catch_unwind;
 use std::ptr::{addr_of_mut, null_mut};
 use std::slice::from_raw_parts;
 
+use head::{Address, Head, Key, Via, KEYS};
 use register::{read, Answer, Register};
 
 #[repr(C)]
@@ -59,6 +62,13 @@ extern "C" {
     fn PyLong_FromLong(value: c_long) -> Object;
     fn PyBool_FromLong(value: c_long) -> Object;
     fn PyObject_IsTrue(object: Object) -> c_int;
+    fn PyUnicode_InternFromString(text: *const c_char) -> Object;
+    fn PyList_New(length: isize) -> Object;
+    fn PyList_SetItem(list: Object, index: isize, item: Object) -> c_int;
+    fn PyList_Append(list: Object, item: Object) -> c_int;
+    fn PyDict_New() -> Object;
+    fn PyDict_SetItem(dict: Object, key: Object, value: Object) -> c_int;
+    fn PyDict_GetItemWithError(dict: Object, key: Object) -> Object;
     fn PyTuple_New(length: isize) -> Object;
     fn PyTuple_SetItem(tuple: Object, index: isize, item: Object) -> c_int;
     fn PyErr_Occurred() -> Object;
@@ -67,7 +77,7 @@ extern "C" {
 }
 
 /// What is returned, and in which order: another number wherever that changes, as in `src/sipwright/native.py`.
-const FORM: c_long = 1;
+const FORM: c_long = 2;
 const METH_FASTCALL: c_int = 0x80;
 const ABI_VERSION: c_int = 3;
 
@@ -75,12 +85,18 @@ struct Shared<T>(UnsafeCell<T>);
 // Python changes these while it has its lock.
 unsafe impl<T> Sync for Shared<T> {}
 
-static METHODS: Shared<[MethodDef; 2]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 3]> = Shared(UnsafeCell::new([
     MethodDef {
         name: c_text(b"read_register\0"),
         method: Some(read_register),
         flags: METH_FASTCALL,
         doc: c_text(b"read_register(data, host, port, is_reliable)\n--\n\nDo what sip/usual_register.py does.\0"),
+    },
+    MethodDef {
+        name: c_text(b"take_apart\0"),
+        method: Some(take_apart),
+        flags: METH_FASTCALL,
+        doc: c_text(b"take_apart(data)\n--\n\nDo what sip/parser.py does first.\0"),
     },
     MethodDef { name: std::ptr::null(), method: None, flags: 0, doc: std::ptr::null() },
 ]));
@@ -97,6 +113,30 @@ static MODULE: Shared<ModuleDef> = Shared(UnsafeCell::new(ModuleDef {
     slots: [null_mut(); 4],
 }));
 
+/// What values that were read are known by, behind the keys of headers.
+const WORDS: [&[u8]; 10] = [
+    b"call_id",
+    b"from_address",
+    b"from_uri_text",
+    b"from_tag",
+    b"to_address",
+    b"to_uri_text",
+    b"to_tag",
+    b"branch",
+    b"rport",
+    b"received",
+];
+const CALL_ID: usize = KEYS.len();
+const FROM: usize = CALL_ID + 1;
+const TO: usize = FROM + 3;
+const BRANCH: usize = TO + 3;
+const RPORT: usize = BRANCH + 1;
+const RECEIVED: usize = RPORT + 1;
+
+/// Made when the module is imported, and kept.
+static INTERNED: Shared<[Object; KEYS.len() + WORDS.len()]> =
+    Shared(UnsafeCell::new([null_mut(); KEYS.len() + WORDS.len()]));
+
 /// The text must end with a NUL.
 const fn c_text(text: &'static [u8]) -> *const c_char {
     text.as_ptr() as *const c_char
@@ -106,6 +146,14 @@ const fn c_text(text: &'static [u8]) -> *const c_char {
 /// Python calls it when it imports the module.
 #[no_mangle]
 pub unsafe extern "C" fn PyInit__native() -> Object {
+    for (index, word) in KEYS.iter().chain(&WORDS).enumerate() {
+        let text: Vec<u8> = word.iter().copied().chain([0]).collect();
+        let interned = PyUnicode_InternFromString(text.as_ptr() as *const c_char);
+        if interned.is_null() {
+            return null_mut();
+        }
+        (*INTERNED.0.get())[index] = interned;
+    }
     let module = PyModule_Create2(MODULE.0.get(), ABI_VERSION);
     if !module.is_null() && PyModule_AddIntConstant(module, c_text(b"FORM\0"), FORM) < 0 {
         Py_DecRef(module);
@@ -138,6 +186,153 @@ unsafe extern "C" fn read_register(_: Object, arguments: *const Object, count: i
         Ok(Some(found)) => tuple_of(&found),
         _ => none(),
     }
+}
+
+unsafe extern "C" fn take_apart(_: Object, arguments: *const Object, count: isize) -> Object {
+    if count != 1 {
+        PyErr_SetString(PyExc_TypeError, c_text(b"take_apart takes data\0"));
+        return null_mut();
+    }
+    let data = match bytes_of(*arguments) {
+        Some(data) => data,
+        None => return null_mut(),
+    };
+    match catch_unwind(|| Head::read(data)) {
+        Ok(Some(head)) => parts_of(&head),
+        _ => none(),
+    }
+}
+
+unsafe fn parts_of(head: &Head) -> Object {
+    let (lines, index) = (PyList_New(head.lines.len() as isize), PyDict_New());
+    let mut repeated: Object = none();
+    let mut is_whole = !lines.is_null() && !index.is_null();
+    for (number, line) in head.lines.iter().enumerate() {
+        let (text, key) = (text(line.text), key_of(&line.key));
+        is_whole = is_whole && !text.is_null() && !key.is_null() && note_line(index, &mut repeated, key, text);
+        if !key.is_null() {
+            Py_DecRef(key);
+        }
+        if !lines.is_null() {
+            PyList_SetItem(lines, number as isize, text); // which owns it by now
+        } else if !text.is_null() {
+            Py_DecRef(text);
+        }
+    }
+    let read = values_of(head);
+    let (start, end) = head.body;
+    let made = tuple([
+        text(head.start_line),
+        lines,
+        index,
+        repeated,
+        read,
+        via_of(&head.via),
+        PyLong_FromLong(start as c_long),
+        PyLong_FromLong(end as c_long),
+    ]);
+    if is_whole || made.is_null() {
+        return made;
+    }
+    Py_DecRef(made);
+    null_mut()
+}
+
+/// Note a line by its key: the first one, and all of them where there are several.
+unsafe fn note_line(index: Object, repeated: &mut Object, key: Object, line: Object) -> bool {
+    let first = PyDict_GetItemWithError(index, key);
+    if first.is_null() {
+        return PyErr_Occurred().is_null() && PyDict_SetItem(index, key, line) == 0;
+    }
+    if *repeated == addr_of_mut!(_Py_NoneStruct) {
+        Py_DecRef(*repeated);
+        *repeated = PyDict_New();
+        if (*repeated).is_null() {
+            return false;
+        }
+    }
+    let known = PyDict_GetItemWithError(*repeated, key);
+    if !known.is_null() {
+        return PyList_Append(known, line) == 0;
+    }
+    let all = PyList_New(0);
+    let is_noted = !all.is_null()
+        && PyList_Append(all, first) == 0
+        && PyList_Append(all, line) == 0
+        && PyDict_SetItem(*repeated, key, all) == 0;
+    if !all.is_null() {
+        Py_DecRef(all);
+    }
+    is_noted
+}
+
+unsafe fn key_of(key: &Key) -> Object {
+    match key {
+        Key::Known(index) => interned(*index),
+        Key::Other(name) => text(name),
+    }
+}
+
+unsafe fn interned(index: usize) -> Object {
+    let word = (*INTERNED.0.get())[index];
+    Py_IncRef(word);
+    word
+}
+
+unsafe fn values_of(head: &Head) -> Object {
+    let values = PyDict_New();
+    let is_whole = !values.is_null()
+        && put(values, CALL_ID, text(head.call_id))
+        && put_address(values, FROM, &head.from)
+        && put_address(values, TO, &head.to);
+    finished(values, is_whole)
+}
+
+unsafe fn put_address(values: Object, at: usize, address: &Address) -> bool {
+    put(values, at, text(address.text))
+        && put(values, at + 1, text(address.uri))
+        && put(values, at + 2, optional(address.tag))
+}
+
+unsafe fn via_of(via: &Via) -> Object {
+    let params = PyDict_New();
+    let mut is_whole = !params.is_null();
+    if via.rport_first {
+        is_whole = is_whole && put(params, RPORT, none());
+    }
+    is_whole = is_whole && put(params, BRANCH, text(via.branch));
+    if let Some(rport) = via.rport {
+        is_whole = is_whole && put(params, RPORT, optional(rport));
+    }
+    if let Some(received) = via.received {
+        is_whole = is_whole && put(params, RECEIVED, text(received));
+    }
+    tuple([
+        text(via.text),
+        text(via.transport),
+        text(via.host),
+        optional_number(via.port.map(u32::from)),
+        finished(params, is_whole),
+        text(via.branch),
+    ])
+}
+
+/// Put a value, which is used up, under one of the words.
+unsafe fn put(dict: Object, word: usize, value: Object) -> bool {
+    if value.is_null() {
+        return false;
+    }
+    let is_put = PyDict_SetItem(dict, (*INTERNED.0.get())[word], value) == 0;
+    Py_DecRef(value);
+    is_put
+}
+
+unsafe fn finished(dict: Object, is_whole: bool) -> Object {
+    if is_whole || dict.is_null() {
+        return dict;
+    }
+    Py_DecRef(dict);
+    null_mut()
 }
 
 unsafe fn bytes_of<'a>(object: Object) -> Option<&'a [u8]> {

@@ -6,3 +6,11 @@ FORM: int
 
 def read_register(data: bytes, host: str, port: int, is_reliable: bool, /) -> tuple[Any, ...] | None:
     """Do what `sip/usual_register.py:read_in_python` does, or say that it is unusual."""
+
+def take_apart(data: bytes, /) -> tuple[Any, ...] | None:
+    """Do what `sip/parser.py:parse` does first, or say that a message is unusual.
+
+    Returns the start line, the other lines, their index, all lines of those headers that are there more than once (or
+    None), what Call-ID, From and To say by the names of the properties, the Via for `Via.of_parts`, and where the body
+    begins and ends.
+    """

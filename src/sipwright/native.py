@@ -10,12 +10,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["read_register"]
+__all__ = ["read_register", "take_apart"]
 
 read_register: Callable[[bytes, str, int, bool], Any] | None = None
 """The native twin of `sip/usual_register.py:read_in_python`."""
 
-FORM = 1
+take_apart: Callable[[bytes], tuple[Any, ...] | None] | None = None
+"""What `sip/parser.py:parse` does first with any message."""
+
+FORM = 2
 """What the native functions return: one that was built for another state of the sources is not used."""
 
 if os.environ.get("SIPWRIGHT_NO_NATIVE", "") in ("", "0"):
@@ -25,4 +28,4 @@ if os.environ.get("SIPWRIGHT_NO_NATIVE", "") in ("", "0"):
         pass
     else:
         if _native.FORM == FORM:
-            read_register = _native.read_register
+            read_register, take_apart = _native.read_register, _native.take_apart

@@ -33,6 +33,7 @@ from sipwright.services.journal_text import read_entries
 from sipwright.services.switch.recovery.document import UnreadableError
 from sipwright.services.switch.recovery.recover import restore
 from sipwright.sip import Message, ParseError, Request, StreamFramer, make_response, parse
+from sipwright.sip.parser import parse_in_python
 from sipwright.sip.usual_register import read_in_python
 from sipwright.store.errors import StoreError
 from sipwright.store.writing.log_records import is_cut_off, read_records
@@ -63,6 +64,20 @@ class Target(NamedTuple):
 _PROPERTIES = [name for name, value in vars(Message).items() if isinstance(value, property)]
 
 
+def _is_read_alike(message: Message, data: bytes) -> None:
+    """Look that the native part has taken a message for what Python reads, which is right about it."""
+    try:
+        twin = parse_in_python(data)
+    except ParseError as error:
+        raise AssertionError("the native reader reads what cannot be read") from error
+    said, expected = (
+        (type(each), bytes(each), each.body, each.start_line(), each.headers.lines(), each.headers.index(),
+         each.branch, each.call_id, each.cseq, each.from_tag, each.to_tag)
+        for each in (message, twin)
+    )  # fmt: skip
+    assert said == expected, "the native reader says otherwise"
+
+
 def _sip(data: bytes) -> None:
     with suppress(ParseError):  # a stream in pieces is what it is in one
         for cut in (len(data) // 2, len(data)):
@@ -75,6 +90,8 @@ def _sip(data: bytes) -> None:
         if error.respondable:
             bytes(make_response(error.request, error.status, error.reason))
         raise
+    if native.take_apart is not None:
+        _is_read_alike(message, data)
     for name in _PROPERTIES:
         with suppress(ParseError):
             getattr(message, name)

@@ -344,6 +344,7 @@ STORIES = {
     "web/test_contract": "what REST, events and console promise to other programs",
     "services/switch/reach/test_flows": "phones with several flows, from hunt to registrar",
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
+    "sip/test_parser_native": "the native part of the parser beside the one in Python",
     "test_package": "the Debian package, as it is built",
     "monitor/test_night": "a node and a watch from outside, while the network is away",
     "services/switch/call/test_expiry": "invitations that say for how long they are valid, from caller to callee",

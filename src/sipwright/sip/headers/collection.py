@@ -50,6 +50,21 @@ class Headers:
             self.has_length = "content-length" in index[0]
         return self
 
+    @classmethod
+    def taken_apart(
+        cls,
+        lines: list[str],
+        index: dict[str, str],
+        repeated: dict[str, list[str]] | None,
+        parsed: dict[str, Any],
+    ) -> Headers:
+        """Take over lines with their index, and what was read of them."""
+        self = cls.__new__(cls)
+        self._lines, self._index, self._repeated, self.parsed = lines, index, repeated or _NONE, parsed
+        self.is_changed = False
+        self.has_length = "content-length" in index
+        return self
+
     def lines(self) -> list[str]:
         """Give the lines as they go over the wire, without line ends; for reading."""
         return self._lines

@@ -80,6 +80,24 @@ class Via:
         self.branch = branch
         return self
 
+    @classmethod
+    def of_parts(
+        cls,
+        text: str,
+        transport: str,
+        host: str,
+        port: int | None,
+        params: dict[str, str | None],
+        branch: str,
+    ) -> Via:
+        """Put together what `of_line` would read; the text is the value as it was written."""
+        self = cls.__new__(cls)
+        self.protocol = "SIP/2.0"
+        self._text, self.transport, self.host, self.port, self.params, self.branch = (
+            text, transport, host, port, params, branch,
+        )  # fmt: skip
+        return self
+
     @staticmethod
     def branch_of_line(line: str) -> str | None:
         """Read the branch alone, where `of_line` would read it."""
