@@ -125,11 +125,28 @@ def test_it_is_taken_here_once_this_node_has_the_call(edge, network):
     assert (asked(edge), told(edge), len(edge._cancels)) == ([NORTH, EAST], [200], 0)
 
 
-def test_without_anybody_to_ask_the_phone_hears_it_at_once(edge):
+def test_a_node_that_has_just_started_is_asked_as_soon_as_it_is_known(edge, network):
+    """It may have the INVITE before a beat tells of it, and 481 would let the phone ring on (RFC 3261 §9.2)."""
+    edge.peers.other_edges = lambda: {NORTH}
+    say(edge)
+    answer(edge, NORTH, 481)
+    edge.peers.other_edges = lambda: {NORTH, EAST}
+    network.advance(edge.peers.heard_within)
+    answer(edge, EAST, 200)
+    network.advance(40.0)
+
+    assert (set(asked(edge)), told(edge), len(edge._cancels)) == ({NORTH, EAST}, [200], 0)
+
+
+def test_without_anybody_to_ask_the_phone_hears_it_when_nobody_can_have_started(edge, network):
     edge.peers.other_edges = set
     say(edge)
+    say(edge)
+    network.advance(edge.peers.heard_within - 0.1)
+    before = told(edge)
+    network.advance(0.1)
 
-    assert (asked(edge), told(edge)) == ([], [481])
+    assert (asked(edge), before, told(edge), len(edge._cancels)) == ([], [], [481], 0)
 
 
 def test_what_nobody_answers_is_forgotten(edge, network):

@@ -3,7 +3,8 @@
 A CANCEL names its INVITE by the branch, which the phone has made, so nothing in it says where that is. A phone that has
 lost its connection, or its node, says it to another one. That asks all others, as a proxy does that knows nothing of
 the request: whoever has it answers, and once all have said that they do not, the phone hears 481. A node that says
-nothing is asked again; when it is lost, whoever goes on with its calls is asked as well.
+nothing is asked again; when it is lost, whoever goes on with its calls is asked as well. One that has just started may
+have the INVITE before the others have heard of it, so nobody says 481 before the next beat was heard.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Cancels:
         self._repeats = repeats
         self._send = send
         self._refused: dict[str, set[Address]] = {}
+        self._early: set[str] = set()
+        """Those that are so new that a node may have started of which nobody has heard."""
 
     def __len__(self) -> int:
         return len(self._refused)
@@ -43,18 +46,30 @@ class Cancels:
     def ask(self, incoming: Incoming) -> bool:
         """Ask the others about a CANCEL of nothing that is here; False when there is nobody left to be asked."""
         key = _key(incoming.request, incoming.request.top_via)
-        refused = self._refused.get(key, set())
-        left = self._peers.other_edges() - refused
-        if not left or (key not in self._refused and len(self._refused) >= MOST):
+        if key not in self._refused:
+            if len(self._refused) >= MOST:
+                return False
+            self._begin(key, incoming)
+        left = self._peers.other_edges() - self._refused[key]
+        if not left and key not in self._early:
             self._end(key)
             return False
-        if key not in self._refused:
-            self._refused[key] = refused
-            self._repeats.begin(key, partial(self._again, key, incoming))
-            self._stack.call_later(PATIENCE, partial(self._end, key))
         for edge in left:
             self._send(incoming, edge)
         return True
+
+    def _begin(self, key: str, incoming: Incoming) -> None:
+        self._refused[key] = set()
+        self._early.add(key)
+        self._repeats.begin(key, partial(self._again, key, incoming))
+        self._stack.call_later(self._peers.heard_within, partial(self._all_heard, key, incoming))
+        self._stack.call_later(PATIENCE, partial(self._end, key))
+
+    def _all_heard(self, key: str, incoming: Incoming) -> None:
+        """Look once more, as by now all nodes are known that were there when the CANCEL came."""
+        if key in self._early:
+            self._early.discard(key)
+            self._again(key, incoming)
 
     def _again(self, key: str, incoming: Incoming) -> None:
         """Look once more whether it is here by now, and else ask who has not answered."""
@@ -74,7 +89,7 @@ class Cancels:
             return False
         if response.status == 481:
             refused.add(remote)
-            if self._peers.other_edges() - refused:
+            if key in self._early or self._peers.other_edges() - refused:
                 return True
         self._end(key)
         return False
@@ -86,6 +101,7 @@ class Cancels:
 
     def _end(self, key: str) -> None:
         self._refused.pop(key, None)
+        self._early.discard(key)
         self._repeats.answered(key)
 
 
