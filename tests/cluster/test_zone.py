@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.cluster.zone import Doors, compared, questions, records_of, zone_lines
+from sipwright.cluster.zone import Doors, compared, kept_long, questions, records_of, zone_lines
 
 NORTH = Doors("north", ("203.0.113.10",), {"udp": (5060,), "tcp": (5060,), "tls": (5061,)})
 SOUTH = Doors("sip2.example.net", ("203.0.113.20", "2001:db8::20"), {"udp": (5070,)}, 20, 0)
@@ -99,6 +99,17 @@ def test_names_and_numbers_are_compared_as_the_dns_has_them():
          [("extra", "north.example.org leads to 192.0.2.9, where that node does not listen")]),
         (("north.example.org", "AAAA"), ["2001:db8::99"],
          [("extra", "north.example.org leads to 2001:db8::99, where that node does not listen")]),
+        (("north.example.org", "CNAME"), ["host7.example.net."],
+         [("wrong", "north.example.org is an alias, of host7.example.net; a name in an SRV record needs addresses of "
+                    "its own (RFC 2782)")]),
+        (("_sip._udp.example.org", "SRV"), ["10 0 5060 north.example.org.", "20 0 5070 sip2.example.net."],
+         [("wrong", "_sip._udp.example.org leads to north.example.org with port 5060, priority 10, weight 0; "
+                    "it has to be port 5060, priority 10, weight 50")]),
+        (("example.org", "NAPTR"), ['10 50 "s" "SIPS+D2T" "" _sips._tcp.example.org.',
+                                    '20 50 "a" "SIP+D2T" "" north.example.org.',
+                                    '30 50 "s" "SIP+D2U" "" _sip._udp.example.org.'],
+         [("missing", "example.org does not say that it takes TCP"),
+          ("extra", "example.org leads phones to north.example.org for SIP+D2T, where no node is")]),
         (("north.example.org", "A"), "timeout",
          [("unknown", "nobody says whether north.example.org has A records: timeout")]),
     ],
@@ -127,3 +138,23 @@ def test_what_is_for_others_than_sip_is_none_of_ours():
     ]
 
     assert compared(records, there) == []
+
+
+def test_a_node_with_an_ipv6_address_alone_has_no_other():
+    six = Doors("six", ("2001:db8::6",), {"udp": (5060,)})
+    records = records_of("example.org", [six])
+
+    assert [one[1:] for one in records if one.name == "six.example.org"] == [("AAAA", "2001:db8::6")]
+    assert problems({}, [six]) == []
+    assert problems({("six.example.org", "A"): ["192.0.2.6"]}, [six]) == [
+        ("extra", "six.example.org leads to 192.0.2.6, where that node does not listen")
+    ]
+
+
+def test_what_is_kept_for_more_than_an_hour_is_slow():
+    seconds = {("north.example.org", "A"): 86_400.0, ("south.example.org", "A"): 3_600.0}
+
+    assert [(one.kind, one.text) for one in kept_long(seconds)] == [
+        ("slow",
+         "north.example.org is asked for its A records once in 86400 s; 300 lets phones find another node sooner")
+    ]  # fmt: skip

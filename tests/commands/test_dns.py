@@ -23,6 +23,21 @@ ADDRESS = "203.0.113.10"
 @pytest.fixture(scope="module")
 def names() -> Iterator[str]:
     """A server that says what has to be said of a node called north, which takes UDP and TCP."""
+    yield from serve(f"--host-record=north.example.org,{ADDRESS}")
+
+
+@pytest.fixture(scope="module")
+def stale_names() -> Iterator[str]:
+    """Another server for the same zone, where the node is an alias, and answers are kept for a day."""
+    yield from serve(
+        f"--host-record=host7.example.org,{ADDRESS}",
+        "--cname=north.example.org,host7.example.org",
+        "--local-ttl=86400",
+    )
+
+
+def serve(*addresses: str) -> Iterator[str]:
+    """Run a server with the NAPTR and SRV records of that node."""
     port = free_port(HOST)
     program = shutil.which("dnsmasq", path="/usr/sbin:/usr/bin:/sbin") or "dnsmasq"
     process = subprocess.Popen(
@@ -33,7 +48,7 @@ def names() -> Iterator[str]:
             "--naptr-record=example.org,30,50,s,SIP+D2U,,_sip._udp.example.org",
             "--srv-host=_sip._tcp.example.org,north.example.org,5060,10,50",
             "--srv-host=_sip._udp.example.org,north.example.org,5060,10,50",
-            f"--host-record=north.example.org,{ADDRESS}",
+            *addresses,
         ],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -151,3 +166,25 @@ def test_nobody_answers(node, monkeypatch):
     assert node("dns", "--check", "--server", f"{HOST}:{free_port(HOST)}") == 1
     assert node.out.startswith("unknown  nobody says whether example.org has NAPTR records: ")
     assert "names" not in node.fails("dns", "--check", "--server", "ns.example.org")
+
+
+@pytest.mark.peer("dnsmasq")
+def test_servers_that_do_not_agree_are_told_apart(node, names, stale_names):
+    assert node("dns", "--check", "--server", names, "--server", stale_names, "--json") == 1
+    said = json.loads(node.out)
+    found = [(one["kind"], one["type"]) for one in said["problems"]]
+
+    assert found[0] == ("wrong", "CNAME")
+    assert {kind for kind, _ in found[1:]} == {"slow"}
+    assert ("slow", "A") in found
+    assert all(one["text"].startswith(f"{HOST} says: ") for one in said["problems"])
+
+
+@pytest.mark.peer("dnsmasq")
+def test_what_is_slow_is_told_and_is_no_fault(node, monkeypatch):
+    for server in serve(f"--host-record=north.example.org,{ADDRESS}", "--local-ttl=86400"):
+        assert node("dns", "--check", "--server", server) == 0
+        *slow, last = node.out.splitlines()
+        assert {line[:9] for line in slow} == {"slow     "}
+        assert last == "all 5 records are there and right"
+        assert json.loads(node.ok("dns", "--check", "--server", server, "--json"))["ok"] is True

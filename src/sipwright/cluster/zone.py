@@ -14,10 +14,15 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-__all__ = ["TRANSPORTS", "Doors", "Problem", "Record", "compared", "questions", "records_of", "zone_lines"]
+__all__ = [
+    "TRANSPORTS", "TTL", "Doors", "Problem", "Record", "compared", "kept_long", "questions", "records_of", "zone_lines",
+]  # fmt: skip
 
 TTL = 300
 """Seconds for which an answer is remembered: how long phones look for a node at an address that it no longer has."""
+
+LONG = 3600
+"""Seconds from which on that is told, although whoever publishes it may want it so."""
 
 TRANSPORTS = {
     "tls": ("SIPS+D2T", "_sips._tcp", 10),
@@ -69,7 +74,10 @@ class Record(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is ``missing``, ``wrong`` or ``extra`` in the DNS, in words; or ``unknown``, as nobody has answered."""
+    """What is ``missing``, ``wrong`` or ``extra`` in the DNS, in words; or ``unknown``, as nobody has answered.
+
+    What is ``slow`` is right, and kept for long by whoever has asked.
+    """
 
     kind: str
     record: Record
@@ -106,7 +114,7 @@ def questions(domain: str, records: Iterable[Record]) -> list[tuple[str, str]]:
     asked = [(domain, "NAPTR"), *((f"{srv}.{domain}", "SRV") for _, srv, _ in TRANSPORTS.values())]
     hosts = [one.name for one in records if one.type in ("A", "AAAA")]
     hosts += [one.data.split()[-1].rstrip(".") for one in records if one.type == "SRV"]
-    asked += [(host, kind) for host in dict.fromkeys(hosts) for kind in ("A", "AAAA")]
+    asked += [(host, kind) for host in dict.fromkeys(hosts) for kind in ("A", "AAAA", "CNAME")]
     return asked
 
 
@@ -132,9 +140,27 @@ def compared(
             found += _naptr(name, due, answer)
         elif kind == "SRV":
             found += _srv(name, due, answer)
+        elif kind == "CNAME":
+            found += [_alias(name, target) for target in answer]
         else:
             found += _addresses(name, kind, due, answer)
     return found
+
+
+def kept_long(seconds: Mapping[tuple[str, str], float]) -> list[Problem]:
+    """Return which answers are kept for long, of how many seconds each may be, by name and type."""
+    return [
+        Problem(
+            "slow", Record(name, kind, ""),
+            f"{name} is asked for its {kind} records once in {kept:.0f} s; {TTL} lets phones find another node sooner",
+        )
+        for (name, kind), kept in seconds.items() if kept > LONG
+    ]  # fmt: skip
+
+
+def _alias(name: str, target: str) -> Problem:
+    said = f"{name} is an alias, of {target.rstrip('.')}; a name in an SRV record needs addresses of its own (RFC 2782)"
+    return Problem("wrong", Record(name, "CNAME", target), said)
 
 
 def _naptr(name: str, due: list[Record], there: Sequence[str]) -> list[Problem]:
