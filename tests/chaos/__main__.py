@@ -50,7 +50,7 @@ def main() -> int:
     async def run() -> int:
         ledger = await Load(options).run()
         print(ledger.report())
-        return 1 if ledger.lost else 0
+        return ledger.status
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run())

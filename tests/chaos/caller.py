@@ -12,7 +12,7 @@ from sipwright.sip.build import make_cancel
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
-from .end import SDP, End
+from .end import MOST_CHALLENGES, SDP, End
 from .process import DOMAIN
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Caller(End):
             await asyncio.wait([self._giving_up])
             if not self._giving_up.cancelled():
                 self._giving_up.result()
-        if response.status == 401:
+        for _ in range(MOST_CHALLENGES):
+            if response.status != 401:
+                break
             self._final = asyncio.get_running_loop().create_future()
             challenges = response.headers.get_all("WWW-Authenticate")
             await self._invite((self.line.answer(self.account, challenges, "INVITE", self._uri),))

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from .line import Line
     from .plans import Plan
 
-__all__ = ["SDP", "End"]
+__all__ = ["MOST_CHALLENGES", "SDP", "End"]
+
+MOST_CHALLENGES = 3
+"""How often a phone answers for one request: the nonce of a node that has died is stale elsewhere (RFC 7616 §3.3)."""
 
 SDP = "application/sdp"
 

@@ -6,6 +6,7 @@ import time
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 KINDS = {
     "established": "established calls that were not heard of again at one end",
@@ -37,6 +38,15 @@ KINDS = {
 RESTART = 4.5
 """Seconds by which what is repeated comes late at most when a switch is started again."""
 
+BEHIND = 2.0
+"""Seconds within which a switch answers that is not behind, and in which the phones have a turn themselves.
+
+Where they do not, the machine is too small for its load: what is repeated then comes late at the one or the other end,
+and nobody can tell whether something else was wrong as well."""
+
+LIVES = 60.0
+"""For how many seconds a call is followed at most, when it went wrong: what holds it up has to be in that time."""
+
 TURNS = 2
 """What is due may take a timer, a script, a commit and what is then sent; a beat of the pulse has all but the first."""
 
@@ -50,25 +60,58 @@ class Outage:
     is_kill: bool = True
 
 
+@runtime_checkable
+class Lived(Protocol):
+    """A call, which began at some time."""
+
+    @property
+    def began(self) -> float:
+        """When, in monotonic seconds; 0 if it has not."""
+
+
+Faults = dict[str, dict[str, list[str]]]
+
+
+def _none() -> Faults:
+    return defaultdict(lambda: defaultdict(list))
+
+
 @dataclass
 class Ledger:
-    """What happened, and what went wrong."""
+    """What happened, and what went wrong; and apart, what went wrong while the machine was behind."""
 
     outages: list[Outage] = field(default_factory=list)
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    """When the phones had no turn for long, and for how many seconds."""
     pulse: list[tuple[float, float]] = field(default_factory=list)
     resumed: list[tuple[float, float]] = field(default_factory=list)
     """After how many seconds a call of a dead node has answered again, and within how many it had to."""
     counts: Counter[str] = field(default_factory=Counter)
-    _faults: dict[str, dict[str, list[str]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(list))
-    )
+    _faults: Faults = field(default_factory=_none)
+    _behind: Faults = field(default_factory=_none)
     epoch: float = field(default_factory=lambda: time.time() - time.monotonic())
 
     def fault(self, kind: str, call: object, what: str) -> None:
         """Note that something went wrong with a call."""
         if kind not in KINDS:
             raise ValueError(kind)
-        self._faults[kind][str(call)].append(what)
+        now = time.monotonic()
+        began = call.began if isinstance(call, Lived) else 0.0
+        was_behind = self.was_behind(began or now - LIVES, min(now, began + LIVES) if began else now)
+        (self._behind if was_behind else self._faults)[kind][str(call)].append(what)
+
+    def turn(self, due: float, now: float) -> None:
+        """Note when the phones had a turn that was due at some time."""
+        if now - due > BEHIND:
+            self.stalls.append((due, now - due))
+
+    def was_behind(self, since: float, until: float) -> bool:
+        """Return whether the machine was behind at some time in between: the switch, or the phones themselves."""
+        return any(at < until and at + took > since for at, took in self._late)
+
+    @property
+    def _late(self) -> list[tuple[float, float]]:
+        return [*self.stalls, *(beat for beat in self.pulse if beat[1] > BEHIND)]
 
     def was_away(self, since: float, until: float) -> bool:
         """Return whether the switch was away, or had only just come back, at some time in between."""
@@ -144,8 +187,18 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """How many things went wrong."""
-        return sum(len(texts) for calls in self._faults.values() for texts in calls.values())
+        """How many things went wrong while the machine was not behind."""
+        return _count(self._faults)
+
+    @property
+    def untold(self) -> int:
+        """How many things went wrong while it was, which says nothing of the switch."""
+        return _count(self._behind)
+
+    @property
+    def status(self) -> int:
+        """The exit status: 1 when something was lost, 2 when nobody can tell."""
+        return 1 if self.lost else 2 if self.untold else 0
 
     def report(self, most: int = 8) -> str:
         """Write the table."""
@@ -169,12 +222,36 @@ class Ledger:
                 f"{len(after):>10}  calls of dead nodes, answered again after {after[len(after) // 2]:.1f} s (median), "
                 f"{after[-1]:.1f} s (all), of {within:g} s"
             )
-        lines += ["", f"{'lost':>10}"]
-        for kind, sentence in KINDS.items():
-            calls = self._faults.get(kind, {})
+        lines += ["", f"{'lost':>10}", *_table(self._faults, most, is_whole=True)]
+        return "\n".join([*lines, *self._fell_behind(most)])
+
+    def _fell_behind(self, most: int) -> list[str]:
+        """Say whether the machine was too small for the load, and what went wrong while it was."""
+        late = self._late
+        if not late:
+            return []
+        switch = max((took for _, took in self.pulse), default=0.0)
+        phones = max((took for _, took in self.stalls), default=0.0)
+        said = (
+            f"The machine fell behind {len(late)} times: the switch took up to {switch:.1f} s to answer, and the phones"
+            f" had no turn for up to {phones:.1f} s. What went wrong meanwhile says nothing of the switch: choose a"
+            " lower --rate, or a larger machine."
+        )
+        return ["", said, "", f"{'behind':>10}", *_table(self._behind, most)]
+
+
+def _count(faults: Faults) -> int:
+    return sum(len(texts) for calls in faults.values() for texts in calls.values())
+
+
+def _table(faults: Faults, most: int, *, is_whole: bool = False) -> list[str]:
+    """Write how often each kind of fault was found, and at which calls; `is_whole` has those that were not found."""
+    lines = []
+    for kind, sentence in KINDS.items():
+        calls = faults.get(kind, {})
+        if calls or is_whole:
             lines.append(f"{sum(map(len, calls.values())):>10}  {sentence}")
-            for call, texts in list(calls.items())[:most]:
-                lines.append(f"{'':>12}{call}: {'; '.join(texts[:4])}")
-            if len(calls) > most:
-                lines.append(f"{'':>12}and {len(calls) - most} calls more")
-        return "\n".join(lines)
+        lines += [f"{'':>12}{call}: {'; '.join(texts[:4])}" for call, texts in list(calls.items())[:most]]
+        if len(calls) > most:
+            lines.append(f"{'':>12}and {len(calls) - most} calls more")
+    return lines

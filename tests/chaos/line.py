@@ -18,7 +18,7 @@ from sipwright.transport.networks import networks
 from sipwright.transport.udp import UdpFlow
 
 from .callee import Callee
-from .end import End
+from .end import MOST_CHALLENGES, End
 from .process import DOMAIN, HOST, PASSWORD
 
 if TYPE_CHECKING:
@@ -194,7 +194,9 @@ class Line:
             return Request("REGISTER", f"sip:{DOMAIN}", headers)
 
         response = await self._ask(make(self.credentials(account)))
-        if response.status == 401:
+        for _ in range(MOST_CHALLENGES):
+            if response.status != 401:
+                break
             if (
                 account in self._challenges
                 and "stale=true" not in (response.headers.get("WWW-Authenticate") or "").lower()

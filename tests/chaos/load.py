@@ -37,6 +37,9 @@ from .talk import live
 
 __all__ = ["Load", "Options", "Service"]
 
+TURN = 0.25
+"""Seconds between two looks whether the phones have their turn."""
+
 
 class Service(Protocol):
     """What the load calls: one switch, or several with one database."""
@@ -122,7 +125,7 @@ class Load:
         try:
             await self.switch.open()
             await asyncio.gather(*(line.open() for line in self.lines))
-            pulse = asyncio.create_task(self._pulse.feel_pulse())
+            pulse = asyncio.gather(self._pulse.feel_pulse(), self._feel_turns())
             await self._until_ready()
             generator = asyncio.create_task(self._generate())
             await self._do_harm()
@@ -153,6 +156,13 @@ class Load:
     def said(self, request: bytes) -> bytes:
         """Return what has to be the same whenever a request comes again: all of it."""
         return request
+
+    async def _feel_turns(self) -> None:
+        """Note when the phones themselves are behind."""
+        while True:
+            due = time.monotonic() + TURN
+            await asyncio.sleep(TURN)
+            self.ledger.turn(due, time.monotonic())
 
     async def _until_ready(self) -> None:
         """Wait until calls may begin."""

@@ -73,5 +73,10 @@ class Plan:
         """The end that answered."""
         return self.callee(self.answered_by)
 
+    @property
+    def began(self) -> float:
+        """When its caller has called, in monotonic seconds; 0 if that has not."""
+        return 0.0 if self.caller is None else self.caller.invited_at
+
     def __str__(self) -> str:
         return f"#{self.id} {self.kind} {self.caller.call_id if self.caller else '-'}"

@@ -90,7 +90,7 @@ def main() -> int:
         with recorded(chosen.keep / "wire") if chosen.keep and can_cut else nullcontext():
             ledger = await ClusterLoad(options, database, bus=bus).run()
         print(ledger.report())
-        return 1 if ledger.lost else 0
+        return ledger.status
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

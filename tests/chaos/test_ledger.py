@@ -1,0 +1,72 @@
+"""What is counted as lost, and what only says that the machine was too small."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from .ledger import BEHIND, LIVES, Ledger, Outage
+
+
+@dataclass
+class Call:
+    began: float
+
+    def __str__(self) -> str:
+        return "call 1"
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+def test_a_fault_is_a_loss(ledger: Ledger):
+    ledger.fault("hangup", Call(time.monotonic()), "never heard the BYE")
+
+    assert (ledger.lost, ledger.untold, ledger.status) == (1, 0, 1)
+    assert "call 1: never heard the BYE" in ledger.report()
+    assert "fell behind" not in ledger.report()
+
+
+def test_nothing_wrong_is_none(ledger: Ledger):
+    assert (ledger.lost, ledger.untold, ledger.status) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("is_switch", [True, False])
+def test_what_goes_wrong_while_the_machine_is_behind_is_counted_apart(ledger: Ledger, is_switch: bool):
+    now = time.monotonic()
+    if is_switch:
+        ledger.beat(now - 10.0, now - 10.0 + BEHIND + 0.1)
+    else:
+        ledger.turn(now - 10.0, now - 10.0 + BEHIND + 0.1)
+    ledger.fault("hangup", Call(now - 20.0), "never heard the BYE")
+
+    assert (ledger.lost, ledger.untold, ledger.status) == (0, 1, 2)
+    said = ledger.report()
+    assert "The machine fell behind 1 times" in said
+    assert said.index("never heard the BYE") > said.index("behind")
+
+
+def test_a_call_of_another_time_has_nothing_to_do_with_that(ledger: Ledger):
+    now = time.monotonic()
+    ledger.turn(now - 10.0 - 2 * LIVES, now - 2 * LIVES - 5.0)
+    ledger.turn(now - 3.0, now)
+    ledger.fault(
+        "cdr", Call(now - 1.5 * LIVES), "0 CDRs"
+    )  # found in the end, when that machine is behind again
+
+    assert (ledger.lost, ledger.untold) == (1, 0)
+
+
+def test_a_short_wait_and_an_outage_are_no_sign_of_it(ledger: Ledger):
+    now = time.monotonic()
+    ledger.turn(now, now + BEHIND)
+    ledger.outages.append(Outage(now - 9.0, now - 1.0))
+    ledger.beat(now - 9.5, now - 0.5)
+    ledger.beat(now - 8.0, now - 1.0)
+    ledger.fault("registration", "pa", "503")
+
+    assert (ledger.lost, ledger.untold) == (1, 0)
