@@ -435,7 +435,9 @@ class Switch:
             call = one.call
             self.table.add(call)
             for leg in (call.caller, *call.legs):
-                self.table.remember(leg)
+                # One that a transfer has fetched is over in the call that it was in, and goes on in another one.
+                if not (leg.is_finished and leg.local_tag in self.ports.legs):
+                    self.table.remember(leg)
             self.ports.legs.update(dict.fromkeys(call.caller.tags.values(), call.caller))
             if self.table.observer is not None:
                 is_scripted = call.identity.dialplan_id is not None

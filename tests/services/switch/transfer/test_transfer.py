@@ -479,6 +479,20 @@ def test_a_2xx_that_comes_again_is_acknowledged_again(bench, alice, bob, carol, 
     assert len({bytes(message) for message in carol.heard if message.method == "ACK"}) == 1
 
 
+def test_the_target_is_found_after_a_kill_in_which_its_old_call_was_not_over_yet(
+    bench, alice, bob, carol, place
+):
+    """The transferor has not answered the BYE of that, so the leg is in two calls: over in the one that began later."""
+    refer(bob, place[1], replacing(consult(bench, bob, carol)[0]))
+    accept_reports(bob)
+    answer_both(carol, alice)
+    accept_reports(bob)
+    bench.restart()
+    carol.send(carol.in_dialog("BYE", carol.heard[0], cseq=90))
+
+    assert (carol.statuses("BYE"), alice.methods()[-1]) == ([200], "BYE")
+
+
 @pytest.mark.parametrize("part", ["call_id", "to_tag", "from_tag"])
 def test_all_three_parts_of_a_dialog_must_match(bench, alice, bob, carol, place, part):
     ok, _ = consult(bench, bob, carol)
