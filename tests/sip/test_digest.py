@@ -280,6 +280,29 @@ def test_a_nonce_survives_a_restart_with_the_same_secret():
     assert check(NonceKeeper(b"another"), nonce, 1, NOW) is None
 
 
+def test_of_several_nodes_each_knows_its_own_nonces():
+    secret = b"a secret that every node shares"
+    north = NonceKeeper(secret, issuer="north", others=lambda: ["south"])
+    south = NonceKeeper(secret, issuer="south", others=lambda: ["north"])
+    nonce = north.issue(NOW, "192.0.2.1")
+
+    assert (north.issuer_of(nonce), south.issuer_of(nonce), keeper().issuer_of(nonce)) == (
+        "north",
+        "north",
+        None,
+    )
+    assert (south.is_ours(nonce), south.is_of(nonce, "192.0.2.1")) == (True, True)
+    assert check(south, nonce, 1, NOW) == Verdict.OK
+    assert (south.age(nonce, NOW + 3), south.age(nonce, NOW - 1)) == (3.0, -1.0)
+
+
+def test_what_an_earlier_version_has_issued_is_of_nobody_in_particular():
+    nonce = keeper().issue(NOW, "192.0.2.1")
+
+    assert (keeper().issuer_of(nonce), keeper(issuer="north").issuer_of(nonce)) == ("", "")
+    assert keeper(issuer="north").issuer_of("x" * 40) is None
+
+
 @given(st.binary(min_size=1, max_size=100))
 def test_a_nonce_is_its_time_and_a_keyed_hash_of_it(secret):
     """RFC 7693 §2.9, with secrets of any length."""

@@ -130,7 +130,7 @@ class Wiring:
             transport.on_stun = self.stun.answer
         self.names = ServedNames(store.directory, self.stack)
         authenticator = self.authenticator = Authenticator(
-            self.names, NonceKeeper(nonce_secret), unix_time=SteadyClock(self.clock.offset),
+            self.names, self._nonces(nonce_secret), unix_time=SteadyClock(self.clock.offset),
             flow_keys=self.locations.flow_keys,
         )  # fmt: skip
         self.scripts = Scripts(
@@ -287,6 +287,16 @@ class Wiring:
             if crew is not None:
                 crew.serve(self, neighbours, nonce_secret)
         self.control = Control(self, nonce_secret)
+
+    def _nonces(self, secret: bytes) -> NonceKeeper:
+        """Return what makes and judges nonces; where there are several nodes, each knows its own."""
+        if self.neighbours is None:
+            return NonceKeeper(secret)
+        membership = self.neighbours.membership
+        return NonceKeeper(
+            secret, issuer=membership.name,
+            others=lambda: [name for name in membership.nodes if name != membership.name],
+        )  # fmt: skip
 
     def _shares(self, neighbours: Neighbours | None) -> tuple[LimitShares, ...]:
         """Return the step that takes this node's parts of limits, where there are others that take theirs."""

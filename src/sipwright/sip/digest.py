@@ -125,16 +125,25 @@ class NonceKeeper:
     The hash of a nonce that was given to somebody ends with another one, of whom.  A right answer is taken from
     anybody, since phones move (RFC 7616 §3.3 warns of refusing it); a wrong one proves who sent it only if it is of
     the same holder.
+
+    Of several nodes each signs with its name as well, as none knows which nonces another one has seen used.
     """
 
     _STAMP = 14  # hexadecimal digits of a time in microseconds
     _LENGTH = 40
     _HELD = 30  # before what says whose it is
 
-    def __init__(self, secret: bytes, lifetime: float = 300.0, capacity: int = 100_000) -> None:
+    def __init__(
+        self, secret: bytes, lifetime: float = 300.0, capacity: int = 100_000, *, issuer: str = "",
+        others: Callable[[], Iterable[str]] = tuple,
+    ) -> None:  # fmt: skip
+        """Make it; `issuer` is the name of this node, and `others` gives those of all other ones."""
         # Begun once, copied for each nonce.  A key may not be longer than 32 bytes.
         key = hashlib.sha256(secret).digest()
         self._mac = hashlib.blake2s(key=key, digest_size=(self._LENGTH - self._STAMP) // 2)
+        self.issuer = issuer
+        self._others = others
+        self._mark = f" held {issuer}" if issuer else " held"
         self._lifetime = int(lifetime * 1e6)
         self._generation_size = max(1, capacity // 2)
         self._last_issued = 0
@@ -158,7 +167,7 @@ class NonceKeeper:
             return stamp + self._sign(stamp)
         # As `_sign` does, which every registration would have to call twice.
         held, whose = self._mac.copy(), self._mac.copy()
-        held.update(f"{stamp} held".encode())
+        held.update(f"{stamp}{self._mark}".encode())
         whose.update(f"{stamp} {holder}".encode())
         return (
             stamp
@@ -195,15 +204,33 @@ class NonceKeeper:
         return Verdict.OK
 
     def is_ours(self, nonce: str) -> bool:
-        """Return whether a nonce was issued here, whenever and to whomever."""
+        """Return whether a nonce was issued here or at another node, whenever and to whomever."""
+        return self.issuer_of(nonce) is not None
+
+    def issuer_of(self, nonce: str) -> str | None:
+        """Return the name of the node that has issued a nonce, "" for one of which nobody knows; None if none has."""
         if len(nonce) != self._LENGTH or not nonce.isascii():
-            return False
-        stamp, held = nonce[: self._STAMP], self._mac.copy()
-        held.update(f"{stamp} held".encode())
-        is_held = hmac.compare_digest(
+            return None
+        if self._is_marked(nonce, self._mark):
+            return self.issuer
+        if self.issuer:
+            for name in self._others():
+                if self._is_marked(nonce, f" held {name}"):
+                    return name
+            if self._is_marked(nonce, " held"):  # by a version that did not say which
+                return ""
+        return "" if self._is_anybodys(nonce) else None
+
+    def _is_marked(self, nonce: str, mark: str) -> bool:
+        held = self._mac.copy()
+        held.update(f"{nonce[: self._STAMP]}{mark}".encode())
+        return hmac.compare_digest(
             nonce[self._STAMP : self._HELD], held.hexdigest()[: self._HELD - self._STAMP]
         )
-        return is_held or self._is_anybodys(nonce)
+
+    def age(self, nonce: str, now_unix: float) -> float:
+        """Return for how many seconds there has been a nonce of ours; below 0 if the clock of its node is ahead."""
+        return now_unix - int(nonce[: self._STAMP], 16) / 1e6
 
     def is_of(self, nonce: str, holder: str) -> bool:
         """Return whether a nonce of ours was issued to this holder, or to nobody in particular."""

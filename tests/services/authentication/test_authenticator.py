@@ -1,7 +1,9 @@
 import pytest
 
 from sipwright.errors import UserError
+from sipwright.services.authentication.authenticator import ELSEWHERE
 from sipwright.sip import Challenge, Reject
+from sipwright.sip.digest import NonceKeeper
 
 
 def challenge_of(incoming):
@@ -238,3 +240,55 @@ def test_an_account_whose_password_cannot_be_decrypted_is_refused_clearly(world,
         world.authenticator.authenticate(incoming, "example.org")
     assert (refused.value.status, refused.value.reason) == (500, "Password Cannot Be Read")
     assert "account alice@example.org cannot be decrypted; set its password again" in refused.value.why
+
+
+@pytest.fixture
+def two_nodes(world):
+    """This node is south; the other one challenges, and returns credentials that are the answer to that."""
+    world.authenticator._nonces = NonceKeeper(b"secret", issuer="south", others=lambda: ["north"])
+
+    def challenged(seconds_ago=0.0):
+        nonce = NonceKeeper(b"secret", issuer="north").issue(world.unix_time() - seconds_ago, "10.0.0.5")
+        return f"Authorization: {world.authorization(nonce=nonce)}"
+
+    return challenged
+
+
+def test_the_answer_to_a_challenge_of_another_node_is_taken_for_a_moment(world, two_nodes):
+    taken = world.receive(world.text(two_nodes(), "Contact: <sip:alice@10.0.0.5>"))
+    late = world.receive(world.text(two_nodes(seconds_ago=ELSEWHERE + 0.1)))
+    ahead = world.receive(world.text(two_nodes(seconds_ago=-ELSEWHERE - 0.1)))
+
+    assert taken.response.status == 200
+    assert [challenge_of(one)["stale"] for one in (late, ahead)] == ["true", "true"]
+
+
+def test_it_is_handed_over_to_that_node_where_that_can_be_done(world, two_nodes):
+    handed = []
+    world.authenticator.hand_over = lambda incoming, node: handed.append(node) is None
+    incoming = world.receive(world.text(two_nodes(seconds_ago=60.0)))
+    own = f"Authorization: {world.authorization(nonce=world.authenticator._nonces.issue(world.unix_time(), 'x'))}"
+
+    assert (handed, incoming.responses) == (["north"], [])
+    assert world.receive(world.text(own)).response.status == 200
+    assert handed == ["north"]
+
+
+def test_a_wrong_answer_to_it_is_only_wrong(world, two_nodes):
+    world.authenticator.hand_over = lambda incoming, node: pytest.fail("it was handed over")
+    nonce = NonceKeeper(b"secret", issuer="north").issue(world.unix_time(), "10.0.0.5")
+    credentials = world.authorization(nonce=nonce, password="guess")
+
+    assert "stale" not in challenge_of(world.receive(world.text(f"Authorization: {credentials}")))
+
+
+def test_an_invite_is_taken_by_no_other_node_than_the_one_that_has_challenged_it(world, two_nodes):
+    """The digest says nothing of the Call-ID, so that a second call would be as good."""
+    nonce = NonceKeeper(b"secret", issuer="north").issue(world.unix_time(), "10.0.0.5")
+    credentials = world.authorization(method="INVITE", uri="sip:bob@example.org", nonce=nonce)
+    text = world.text(f"Authorization: {credentials}", method="INVITE", uri="sip:bob@example.org")
+    incoming = world.receive(text.replace("INVITE", "REGISTER", 1))
+    incoming.request.method = "INVITE"
+
+    assert world.authenticator.authenticate(incoming, "example.org") is None
+    assert "stale" in incoming.responses[-1].headers.get("WWW-Authenticate")

@@ -40,6 +40,19 @@ NOT_CHECKED = "not checked after too many failures"
 """Why credentials were refused that nobody has looked at."""
 
 
+ELSEWHERE = 2.0
+"""Seconds for which the answer to a challenge of another node is taken, as phones may go on elsewhere at any time.
+
+For so long somebody who has heard it may say it again at one more node, but for an INVITE, which is never taken so. A
+phone that goes on to use that nonce is asked anew, which no person notices.
+"""
+
+
+def _to_nobody(incoming: Incoming, node: str) -> bool:
+    """Hand nothing over: there is one node alone."""
+    return False
+
+
 # What stands in for the secret of a user who does not exist.  That a right answer to it can be made does not
 # matter: there is no account it would lead to.
 _NOBODY = {algorithm: ha1("", "", "", algorithm) for algorithm in ALGORITHMS}
@@ -62,8 +75,11 @@ class Authenticator:
         # One that nobody can set: a nonce from the future would be stale until its time had come.
         self._unix_time = unix_time or SteadyClock()
         self.failures = FailureLog()
+        self.hand_over: Callable[[Incoming, str], bool] = _to_nobody
+        """Hands an INVITE over to the node that has challenged it; False if that cannot be done, or it is another
+        request."""
 
-    def authenticate(
+    def authenticate(  # noqa: C901 - all that may be wrong with credentials, in order
         self,
         incoming: Incoming,
         domain: str,
@@ -90,7 +106,8 @@ class Authenticator:
         username = credentials.params.get("username", "")
         account = self._directory.account(username, domain)
         nonce = credentials.params.get("nonce", "")
-        if not self._nonces.is_ours(nonce):
+        issuer = self._nonces.issuer_of(nonce)
+        if issuer is None:
             # If it is made up, an answer that was looked at would be a guess that nobody counts.
             self._challenge(incoming, domain, username, is_stale=True)
             return None
@@ -117,6 +134,11 @@ class Authenticator:
                 why = self._why_wrong(credentials, request, account)
                 self.failures.failed(incoming, username, domain, why)
             return None
+        if issuer != self._nonces.issuer and not self._is_taken_here(incoming, nonce):
+            # Only the node that has challenged it knows whether the answer has come before.
+            if not self.hand_over(incoming, issuer):
+                self._challenge(incoming, domain, username, is_stale=True)
+            return None
         response = credentials.params["response"]
         verdict = self._nonces.use(nonce, count, self._unix_time(), response)
         is_harmless = verdict is Verdict.OK or (
@@ -134,6 +156,11 @@ class Authenticator:
         incoming.flow.vouch()
         return account
 
+    def _is_taken_here(self, incoming: Incoming, nonce: str) -> bool:
+        """Return whether the answer to a challenge of another node is taken."""
+        is_new = abs(self._nonces.age(nonce, self._unix_time())) <= ELSEWHERE
+        return is_new and incoming.request.method != "INVITE"
+
     def accepts(
         self, sender: Sender, answer: Answer, account: AccountView | None, method: str, uri_text: str, domain: str
     ) -> bool:  # fmt: skip
@@ -144,7 +171,7 @@ class Authenticator:
         """
         nonces, nonce = self._nonces, answer[2]
         if (
-            not nonces.is_ours(nonce)
+            nonces.issuer_of(nonce) != nonces.issuer
             or (nonces.worn and nonces.is_worn(nonce))
             or not self._guesses.are_checked(sender, account)
         ):
