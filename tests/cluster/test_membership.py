@@ -21,6 +21,7 @@ class MemoryRegister:
     is_away: bool = False
     boots: int = 0
     heirs: dict[str, str] = field(default_factory=dict)
+    moved: dict[str, int] = field(default_factory=dict)
 
     def clock(self) -> float:
         return self.now
@@ -67,7 +68,8 @@ class MemoryRegister:
     async def beat(self, ask: Ask, name: str) -> Beat:
         answer = await self.execute(ask)
         leases = [row._replace(left=row.until - self.now) for row in self.leases.values()]
-        return Beat(answer, list(self.rows.values()), leases, {}, dict(self.heirs))
+        owners = dict(enumerate(self.rows, 1))
+        return Beat(answer, list(self.rows.values()), leases, owners, dict(self.heirs), dict(self.moved))
 
     async def say(self, name: str, state: str) -> None:
         self.rows[name] = self.rows[name]._replace(state=state)
@@ -317,3 +319,28 @@ async def test_all_know_who_acts_for_a_lost_node_until_it_is_back(register: Memo
     register.heirs = {"a": "a", "b": "b", "c": "c"}
     await third.beat()
     assert (third.edge_of("a"), third.moved(EDGES["a"])) == (EDGES["a"], None)
+
+
+async def test_a_call_that_has_gone_to_another_node_is_that_ones_from_the_next_beat_on(
+    register: MemoryRegister,
+):
+    first, second, _ = await pair(register)
+    await first.beat()
+    tag = "0123456789abcdef0-b1"
+    before = second.owner_of(tag), second.has_moved(tag), second.is_on_its_way(tag)
+    register.moved[tag] = second.boot_number
+    await first.beat()
+    await second.beat()
+
+    assert before == ("a", False, False)
+    assert (first.owner_of(tag), second.owner_of(tag), second.has_moved(tag)) == ("b", "b", True)
+    assert (first.boot_of("b"), first.boot_of("c")) == (2, None)
+
+
+async def test_one_that_was_given_away_is_the_others_at_once(register: MemoryRegister):
+    first, _, _ = await pair(register)
+    await first.beat()
+    first.moved_tags.went(["0123456789abcdef0-b1"], 2)
+
+    assert first.owner_of("0123456789abcdef0-b1") == "b"
+    assert first.is_on_its_way("0123456789abcdef0-b1") is True

@@ -218,3 +218,16 @@ def test_nothing_is_told_of_what_is_not_stored(bench, reader, alice, bob):
 
     bench.database.commit()
     assert reader.kinds() == ["call.started"]
+
+
+def test_a_call_that_goes_to_another_node_ends_nowhere(bench, reader, alice, bob):
+    """The other node tells of it from then on."""
+    reader.begin()
+    ring(bench, alice, bob)
+    answer(bench, alice, bob)
+    before = reader.kinds()
+    (call,) = bench.switch.calls.values()
+    bench.switch.moving.give([call], "north", lambda key: key, lambda: None)
+    bench.run(40)
+
+    assert (reader.kinds(), len(bench.switch.ports.watch)) == (before, 0)

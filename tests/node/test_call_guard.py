@@ -306,3 +306,17 @@ def test_an_emergency_number_always_leaves_unless_it_is_made_a_part_of_another(t
     town.allow(money_per_day=1, calls_per_hour=0)
 
     assert (town.dial(f"{number}@trunk") is not None) is leaves
+
+
+def test_what_a_call_may_use_that_goes_to_another_node_is_set_aside_there(town):
+    town.directory.rates[town.provider.id] = RATES
+    invite = town.dial(f"{ORDINARY}@trunk")
+    town.phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+    town.alice.ack(town.alice.last(200))
+    town.bench.run(60)
+    held = len(town.guard.spending)
+    moving = town.bench.switch.moving
+    moving.give(list(town.bench.switch.calls.values()), "north", lambda key: key, lambda: None)
+    town.bench.run(1)
+
+    assert (held, len(town.guard.spending), town.spent) == (1, 0, 0.0)

@@ -194,3 +194,32 @@ def test_a_lamp_shows_that_a_call_is_parked_and_how_to_pick_it_up(bench, phones)
     phones["caller"].send(phones["caller"].in_dialog("BYE", phones["caller"].last(200)))
     bench.run(1.5)
     assert lamp.states() == [["terminated"]]
+
+
+def test_a_call_that_goes_to_another_node_is_shown_no_more(bench, phones, lamp):
+    """The other node shows it, to whoever looks at lamps there or here."""
+    invite = ring(bench, phones)
+    phones["bob"].answer(invite, 200, body=SDP.format("30.0.0.1"))
+    phones["caller"].ack(phones["caller"].last(200))
+    bench.run(1.5)
+    bench.switch.moving.give(list(bench.switch.calls.values()), "north", lambda key: key, lambda: None)
+    bench.run(1.5)
+
+    assert lamp.states()[-1] == ["terminated"]
+
+
+def test_all_watches_are_told_that_a_call_goes(bench):
+    told = []
+
+    class Watch:
+        def __init__(self, name, is_used):
+            self.gone = lambda call: (lambda: told.append((name, call))) if is_used else None
+
+    for name, is_used in (("one", True), ("two", False), ("three", True)):
+        bench.watches.set(name, Watch(name, is_used))
+    bench.watches.gone("call")()
+    bench.watches.set("three", Watch("three", False))
+    bench.watches.set("one", None)
+
+    assert told == [("one", "call"), ("three", "call")]
+    assert bench.watches.gone("call") is None

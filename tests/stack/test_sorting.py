@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.stack.sorting import Sorter
+from sipwright.stack.sorting import LATER, Sorter
 from sipwright.stack.tokens import MarkedTokens, RandomTokens
 
 BOOTS = {1: "north", 2: "north+2"}
@@ -80,3 +80,12 @@ def test_the_sender_of_a_request_that_found_nobody(sorter: Sorter):
 
     assert sorter.sender_of(invite) == "north+2"
     assert sorter.sender_of(b"INVITE sip:a@b SIP/2.0\r\n") is None
+
+
+@pytest.mark.parametrize(
+    ("gone_to", "owner"), [("north", "north"), (LATER, LATER), ("", None), (None, "north+2")]
+)
+def test_a_dialog_that_has_left_its_boot_is_where_it_has_gone_to(gone_to: str | None, owner: str | None):
+    sorter = Sorter(BOOTS.get, lambda token: None, {THEIRS.encode(): gone_to}.get)
+
+    assert sorter(message("BYE sip:a@b SIP/2.0", VIA, f"To: <sip:a@b>;tag={THEIRS}")) == owner

@@ -115,6 +115,7 @@ TABLES_ADDED_LATER = (
     "state_news",
     "leases",
     "boots",
+    "moved_tags",
     "provider_numbers",
     "secrets",
     "subscriptions",

@@ -16,10 +16,10 @@ import structlog
 
 from sipwright.cluster.clock import lease_clock
 from sipwright.cluster.lease import Holder, Sighting
+from sipwright.cluster.moved_tags import MovedTags
 from sipwright.cluster.ports import Register
 from sipwright.errors import UserError
 from sipwright.services.leases import Answer, Beat, Fence, LeaseRow, NodeRow, node_lease
-from sipwright.stack import boot_in
 from sipwright.transport.flow import Address, parse_address
 
 __all__ = ["Itself", "Membership", "NameTaken"]
@@ -96,6 +96,8 @@ class Membership:
         self._told: dict[int, str] = {}
         self._heirs: dict[str, str] = {}
         self._moved: dict[Address, Address] = {}
+        self.moved_tags = MovedTags(clock, lost_after)
+        """The tags of calls that are not at the node that has the others of their boot."""
         self._is_lost = self._is_failing = self._is_in_doubt = False
         self._busy = asyncio.Lock()
 
@@ -328,8 +330,20 @@ class Membership:
 
     def owner_of(self, tag: str) -> str | None:
         """Return the name of the node that has the dialog of a tag which a node has made."""
-        boot = boot_in(tag)
+        boot = self.moved_tags.boot_of(tag)
         return None if boot is None else self.owners.get(boot)
+
+    def has_moved(self, tag: str) -> bool:
+        """Return whether the dialog of a tag has gone to another node than its boot says."""
+        return tag in self.moved_tags
+
+    def is_on_its_way(self, tag: str) -> bool:
+        """Return whether this node has given the dialog of a tag to another one a moment ago."""
+        return self.moved_tags.is_on_its_way(tag)
+
+    def boot_of(self, node: str) -> int | None:
+        """Return the newest boot whose calls a node has."""
+        return max((boot for boot, owner in self.owners.items() if owner == node), default=None)
 
     def hear(self, boot: int, node: str) -> None:
         """Know what another worker has said of itself, before the next beat tells."""
@@ -340,6 +354,7 @@ class Membership:
         self.nodes = {row.name: row for row in seen.nodes}
         self._edges = {row.name: parse_address(row.edge) for row in seen.nodes if row.edge}
         self.owners = self._told | seen.owners
+        self.moved_tags.heard(seen.moved)
         self._follow(seen.heirs)
         others = {row.name: row for row in seen.leases if row.name != self._holder.name}
         for name in self._sightings.keys() - others.keys():

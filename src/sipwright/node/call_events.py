@@ -105,6 +105,10 @@ class CallEvents:
             partial(self._tell, call.identity.user_id, call.common_id, news, held) if news or held else None
         )
 
+    def gone(self, call: Call) -> None:
+        """Tell no more of a call that goes on at another node."""
+        self._told.pop(call.id, None)
+
     def _end_of(self, call: Call, end: News) -> list[News]:
         """Return the end of a call if this was its last part; what is told is how its first part ended."""
         key = call.common_id, call.identity.user_id

@@ -173,6 +173,13 @@ class CallGuard:
                 if not self._is_for_help(call, number, places):
                     self.spending.hold_again(attempt)
 
+    def left(self, legs: Iterable[Callee]) -> None:
+        """Give back what legs may use that go on at another node, which sets it aside for them."""
+        for leg in legs:
+            row = self.spending.settle(leg.sip_call_id, None, self._unix_time())
+            if row is not None:
+                self._put(row)
+
     def reached(self, call: Call, leg: Callee, host: str) -> Outcome | None:
         """Return why a leg may not leave that names no provider, and has led to an address.
 

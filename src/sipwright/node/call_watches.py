@@ -33,6 +33,11 @@ class CallWatches:
         found = [tell for watch in self._watches.values() if (tell := watch.changed(call)) is not None]
         return partial(_do_all, found) if found else None
 
+    def gone(self, call: Call) -> Callable[[], object] | None:
+        """Let all of them look at a call for the last time, as it goes on at another node."""
+        found = [tell for watch in self._watches.values() if (tell := watch.gone(call)) is not None]
+        return partial(_do_all, found) if found else None
+
 
 class BindingWatches:
     """The watches of all bindings."""

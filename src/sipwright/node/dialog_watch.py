@@ -107,6 +107,14 @@ class DialogWatch:
             return None
         return partial(self._tell, _dialogs(call, watched))
 
+    def gone(self, call: Call) -> Callable[[], object] | None:
+        """Show the dialogs of a call no more that goes on at another node, which shows them."""
+        seen = [
+            (account_id, dialog._replace(state="terminated"))
+            for account_id, dialog in _dialogs(call, self._looked_at)
+        ]
+        return partial(self._tell, seen) if seen else None
+
     def _tell(self, seen: Seen) -> None:
         for account_id, dialog in seen:
             self.on_own(account_id, dialog)

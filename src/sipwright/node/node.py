@@ -132,6 +132,7 @@ class Node(Wiring):
         await self.control.start()
         if self.neighbours is not None:
             await self.neighbours.exchange.start()
+            await self.neighbours.moved.note_strays()
         self.stack.intake.release()
         self.provider_states.load(await self.store.load_provider_states(self.settings.node))
         await self.agent.start()
@@ -204,6 +205,7 @@ class Node(Wiring):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.neighbours is not None:
+            await self.neighbours.moved.close()
             await self.neighbours.exchange.close()
         self.recorder.close()
 

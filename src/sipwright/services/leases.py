@@ -78,7 +78,8 @@ class Beat(NamedTuple):
     """What a node learns whenever it says that it lives: of its own lease, and of the others.
 
     `owners` says which node has the calls of a boot, by the number that stands in its tags; `heirs` who has those
-    of the last boot of a node: itself, or the one that has taken over from it.
+    of the last boot of a node: itself, or the one that has taken over from it. `moved` are the tags of calls that have
+    gone elsewhere, each with the boot that it leads to.
     """
 
     answer: Answer
@@ -86,6 +87,7 @@ class Beat(NamedTuple):
     leases: list[LeaseRow]
     owners: dict[int, str]
     heirs: dict[str, str] = {}
+    moved: dict[str, int] = {}
 
 
 def node_lease(node: str) -> str:

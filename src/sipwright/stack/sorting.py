@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from sipwright.memo import Bounded
 
-__all__ = ["Sorter"]
+__all__ = ["LATER", "Sorter"]
 
 _TOP_VIA = re.compile(rb"(?i)\n(?:via|v)[ \t]*:([^\r\n,]*)")
 _BRANCH = re.compile(rb";[ \t]*branch=([!-:<-~]+)")
@@ -26,22 +26,32 @@ _MARK = re.compile(rb"[0-9a-f]{16,40}-b([0-9a-f]{1,12})(?:\.|$)")
 REMEMBERED = 1_024
 """INVITEs that another worker has, as they replace one of its calls, say; their CANCEL says nothing of that."""
 
+LATER = "later"
+"""Whose a message is whose call is on its way from here to another process: that is to be asked again in a moment."""
+
+
+def _as_its_boot(token: bytes) -> None:
+    """Say nothing of a tag: its dialog is where all of its boot are."""
+
 
 class Sorter:
     """Finds the worker that a message is for."""
 
-    __slots__ = ("_elsewhere", "_node_of_token", "owner_of")
+    __slots__ = ("_elsewhere", "_node_of_token", "gone_to", "owner_of")
 
     def __init__(
-        self, owner_of: Callable[[int], str | None], node_of_token: Callable[[str], str | None]
-    ) -> None:
+        self, owner_of: Callable[[int], str | None], node_of_token: Callable[[str], str | None],
+        gone_to: Callable[[bytes], str | None] = _as_its_boot,
+    ) -> None:  # fmt: skip
         """Make it.
 
         Args:
             owner_of: Says which of the workers has the calls of a boot, if one has.
             node_of_token: Says whose flow a token names, if it is one of ours.
+            gone_to: Says which of them has the dialog of a tag that has left its boot, `LATER`, or "" where none has.
         """
         self.owner_of = owner_of
+        self.gone_to = gone_to
         self._node_of_token = node_of_token
         self._elsewhere: Bounded[bytes, str] = Bounded(REMEMBERED)
 
@@ -100,4 +110,7 @@ class Sorter:
 
     def _of_mark(self, token: bytes) -> str | None:
         mark = _MARK.search(token)
-        return None if mark is None else self.owner_of(int(mark[1], 16))
+        if mark is None:
+            return None
+        gone_to = self.gone_to(token)
+        return self.owner_of(int(mark[1], 16)) if gone_to is None else gone_to or None

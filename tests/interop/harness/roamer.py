@@ -138,8 +138,11 @@ class Roamer(Phone):
             head.append("Content-Type: application/sdp")
         self.send(("\r\n".join([*head, f"Content-Length: {len(body)}"]) + "\r\n\r\n" + body).encode())
 
-    def say_in(self, dialog: Message, method: str, number: int) -> None:
-        """Send a request inside the dialog that a 2xx, or an INVITE that came in, has made; an INVITE has a body."""
+    def say_in(self, dialog: Message, method: str, number: int, more: str = "") -> None:
+        """Send a request inside the dialog that a 2xx, or an INVITE that came in, has made; an INVITE has a body.
+
+        With `more` header lines.
+        """
         ours, theirs = dialog.headers.get("from"), dialog.headers.get("to")
         if isinstance(dialog, Request):
             ours, theirs = f"{theirs};tag=t{self.port}", ours
@@ -150,7 +153,7 @@ class Roamer(Phone):
             self.wire(
                 f"{method} {dialog.contacts[0].uri} SIP/2.0\n{{via}}\nFrom: {ours}\nTo: {theirs}\n"
                 f"Call-ID: {dialog.call_id}\nCSeq: {number} {method}\nMax-Forwards: 70\nContact: {self.contact}\n"
-                f"{_routes(dialog)}{body}"
+                f"{_routes(dialog)}{more}{body}"
             )
         )
 

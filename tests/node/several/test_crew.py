@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sipwright.cluster.moved_tags import MovedTags
 from sipwright.node.several import crew as module
 from sipwright.node.several.crew import Crew, Place
 from sipwright.node.several.shared_bindings import SharedBindings
@@ -80,8 +81,12 @@ class Worker:
         self.registered: asyncio.Queue[int] = asyncio.Queue()
         self.caught_up = asyncio.Event()
         self.membership = SimpleNamespace(
-            boot_number=number, owners={number: self.crew.name}, beside=frozenset()
-        )
+            boot_number=number, owners={number: self.crew.name}, beside=frozenset(),
+            moved_tags=MovedTags(lambda: 0.0, 10.0),
+        )  # fmt: skip
+        tags = self.membership.moved_tags
+        self.membership.owner_of = lambda tag: self.membership.owners.get(tags.boot_of(tag))
+        self.membership.is_on_its_way = tags.is_on_its_way
         self.membership.hear = lambda boot, node: self.membership.owners.update({boot: node})
         self.drained = asyncio.Event()
         store = SimpleNamespace(catch_up=self.catch_up)
@@ -95,7 +100,9 @@ class Worker:
             store=store, stack=self.stack, origins=SimpleNamespace(addresses=addresses),
             switch=SimpleNamespace(reconnects=SimpleNamespace(registered=self.registered.put_nowait)),
             notifier=SimpleNamespace(registered=bool), people=SimpleNamespace(is_phone=lambda source: True),
+            authenticator=SimpleNamespace(hand_over=lambda incoming, node: node == "elsewhere"),
         )  # fmt: skip
+        self.parts = parts
         self.crew.serve(parts, self.neighbours, b"secret")
 
     async def catch_up(self) -> list[object]:
@@ -302,3 +309,77 @@ async def test_what_another_node_has_handed_on_is_looked_at_here_first(pair):
     first.stack.receiver.take_cancel(SimpleNamespace(request=CANCEL, flow=flow))
 
     assert (await first.next())[::2] == ("nobody's", flow)
+
+
+async def test_a_call_that_has_gone_to_the_other_worker_is_found_there_by_all(pair):
+    first, second = pair
+    here = second.stack.flows[KEY.format("udp")] = Plain("udp")
+    tag = first.tag()
+    first.membership.moved_tags.came([tag], 2)
+    data = BYE.format(tag).encode()
+    first.stack.receive(data, Plain("udp"))
+    assert await second.next() == ("handed", data, here)
+
+    first.stack.flows[KEY.format("udp")] = Plain("udp")
+    second.stack.receive(data, here)  # it does not know that yet, and takes the first one for the owner
+    assert await second.next() == ("handed", data, here)
+    assert first.stack.heard.empty()
+
+
+async def test_a_call_that_has_come_is_told_to_the_other_worker(pair):
+    first, second = pair
+    tag = first.tag()
+    second.neighbours.spread_tags([tag], 2)
+    async with asyncio.timeout(60):
+        while tag not in first.membership.moved_tags:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    assert first.membership.owner_of(tag) == "north+2"
+
+
+async def test_what_is_said_of_one_that_is_on_its_way_waits(pair):
+    first, second = pair
+    tag, later = first.tag(), []
+    first.stack.call_later = lambda seconds, call: later.append(call)
+    second.stack.flows[KEY.format("udp")] = Plain("udp")
+    first.membership.moved_tags.went([tag], 2)
+    data = BYE.format(tag).encode()
+    first.stack.receive(data, Plain("udp"))
+    assert (first.stack.heard.empty(), len(later)) == (True, 1)
+
+    first.membership.moved_tags.came([tag], 2)
+    later.pop()()
+    assert (await second.next())[:2] == ("handed", data)
+
+
+async def test_one_that_has_gone_to_another_switch_is_no_workers_any_more(pair):
+    first = pair[0]
+    tag = first.tag()
+    first.membership.owners[9] = "elsewhere"
+    first.membership.moved_tags.came([tag], 9)
+    first.stack.receive(BYE.format(tag).encode(), Plain("udp"))
+
+    assert (await first.next())[0] == "own"
+
+
+async def test_an_invite_goes_to_the_worker_that_has_challenged_it(pair):
+    first, second = pair
+    here = second.stack.flows[KEY.format("udp")] = Plain("udp")
+    data = b"INVITE sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKi\r\nTo: <sip:a@b>\r\n\r\n"
+    incoming = SimpleNamespace(request=Invite(data), flow=Plain("udp"))
+    hand_over = first.parts.authenticator.hand_over
+    assert hand_over(incoming, second.crew.name) is True
+    assert await second.next() == ("handed", data, here)
+
+    first.stack.receive(data, Plain("udp"))
+    assert await second.next() == ("handed", data, here)
+    incoming.request.method = "REGISTER"
+    assert [hand_over(incoming, node) for node in (second.crew.name, "elsewhere", "nowhere")] == [
+        False, True, False,
+    ]  # fmt: skip
+
+
+class Invite(bytes):
+    """An INVITE, as far as it is looked at."""
+
+    method, to_tag = "INVITE", None

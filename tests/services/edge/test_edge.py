@@ -25,6 +25,8 @@ class FakePeers:
     name: str = "south"
     owners: dict[int, str] = field(default_factory=lambda: {7: "north"})
     is_north_lost: bool = False
+    gone: set[str] = field(default_factory=set)
+    on_their_way: set[str] = field(default_factory=set)
     heard_within: float = 3.0
 
     def is_peer(self, address):
@@ -47,6 +49,12 @@ class FakePeers:
 
     def owner_of(self, tag):
         return self.owners.get(7) if "-b7" in tag else None
+
+    def has_moved(self, tag):
+        return tag in self.gone
+
+    def is_on_its_way(self, tag):
+        return tag in self.on_their_way
 
 
 class Sent(list):
@@ -596,3 +604,97 @@ def test_an_answer_that_is_repeated_gets_one_via_of_an_edge(stack, edge):
 
     assert first.endswith(f";branch=z9hG4bKedge;flow={TOKENS.write(AT_NORTH, 'north')}")
     assert second == f"{own};branch=z9hG4bK1"
+
+
+def test_a_request_of_a_call_that_has_gone_on_from_here_is_handed_on_whoever_sends_it(stack, edge):
+    """Another node takes this one for the owner still, by the boot that the tag names."""
+    third = ("127.0.0.4", 5060)
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    assert edge(request(stack, third, "BYE", to_tag=TAG)) is False
+
+    edge.peers.gone.add(TAG)
+    assert edge(request(stack, third, "BYE", to_tag=TAG)) is True
+    remote, handed_on = sent(stack).last
+    assert (remote, handed_on.max_forwards) == (NORTH, 69)
+    assert [via.partition(";")[0] for via in handed_on.headers.get_list("Via")] == [
+        "SIP/2.0/UDP 127.0.0.1:5060",
+        "SIP/2.0/UDP 127.0.0.4:5060",
+    ]
+
+
+def test_so_is_a_response(stack, edge):
+    third = ("127.0.0.4", 5060)
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    answer = response(200, [("Via", "SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bK1")])
+    answer.headers.set("From", f"<sip:a@x>;tag={TAG}")
+    edge.take_response(answer, stack.transports[0].flow(third))
+    assert sent(stack) == []
+
+    edge.peers.gone.add(TAG)
+    edge.take_response(answer, stack.transports[0].flow(third))
+    assert sent(stack).last[0] == NORTH
+
+
+@pytest.mark.parametrize("source", [PHONE, NORTH])
+def test_what_is_said_while_a_call_is_on_its_way_to_another_node_waits_for_that(network, stack, edge, source):
+    edge.peers.on_their_way.add(TAG)
+    edge.peers.gone.add(TAG)
+    taken = []
+    stack.transports[0].on_message = lambda data, flow: taken.append(parse(data).method)
+
+    assert edge(request(stack, source, "BYE", to_tag=TAG)) is True
+    assert (sent(stack), taken) == ([], [])
+    network.advance(edge.peers.heard_within)
+    assert taken == ["BYE"]
+
+
+def test_an_invite_that_another_node_has_challenged_goes_there_with_all_that_belongs_to_it(stack, edge):
+    """Only that one knows whether its nonce was used."""
+    assert edge.hand_over(request(stack, PHONE), "north") is True
+    remote, handed = sent(stack).last
+    vias = [("Via", value) for value in handed.headers.get_list("Via")]
+    edge.take_response(response(100, vias), stack.transports[0].flow(NORTH))
+    assert edge(request(stack, PHONE)) is True
+
+    assert (remote, sent(stack).last[0]) == (NORTH, NORTH)
+    assert [to for _, to in sent(stack)] == [NORTH, PHONE, NORTH]
+
+
+def test_one_of_which_nothing_comes_is_taken_here_when_it_is_repeated(stack, edge):
+    """That node has died, and nobody knows it yet."""
+    assert edge.hand_over(request(stack, PHONE), "north") is True
+    assert edge(request(stack, PHONE)) is False
+    assert edge.hand_over(request(stack, PHONE), "north") is False
+
+    assert [to for _, to in sent(stack)] == [NORTH]
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_over_a_connection_nobody_repeats_it(network, stack, edge, is_answered):
+    incoming, taken = request(stack, PHONE), []
+    incoming.reply_flow.is_reliable = True
+    stack.transports[0].on_message = lambda data, flow: taken.append(parse(data).method)
+    edge.hand_over(incoming, "north")
+    if is_answered:
+        _, handed = sent(stack).last
+        vias = [("Via", value) for value in handed.headers.get_list("Via")]
+        edge.take_response(response(100, vias), stack.transports[0].flow(NORTH))
+    network.advance(1.0)
+
+    assert taken == ([] if is_answered else ["INVITE"])
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "is_lost"),
+    [
+        (PHONE, {"method": "REGISTER"}, False),
+        (PHONE, {"to_tag": TAG}, False),
+        (NORTH, {}, False),
+        (PHONE, {}, True),
+    ],
+)
+def test_nothing_else_goes_there(stack, edge, source, more, is_lost):
+    edge.peers.is_north_lost = is_lost
+
+    assert edge.hand_over(request(stack, source, **more), "north") is False
+    assert sent(stack) == []

@@ -18,9 +18,10 @@ from socket import socket
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
+from sipwright.cluster.moved_tags import ON_THE_WAY
 from sipwright.config import worker_name
 from sipwright.memo import Bounded
-from sipwright.stack.sorting import Sorter
+from sipwright.stack.sorting import LATER, Sorter
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import BindingRow
 from sipwright.transport.flow import Flow, parse_flow_key, place_of
@@ -29,6 +30,7 @@ from sipwright.transport.lent_flow import LentFlow
 from sipwright.transport.link import Link
 
 if TYPE_CHECKING:
+    from sipwright.services.authentication import Authenticator
     from sipwright.services.notifier import Notifier
     from sipwright.services.switch import Origins, Switch
     from sipwright.stack import Incoming, Stack
@@ -71,6 +73,7 @@ class Parts(Protocol):
     switch: Switch
     notifier: Notifier
     people: People
+    authenticator: Authenticator
 
 
 class Crew:
@@ -106,7 +109,9 @@ class Crew:
         membership, stack = neighbours.membership, parts.stack
         membership.beside = self.others | {self.name}
         tokens = FlowTokens(secret)
-        self._sorter = Sorter(self._owner_of, partial(_node_of, tokens))
+        self._sorter = Sorter(self._owner_of, partial(_node_of, tokens), self._gone_to)
+        self._to_other_nodes, parts.authenticator.hand_over = parts.authenticator.hand_over, self._hand_over
+        neighbours.spread_tags = lambda tags, boot: self._tell("moved", (tags, boot))
         stack.sort(self._receive, self.lent, self._closed)
         self._take_cancel_here, stack.receiver.take_cancel = stack.receiver.take_cancel, self._take_cancel
         neighbours.registrations.spread = self._spread
@@ -137,6 +142,29 @@ class Crew:
         owner = membership.owners.get(boot)
         return owner if owner in membership.beside else None
 
+    def _gone_to(self, token: bytes) -> str | None:
+        membership = self._neighbours.membership
+        if not membership.moved_tags or (tag := token.decode("latin-1")) not in membership.moved_tags:
+            return None
+        if membership.is_on_its_way(tag):
+            return LATER
+        owner = membership.owner_of(tag)
+        return owner if owner in membership.beside else ""
+
+    def _hand_over(self, incoming: Incoming, node: str) -> bool:
+        """Hand an INVITE over to the worker that has challenged it, or to another node."""
+        link, data = self._links.get(node), bytes(incoming.request)
+        if link is None:
+            return self._to_other_nodes(incoming, node)
+        if incoming.request.method != "INVITE" or incoming.request.to_tag is not None:
+            return False
+        self._sorter.remember(data, node)
+        key = incoming.flow.key
+        if incoming.flow.is_reliable:
+            self._borrowers.setdefault(key, set()).add(node)
+        link.send(CAME + key.encode() + b"\n" + data)
+        return True
+
     def belongs(self, data: bytes) -> bool:
         """Return whether a message belongs to something that another worker has."""
         return self._sorter(data) in self._links
@@ -144,6 +172,9 @@ class Crew:
     def _receive(self, data: bytes, flow: Flow) -> None:
         """Take a message that has come in here: to whoever it is for."""
         node = self._sorter(data)
+        if node is LATER:
+            self._parts.stack.call_later(ON_THE_WAY, partial(self._receive, data, flow))
+            return
         if node is None and self._talks and data.startswith(b"INVITE "):
             node = self._beside_its_call(data, flow)
         link = None if node is None else self._links.get(node)
@@ -254,10 +285,17 @@ class Crew:
         """Take a message that has come in at another worker."""
         stack = self._parts.stack
         flow = self.lent(worker, key) or stack.flow_from_key(key)
-        if flow is not None:
+        if flow is not None and self._neighbours.membership.moved_tags and self._goes_on(data):
+            self._receive(data, flow)
+        elif flow is not None:
             if stack.tap.listeners:
                 stack.tap.emit("in", flow, data)
             stack.intake.take_handed(data, flow)
+
+    def _goes_on(self, data: bytes) -> bool:
+        """Return whether a message is of a call that has gone from here to another worker, as not all know by now."""
+        node = self._sorter(data)
+        return node is LATER or node in self._links
 
     def _send_on(self, worker: str, key: str, data: bytes) -> None:
         """Send what another worker has to say over a connection of this one."""
@@ -360,6 +398,9 @@ class Crew:
             if len(answers) == len(self._links):
                 done.set()
 
+    def _moved(self, worker: str, said: tuple[list[str], int]) -> None:
+        self._neighbours.membership.moved_tags.came(*said)
+
     def _hint(self, worker: str, said: None) -> None:
         self._neighbours.exchange.hinted()
 
@@ -369,7 +410,7 @@ class Crew:
 
 _NEWS: dict[str, Callable[[Crew, str, Any], None]] = {
     "hello": Crew._hello, "provider": Crew._provider, "binding": Crew._binding, "asked": Crew._was_asked,
-    "answer": Crew._answered, "hint": Crew._hint, "drain": Crew._drain,
+    "answer": Crew._answered, "hint": Crew._hint, "drain": Crew._drain, "moved": Crew._moved,
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from sipwright.control.protocol import ControlError, Request
 from sipwright.services.edge import Edge
 from sipwright.services.leases import LeaseRow
 from sipwright.services.ports import Writer
-from sipwright.services.rows import CallRow
+from sipwright.services.rows import CallRow, ExecutionRow, JournalRow
 from sipwright.sip import Request as SipRequest
 from sipwright.stack import MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
@@ -38,6 +38,7 @@ from sipwright.worker_lock import is_free
 from ..control_server import Handler
 from ..script_bridge import Scripts, StoredRun
 from .exchange import Exchange
+from .moved_calls import MovedCalls
 from .pick_ups import PickUps
 from .shared_bindings import NamedWriter, SharedBindings
 from .shared_states import SharedStates
@@ -46,6 +47,7 @@ from .stall_watch import StallWatch
 if TYPE_CHECKING:
     from sipwright.config import Settings
     from sipwright.services.agent import Agent
+    from sipwright.services.authentication import Authenticator
     from sipwright.services.notifier import MessageSummary, Notifier
     from sipwright.services.registrar import LocationTable, Registrar
     from sipwright.services.registrar.bindings import Binding
@@ -97,6 +99,7 @@ class Parts(Protocol):
     summaries: MessageSummary
     limit_shares: LimitShares | None
     agent: Agent
+    authenticator: Authenticator
 
 
 class Neighbours:
@@ -117,6 +120,8 @@ class Neighbours:
         """Lets a worker beside this one look at once for what it is asked."""
         self.remember: Callable[[bytes, str], object] = lambda invite, node: None
         """Is told of an INVITE that a worker beside this one has from now on."""
+        self.spread_tags: Callable[[list[str], int], object] = lambda tags, boot: None
+        """Tells the workers beside this one of calls that have come here from another one."""
         self._register = register
         self._edge: Edge | None = None
         self._is_holding = False
@@ -178,7 +183,8 @@ class Neighbours:
         self.membership.relieve = self._relieve
         sources = [each.sources for each in self._parts.stack.transports if isinstance(each, UdpTransport)]
         watch = StallWatch(sources, self.membership.margin, self.membership.doubt)
-        return [watch.run(), self.bindings.follow(), self.states.follow(), *self.exchange.tasks()]
+        forgetting = self.moved.keep_forgetting()
+        return [watch.run(), self.bindings.follow(), self.states.follow(), forgetting, *self.exchange.tasks()]
 
     def exchange_with(self, stream: EventStream, handlers: dict[str, Handler]) -> Exchange:
         """Let other nodes ask for what this one lets be asked for, and read its events."""
@@ -198,6 +204,11 @@ class Neighbours:
         )  # fmt: skip
         handlers |= self.pick_ups.handlers
         parts.scripts.effects.elsewhere = self.pick_ups
+        self.moved = MovedCalls(
+            parts.switch, self.membership, parts.store.database, self.exchange.asker.ask, self._go_on_with,
+            parts.stack.intake.take, lambda tags, boot: self.spread_tags(tags, boot),
+        )  # fmt: skip
+        handlers |= self.moved.handlers
         return self.exchange
 
     def _living_others(self) -> list[str]:
@@ -251,6 +262,7 @@ class Neighbours:
         edge.expects_for = parts.switch.reconnects.expects_for
         stack.receiver.on_stray_response = edge.take_response
         parts.pipeline.steps = (edge, *parts.pipeline.steps)
+        parts.authenticator.hand_over = edge.hand_over
         parts.registrar.on_expired_elsewhere = self.bindings.expired
 
     def _bus(self, settings: Settings) -> Bus | None:
@@ -368,10 +380,9 @@ class Neighbours:
             if adopted is None:
                 return False
             membership.took_over(name)
-            runs = await parts.scripts.with_plans(
-                [row for row in adopted.executions if row.id in adopted.journals], adopted.journals
-            )
+            runs = await parts.scripts.with_plans(adopted.executions, adopted.journals)
             await self._go_on(adopted, runs)
+            await self.moved.note_strays()
         finally:
             parts.stack.intake.release()
         self._taken = len(adopted.calls)
@@ -381,6 +392,15 @@ class Neighbours:
             registrations=len(adopted.registrations),
         )  # fmt: skip
         return True
+
+    async def _go_on_with(
+        self, calls: Sequence[CallRow], executions: Sequence[ExecutionRow], journals: dict[str, list[JournalRow]]
+    ) -> None:  # fmt: skip
+        """Go on with calls and runs of another node that lives."""
+        runs = await self._parts.scripts.with_plans(executions, journals)
+        await self._take_up(calls, runs)
+        if self._parts.limit_shares is not None:
+            await self._parts.limit_shares.adopted()
 
     async def _go_on(self, adopted: Adopted, runs: list[StoredRun]) -> None:
         parts = self._parts

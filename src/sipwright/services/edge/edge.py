@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from math import ceil
 
@@ -26,7 +27,7 @@ from sipwright.memo import Bounded
 from sipwright.services.edge.cancels import Cancels
 from sipwright.services.edge.handed_on import HandedOn, known_by, without_edges
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
-from sipwright.services.edge.repeats import Repeats
+from sipwright.services.edge.repeats import FIRST, Repeats
 from sipwright.services.edge.replaced import replaced_tags
 from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.services.edge.unheard import Unheard
@@ -66,7 +67,9 @@ class Edge:
         self._here = f"{address[0]}:{address[1]}"
         self._flows: Bounded[str, RoutedFlow] = Bounded()
         self._moved_invites: Bounded[str, str] = Bounded()
-        """The nodes that have INVITEs which have come here, as their callers pick something up there."""
+        """The nodes that have INVITEs which have come here, as their callers pick something up there, say."""
+        self._unanswered: Bounded[str, bool] = Bounded()
+        """Of these, those that were handed over and that nothing has come of."""
         self._handed_on = HandedOn(stack, tokens)
         self._repeats = Repeats(stack.call_later)
         self._unheard = Unheard(stack, peers.heard_within)
@@ -82,6 +85,29 @@ class Edge:
     def remember(self, invite: Request, node: str) -> None:
         """Take note that another node has an INVITE that has come here: whatever repeats it is for that one."""
         self._moved_invites.keep(known_by(invite), node)
+
+    def hand_over(self, incoming: Incoming, node: str) -> bool:
+        """Hand an INVITE over to the node that has challenged it, if that is there; False for any other request.
+
+        Should that one say nothing, the first repetition is taken here.
+        """
+        request, flow = incoming.request, incoming.reply_flow
+        is_new = request.method == "INVITE" and request.to_tag is None
+        if not is_new or not self._peers.is_up(node) or self._peers.is_peer(flow.remote):
+            return False
+        known = known_by(request)
+        if known in self._unanswered or self._hand_to(incoming, node) is None:
+            return False
+        self.remember(request, node)
+        self._unanswered.keep(known, True)
+        if flow.is_reliable:
+            self._stack.call_later(FIRST, partial(self._take_back, known, request, flow))
+        return True
+
+    def _take_back(self, known: str, invite: Request, flow: Flow) -> None:
+        """Take an INVITE here that was handed over, and of which nothing has come."""
+        if known in self._unanswered:
+            self._stack.intake.take(bytes(invite), flow)
 
     # Flows at other nodes.
 
@@ -126,7 +152,7 @@ class Edge:
         request = incoming.request
         tag = request.to_tag
         is_for_node = tag is not None and self._peers.owner_of(tag) is not None
-        if tag is not None and not is_for_node and self._waits(incoming, tag):
+        if tag is not None and self._waits(incoming, tag, is_known=is_for_node):
             return True
         if "route" in request.headers.index():
             token, keeps = self._take_own_routes(request, is_for_node)
@@ -142,8 +168,13 @@ class Edge:
         self._learn_flow(incoming)
         return False
 
-    def _waits(self, incoming: Incoming, tag: str) -> bool:
-        """Put a phone's request aside if its dialog seems to be of a boot that is yet to be heard of."""
+    def _waits(self, incoming: Incoming, tag: str, *, is_known: bool) -> bool:
+        """Put a request aside whose dialog is on its way to another node, or seems to be of a boot yet to be heard of.
+
+        What another node hands on is of a boot that it knows.
+        """
+        if is_known:
+            return self._peers.is_on_its_way(tag) and self._unheard.wait(incoming)
         is_of_boot = boot_in(tag) is not None and not self._peers.is_peer(incoming.flow.remote)
         return is_of_boot and self._unheard.wait(incoming)
 
@@ -157,6 +188,9 @@ class Edge:
                 incoming.came_by(*plain)
             return False
         if self._moved_invites and (node := self._moved_invites.get(known_by(incoming.request))) is not None:
+            if self._unanswered and (known := known_by(incoming.request)) in self._unanswered:
+                del self._moved_invites[known]
+                return False
             return self._hand_to(incoming, node) is not None
         return any(self._hand_on(incoming, tag) for tag in replaced_tags(incoming.request))
 
@@ -216,9 +250,15 @@ class Edge:
         return True
 
     def _hand_on(self, incoming: Incoming, tag: str) -> bool:
-        """Hand a request of a dialog on to the node that has it, if that is another one."""
-        owner = self._peers.owner_of(tag)
-        if owner is None or owner == self._peers.name or self._peers.is_peer(incoming.flow.remote):
+        """Hand a request of a dialog on to the node that has it, if that is another one.
+
+        Whoever hands on knows the way, but for a call that has gone on from here: that is for this node to know first.
+        """
+        peers = self._peers
+        owner = peers.owner_of(tag)
+        if owner is None or owner == peers.name:
+            return False
+        if peers.is_peer(incoming.flow.remote) and not peers.has_moved(tag):
             return False
         branch = self._hand_to(incoming, owner)
         if branch is None:
@@ -331,6 +371,9 @@ class Edge:
 
     def _send_back(self, response: Response, via: Via) -> None:
         self._repeats.answered(via.branch or "")
+        if self._unanswered and len(vias := response.headers.get_list("Via")) > 1:
+            phones, cseq = Via.parse(vias[1]), response.cseq.number
+            self._unanswered.pop(f"{phones.branch}|{phones.sent_by}|{response.call_id}|{cseq}", None)
         back = self._tokens.read(via.params.get(BACK) or "")
         known = None if back is None else self._stack.flow_from_key(back.flow_key)
         rest = response.headers.get_list("Via")[1:]
@@ -368,7 +411,8 @@ class Edge:
         owner = None if response.from_tag is None else self._peers.owner_of(response.from_tag)
         if owner is None or owner == self._peers.name:
             return False
-        if self._peers.is_peer(flow.remote) and not self.is_leaving:
+        has_moved = self._peers.has_moved(response.from_tag or "")
+        if self._peers.is_peer(flow.remote) and not (self.is_leaving or has_moved):
             return False
         edge = self._peers.edge_of(owner)
         way = None if edge is None else self._stack.flow_to_edge(edge)

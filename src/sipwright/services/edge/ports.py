@@ -46,3 +46,9 @@ class Peers(Protocol):
 
     def owner_of(self, tag: str) -> str | None:
         """Return the name of the node that has the dialog of a tag which a node has made."""
+
+    def has_moved(self, tag: str) -> bool:
+        """Return whether the dialog of a tag has gone to another node than its boot says."""
+
+    def is_on_its_way(self, tag: str) -> bool:
+        """Return whether this node has given the dialog of a tag to another one a moment ago."""

@@ -26,6 +26,7 @@ from .model.header_table import ALLOW, IDENTITY
 from .model.leg_state import ANSWERED, CANCELLED, END, ENDED, HANGING_UP, REFUSED
 from .model.relayed_headers import farewell_headers
 from .reach.origin import Origin
+from .transfer.moving import Moving
 from .transfer.orbit import answer_parked
 from .transfer.refer import take_refer, who_carries_out
 from .transfer.replaces import translated
@@ -47,10 +48,13 @@ MOST_PROCESSES = 32
 class Requests:
     """Takes the requests that come in inside the dialogs of all calls."""
 
-    __slots__ = ("_dialler", "_handlers", "_origin", "_ports")
+    __slots__ = ("_dialler", "_handlers", "_moving", "_origin", "_ports")
 
-    def __init__(self, ports: CallPorts[Call], dialler: TargetDialler, origin: Origin) -> None:
+    def __init__(
+        self, ports: CallPorts[Call], dialler: TargetDialler, origin: Origin, moving: Moving
+    ) -> None:
         self._ports = ports
+        self._moving = moving
         self._dialler = dialler
         self._origin = origin
         # A method that is not listed is answered 405.
@@ -129,6 +133,8 @@ class Requests:
             else:
                 self._ports.stack.pipeline.refuse(incoming, no_such_call())
             return
+        if request.method == "REFER" and self._moving.waits(request, incoming.reply_flow):
+            return  # and comes in once more
         if not dialog.accepts(request):
             why = "its CSeq is lower than one that was seen; the sender may have started again"
             self._refuse(incoming, Reject(500, "CSeq Out Of Order", why=why))

@@ -65,6 +65,7 @@ from .recovery.rows import call_row, cdr_row
 from .requests import Requests
 from .steering import Steering
 from .transfer.handing import Handing
+from .transfer.moving import Moving
 from .transfer.orbit import answer_parked
 from .transfer.parking import Parking
 from .transfer.pickup import Picker, ringing_at
@@ -154,11 +155,13 @@ class Switch:
             self._take_caller,
             self.pick_up,
         )
+        self.moving = Moving(self.ports, self.table)
         self.steering = Steering(self.table, router, destinations, self.dialler, self.admission)
         self._requests = Requests(
             self.ports,
             self.dialler,
             Origin(router.accounts, router.authenticator, destinations.locations, clock),
+            self.moving,
         )
         stack.receiver.on_ack = self._requests.take_ack
         stack.receiver.on_usual_ack = self._requests.take_usual_ack

@@ -18,6 +18,7 @@ from sipwright.store.database import Database
 from sipwright.store.history.journals import read_journals
 from sipwright.store.live.guard_shares import adopt_shares
 from sipwright.store.live.leases import database_time, execute, hold_fence, read_leases, release, seize
+from sipwright.store.live.moved_calls import read_moved_tags
 from sipwright.store.live.node_requests import hand_requests_on
 from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import boots, leases, nodes
@@ -122,6 +123,7 @@ class NodeRegister:
                 read_leases(connection, node_lease("")),
                 {row.number: row.owner for row in known},
                 {row.node: row.owner for row in known},
+                read_moved_tags(connection),
             )
 
         return await self._database.write(work, of_nodes=False)

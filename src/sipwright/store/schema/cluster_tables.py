@@ -23,6 +23,7 @@ __all__ = [
     "binding_news",
     "boots",
     "leases",
+    "moved_tags",
     "node_events",
     "node_lamps",
     "node_requests",
@@ -79,6 +80,15 @@ boots = Table(
     Column("at", Double, nullable=False),
     Index("ix_boots_owner", "owner"),
     sqlite_autoincrement=True,
+)
+
+# The tags of calls that have gone to another node while the one lives whose boot they name: the boot that they lead to.
+# There are few, which every node reads with each beat; they are deleted when their calls are over.
+moved_tags = Table(
+    "moved_tags",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("boot", BigInteger, nullable=False),
 )
 
 # What one node is asked for by another, or by a face beside it: `asked`, then `taken` by the node, then `done`; or

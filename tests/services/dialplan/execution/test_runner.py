@@ -570,3 +570,31 @@ async def test_a_response_says_in_which_dialplan_it_stands(world):
     world.run("import plans.no", (Module("no", "\nrespond(486)\n"),))
 
     assert (await world.wish()).sentence == "line 2 of no answered 486"
+
+
+async def test_a_run_that_waits_for_the_end_of_its_call_may_go_to_another_node_with_it(world):
+    source = 'log(dial("bob@local", wait=True).duration)'
+    execution = world.run(source)
+    may_go = [execution.may_go]
+    await world.wish()
+    execution.answered("bob@local")
+    may_go.append(execution.may_go)
+    before = world.row
+    execution.let_go()
+    execution.call_ended(9.0)
+    execution.caller_gone(Outcome(487, "Gone"))
+    assert (may_go, world.executions.get("x1"), world.row) == ([False, True], None, before)
+
+    world.restore(source).call_ended(30.0)
+    assert (await world.wish()).status == 480
+
+
+async def test_one_that_waits_for_anything_else_stays_until_it_is_over(world):
+    execution = world.run('dial("bob@local")')
+    await world.wish()
+    may_go = execution.may_go
+    execution.answered("bob@local")
+    row = world.row
+    execution.let_go()
+
+    assert (may_go, execution.may_go, world.row) == (False, True, row)

@@ -140,3 +140,27 @@ def test_an_account_that_is_gone_leaves_its_call_where_it_is(bench, talking, thi
     thief.send(thief.in_dialog("BYE", talking[1], cseq=90))
 
     assert thief.statuses("BYE") == [403]
+
+
+def test_a_request_that_has_come_by_two_nodes_comes_from_where_the_first_one_heard_it(
+    bench, bob, talking, thief, asked, monkeypatch
+):
+    """The call has gone from one to the other, which a third one does not know yet."""
+    bench.stack.is_peer = lambda address: address in ((thief.host, 5060), ("66.0.0.7", 5060))
+    _, invite = talking
+
+    def by_two_nodes(received, number):
+        info = thief.in_dialog("INFO", invite, cseq=number)
+        vias = [
+            "SIP/2.0/UDP 66.0.0.7:5060;branch=z9hG4bKa",
+            f"SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKb{received}",
+        ]
+        for via in vias:
+            info.headers.add("Via", via)
+        thief.send(info)
+
+    by_two_nodes(f";received={bob.host};rport=5060", 90)
+    assert asked == []
+
+    by_two_nodes(";received=66.0.0.8;rport=5060", 91)
+    assert asked == [("INFO", "example.org")]

@@ -142,6 +142,19 @@ class Execution:
             self._journal.end({"answered": False, "status": outcome.status, "reason": clean(outcome.reason)})
             self._end("done", f"caller gone: {outcome.status} {clean(outcome.reason)}")
 
+    @property
+    def may_go(self) -> bool:
+        """It is over, or waits for the end of a call, and all of that is stored: the call may go to another node."""
+        waits = self.state is RunState.WAITING and self._waits_for_end and self._record.is_stored
+        return waits or self.state is RunState.OVER
+
+    def let_go(self) -> None:
+        """Do nothing more: it goes on at another node."""
+        if self.state is not RunState.OVER:
+            self._transition(RunEvent.END)
+            self._disarm()
+            self._runs.forget(self.execution_id, self.user_id)
+
     # Setting out, and going on.
 
     def start(self, inputs: Inputs, *, is_urgent: bool = False) -> None:

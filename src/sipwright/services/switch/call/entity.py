@@ -179,6 +179,11 @@ class Entity:
         return False
 
     @property
+    def is_settled(self) -> bool:
+        """The state is in the database, and everybody has been told what was to be told."""
+        return not (self._has_changed or self._actions or self._depth) and self._unstored is None
+
+    @property
     def is_stored_soon(self) -> bool:
         """The last state is on its way to the database."""
         return not self._has_changed

@@ -169,6 +169,9 @@ class LegGuard(Protocol[CallT_contra]):
     def recovered(self, call: CallT_contra) -> None:
         """Take note of a call of an earlier process."""
 
+    def left(self, legs: Iterable[Callee]) -> None:
+        """Take note of the legs of a call that goes on at another node, which sets aside what they use."""
+
 
 class NoGuard:
     """Nobody asks what calls cost."""
@@ -192,6 +195,9 @@ class NoGuard:
         """Take no notice."""
 
     def recovered(self, call: object) -> None:
+        """Take no notice."""
+
+    def left(self, legs: Iterable[Callee]) -> None:
         """Take no notice."""
 
 
@@ -233,6 +239,9 @@ class CallWatch(Protocol[CallT_contra]):
 
     def changed(self, call: CallT_contra) -> Callable[[], object] | None:
         """Look at a call whose row is about to be stored; returns what is to be done when it is, if anything."""
+
+    def gone(self, call: CallT_contra) -> Callable[[], object] | None:
+        """Look for the last time at a call that goes on at another node; returns what is to be done, if anything."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -36,3 +36,10 @@ class ScriptRun(Protocol):
 
     def dismissed(self, outcome: Outcome) -> None:
         """Something else decides about the call now: the script is over."""
+
+    @property
+    def may_go(self) -> bool:
+        """It is over, or waits for the end of the call, and all of that is stored: the call may go to another node."""
+
+    def let_go(self) -> None:
+        """Do nothing more: it goes on at another node."""

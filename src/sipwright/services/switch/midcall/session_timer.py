@@ -150,6 +150,11 @@ class SessionTimer:
         call.carry(self)
         self.arm()
 
+    @property
+    def is_idle(self) -> bool:
+        """No refresh of ours is under way."""
+        return self._invite is None and self.wire is None
+
     # What the two ends agree on.
 
     @property

@@ -88,13 +88,17 @@ class Origin:
 
 
 def _sender(call: Call, incoming: Incoming) -> str:
-    """Return the address that a request comes from: by another node, the one that this has noted (RFC 3261 §18.2.1)."""
-    if call.ports.stack.is_peer(incoming.flow.remote):
-        vias = incoming.request.headers.get_list("Via")
-        if len(vias) > 1:
-            before = Via.parse(vias[1])
-            return before.received or before.host
-    return incoming.flow.remote[0]
+    """Return the address that a request comes from: by another node, the one that this has noted (RFC 3261 §18.2.1).
+
+    It may have come by two of them, as a call has gone on from the one that the other took for its owner.
+    """
+    is_peer, found = call.ports.stack.is_peer, incoming.flow.remote
+    for text in incoming.request.headers.get_list("Via")[1:]:
+        if not is_peer(found):
+            break
+        via = Via.parse(text)
+        found = via.received or via.host, via.rport or via.port or 5060
+    return found[0]
 
 
 def _is_at(incoming: Incoming, host: str) -> bool:
