@@ -18,6 +18,7 @@ import pyotp
 import pytest
 
 from console.conftest import PASSWORDS, Clients
+from console.person import Person
 from sipwright.console.commands.command import Where
 from sipwright.console.commands.table import COMMANDS
 from sipwright.console.host_key import HOST_KEY_FILE, fingerprint
@@ -224,6 +225,57 @@ async def test_plink_works(clients: Clients):
 
     found = await clients.run([*line, "calls", "--json"])
     assert (found.status, found.out) == (0, "[]\n")
+
+
+PLINK = pytest.mark.skipif(shutil.which("plink") is None, reason="needs PuTTY's plink")
+
+
+def plink(clients: Clients, *words: str) -> Person:
+    """Start plink as somebody does who has never been here."""
+    line = ["plink", "-P", str(clients.port), "alice@127.0.0.1", *words]
+    home = {"PUTTYDIR": str(clients.folder / "putty"), "TERM": "xterm"}
+    return Person(line, {**os.environ, **home})
+
+
+async def get_in(clients: Clients, person: Person) -> None:
+    """Compare the host key, accept it, and say the password."""
+    await person.see(fingerprint(clients.folder / "data" / HOST_KEY_FILE))
+    await person.see("Store key in cache?")
+    person.type("y\r")
+    await person.see("Password: ")
+    person.type(PASSWORDS["alice"] + "\r")
+    await person.see("Press Return to begin session")
+    person.type("\r")
+
+
+@PLINK
+async def test_somebody_works_with_plink_at_a_terminal(clients: Clients):
+    person = plink(clients)
+    await get_in(clients, person)
+    await person.see("'help' lists the commands")
+    person.type("bind\t")
+    await person.see("bindings ")
+    person.type("\r")
+    await person.see("no phone is registered now")
+    person.type("help\r")
+    wide = await person.see("only events that fit, as in: filter event call and user alice and regex 503\r\n")
+    assert "who may not come: list, add ADDRESS, remove ADDRESS\r\n" in wide
+    person.resize(40)
+    person.type("x" * 60)
+    await person.see("\x1b[0m" + "x" * 20)
+    person.type("\x03")
+    await person.see("^C")
+    person.type("quit\r")
+
+    assert await person.leave() == 0
+
+
+@PLINK
+async def test_plink_does_not_go_on_unasked_with_a_host_that_it_does_not_know(clients: Clients):
+    person = plink(clients, "-batch", "calls")
+    await person.see("Cannot confirm a host key in batch mode")
+
+    assert await person.leave() == 1
 
 
 async def test_two_of_one_address_and_twenty_of_all(clients: Clients):
