@@ -135,6 +135,17 @@ async def test_browsers_are_told_to_be_careful(client, path, policy):
     assert "strict-transport-security" not in headers
 
 
+@pytest.mark.parametrize(("given", "told"), [([], "2"), ([(b"Retry-After", b"7")], "7")])
+async def test_what_is_away_says_when_to_come_again(given, told):
+    async def away(scope, receive, send):
+        await send({"type": "http.response.start", "status": 503, "headers": given})
+        await send({"type": "http.response.body", "body": b""})
+
+    answer = await client_of(CarefulBrowsers(away)).get("/accounts")
+
+    assert answer.headers.get_list("retry-after") == [told]
+
+
 async def test_over_tls_browsers_come_back_over_tls():
     app = whole_app(Settings(web=WebSettings()))
     headers = (await client_of(app, "https").get("/healthz")).headers

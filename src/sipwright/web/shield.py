@@ -27,6 +27,7 @@ _FOR_ALL = [
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
+_LATER = (b"retry-after", b"2")
 _API = b"default-src 'none'; frame-ancestors 'none'"
 _DOCS = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -84,16 +85,18 @@ class CarefulBrowsers:
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
-                    *(line for line in _lines(scope) if line[0] not in present),
+                    *(line for line in _lines(scope, message["status"]) if line[0] not in present),
                 ]
             await send(message)
 
         await self._app(scope, receive, saying)
 
 
-def _lines(scope: Scope) -> list[tuple[bytes, bytes]]:
+def _lines(scope: Scope, status: int) -> list[tuple[bytes, bytes]]:
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     lines = list(_FOR_ALL)
+    if status == 503:
+        lines.append(_LATER)
     if scope["scheme"] == "https":
         lines.append(_HSTS)
     if not path.startswith("/api/"):
