@@ -180,6 +180,16 @@ async def test_a_call_is_placed_by_the_out_dialplan_and_its_events_tell_of_it(cl
     assert (ended["answered"], ended["hung_up_by"], ended["status"]) == (True, "control", 200)
 
 
+async def test_a_call_is_placed_to_what_a_tel_uri_names(client, phone):
+    """Links on pages are of these (RFC 3966)."""
+    await phone("alice", 200)
+    bob = await phone("bob", 180)
+    await client.request("calls.place", **{"from": "alice", "to": "tel:bob;phone-context=example.org"})
+    await bob.hears("INVITE")
+
+    assert bob.last("INVITE").to.uri.user == "bob"
+
+
 async def test_one_key_places_one_call_also_over_a_restart_and_when_it_is_over(
     start, folder, node, client, phone
 ):
@@ -288,7 +298,7 @@ async def test_what_is_anothers_is_not_there(client, phone, node):
 
 
 @pytest.mark.parametrize(
-    "to", ["", "sip:", "a b", "@", "x@host:99999999", "<sip:a@b>", "a\r\nb@c", "x" * 600]
+    "to", ["", "sip:", "tel:", "a b", "@", "x@host:99999999", "<sip:a@b>", "a\r\nb@c", "x" * 600]
 )
 async def test_what_nobody_can_be_called_by_is_told_at_its_field(client, phone, to):
     await phone("alice", 200)

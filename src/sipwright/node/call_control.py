@@ -15,6 +15,7 @@ from sipwright.control.protocol import ControlError, Request
 from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Call, Identity, NotNow, Switch
 from sipwright.sip import ParseError, Uri
+from sipwright.sip.telephone import dialled_uri
 from sipwright.store import Store
 from sipwright.store.history.placed import find_placed
 from sipwright.store.schema.entities import Account
@@ -187,14 +188,20 @@ class CallControl:
             await self._ready(user_id)
 
     def _target(self, request: Request, domain: str) -> Uri:
-        """Return whom somebody wants to reach: a number or a name is one at the domain of who wants it."""
+        """Return whom somebody wants to reach: a number or a name is one at the domain of who wants it.
+
+        Pages name numbers by tel URIs, and so do those who copy them from there.
+        """
         text = request.text("to", longest=500).strip()
-        if not text.lower().startswith(("sip:", "sips:")):
+        is_number = text.lower().startswith("tel:")
+        if not is_number and not text.lower().startswith(("sip:", "sips:")):
             text = f"sip:{text}" if "@" in text else f"sip:{text}@{domain}"
         try:
             target = Uri.parse(text)
         except ParseError as error:
             raise ControlError("invalid", f"nobody can be called at {text!r}: {error}", field="to") from None
+        if is_number:
+            target = dialled_uri(target, domain) or target
         if not target.user or not target.host or target.headers:
             raise ControlError("invalid", "write a number, a name, or name@host", field="to")
         return target
