@@ -381,6 +381,18 @@ def test_a_refer_that_makes_no_sense_is_refused(bench, bob, place, headers, stat
     assert [call.processes for call in bench.switch.calls.values()] == [()]
 
 
+def test_a_refer_that_may_not_be_carried_out_is_not_under_way(bench, bob, carol, place):
+    """Whose account is disabled in a call may ask again when it no longer is."""
+    account = bench.accounts.accounts["bob"]
+    account.is_enabled = False
+    bob.send(bob.in_dialog("REFER", place[1], headers=[("Refer-To", "<sip:carol@example.org>")], cseq=70))
+    account.is_enabled = True
+    bob.send(bob.in_dialog("REFER", place[1], headers=[("Refer-To", "<sip:carol@example.org>")], cseq=71))
+
+    assert bob.statuses("REFER") == [403, 202]
+    assert carol.methods() == ["INVITE"]
+
+
 def test_a_second_refer_has_to_wait(bench, bob, carol, place):
     refer(bob, place[1])
     accept_reports(bob)

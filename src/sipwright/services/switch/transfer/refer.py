@@ -75,8 +75,11 @@ def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler
     of the call has allowed it with `transfer=place`, whose rights these are then. An attended transfer must come from
     the party that is in the other call too.
     """
+    request = incoming.request
     try:
-        transfer, target = _begin(call, leg, remaining, incoming.request)
+        transfer, target = _begin(call, leg, remaining, request)
+        by = request.headers.get("referred-by")
+        dialled = dialler.dial(call, leg, remaining, target, by) if isinstance(target, Uri) else None
     except Reject as refusal:
         incoming.open()
         call.ports.stack.pipeline.refuse(incoming, refusal)
@@ -85,18 +88,17 @@ def take_refer(call: Call, leg: Leg, remaining: Leg, incoming: Incoming, dialler
     call.carry(transfer)
     assert leg.flow is not None
     headers = [("Contact", leg.contact_on(leg.flow))]
-    if not _is_reported(incoming.request):
+    if not _is_reported(request):
         headers.append(("Refer-Sub", "false"))
-    accepted = make_response(incoming.request, 202, headers=headers)
+    accepted = make_response(request, 202, headers=headers)
     leg.answer(accepted, ports.wall_clock())
     call.when_stored(partial(incoming.transaction.respond, accepted, ports.clock()))
-    if isinstance(target, Uri):
-        referred = dialler.dial(call, leg, remaining, target, incoming.request.headers.get("referred-by"))
-        transfer.dialled(referred)
-        dialler.begin(referred)
+    if dialled is not None:
+        transfer.dialled(dialled)
+        dialler.begin(dialled)
     elif isinstance(target, Leg):
         transfer.consult(target)
-    else:
+    elif isinstance(target, Call):
         adopt(target, call.id)
         transfer.dialled(target)
 
