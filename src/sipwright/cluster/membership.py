@@ -230,7 +230,8 @@ class Membership:
             self._is_lost = True
             self._holder.lose()
             log.error(
-                "another node has taken over from this one, which stops; it had not been heard of for too long",
+                "another node has taken over from this one, which stops: "
+                "it was not heard of for too long, or was said to be no more",
                 node=self.itself.name,
             )
             self.on_lost()

@@ -184,7 +184,8 @@ async def _serve(
     if node.neighbours is not None and node.neighbours.lost.is_set():
         await asyncio.gather(faces.stop(), node.abandon())
         raise CommandError(
-            f"another node has taken over from {settings.node}, which was not heard of for too long; start it again"
+            f"another node has taken over from {settings.node}, which was not heard of for too long, or said to be no "
+            "more; start it again"
         )
     await asyncio.gather(faces.stop(), node.stop())
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -109,19 +109,25 @@ class Nodes:
 
     async def _all(self) -> Sequence[NodeView]:
         """Return all nodes by name; this one, if the database has none."""
-        own = await self._own()
-        others = [view for view in await self._ground.read(_stored) if view.node != own.node]
-        return sorted([own, *others], key=lambda view: view.node)
+        stored = {view.node: view for view in await self._ground.read(_stored)}
+        own = await self._own() or _silent(self._ground.settings.node, stored)
+        return [view for _, view in sorted({**stored, own.node: own}.items())]
 
-    async def _own(self) -> NodeView:
+    async def _own(self) -> NodeView | None:
         try:
             found = await self._ground.ask("status")
         except (Unavailable, UseCaseError):
-            return NodeView(self._ground.settings.node, "away", 0, 0, None, None)
+            return None
         return NodeView(
             str(found["node"]), "up", int(found["calls"]), int(found["phones"]), found["started_at"],
             found["version"],
         )  # fmt: skip
+
+
+def _silent(name: str, stored: Mapping[str, NodeView]) -> NodeView:
+    """Return this node, whose switch does not answer: as the database has it, but that it lives."""
+    known = stored.get(name) or NodeView(name, "away", 0, 0, None, None)
+    return replace(known, state="away") if known.state in ("up", "draining") else known
 
 
 def _stored(connection: Connection) -> list[NodeView]:
