@@ -125,7 +125,7 @@ class Load:
         try:
             await self.switch.open()
             await asyncio.gather(*(line.open() for line in self.lines))
-            pulse = asyncio.gather(self._pulse.feel_pulse(), self._feel_turns())
+            felt = [asyncio.create_task(feel()) for feel in (self._pulse.feel_pulse, self._feel_turns)]
             await self._until_ready()
             generator = asyncio.create_task(self._generate())
             await self._do_harm()
@@ -137,7 +137,8 @@ class Load:
             for task in late:
                 self.ledger.fault("ending", task.get_name(), "did not come to its end")
                 task.cancel()
-            pulse.cancel()
+            for task in felt:
+                task.cancel()
             await audit(self)
         finally:
             for line in self.lines:

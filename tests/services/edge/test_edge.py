@@ -698,3 +698,46 @@ def test_nothing_else_goes_there(stack, edge, source, more, is_lost):
 
     assert edge.hand_over(request(stack, source, **more), "north") is False
     assert sent(stack) == []
+
+
+def test_what_was_written_for_a_connection_of_the_other_node_is_repeated_as_it_is(stack, edge):
+    """With another Via on top the phone, which has heard it there, would take it for a second way of one request."""
+    incoming = request(
+        stack, NORTH, route=[f"<sip:{token()}@127.0.0.1:5060;lr;flow>", "<sip:next@192.0.2.1;lr>"]
+    )
+    incoming.request.headers.set("Via", "SIP/2.0/TCP 127.0.0.2:5060;branch=z9hG4bK1;rport")
+    assert edge(incoming) is True
+    remote, repeated = sent(stack).last
+
+    assert (remote, repeated.headers.get_list("Via")) == (
+        PHONE, ["SIP/2.0/TCP 127.0.0.2:5060;branch=z9hG4bK1;rport"],
+    )  # fmt: skip
+    assert (repeated.headers.get_list("Route"), repeated.max_forwards) == (["<sip:next@192.0.2.1;lr>"], 70)
+    assert repeated.headers.get("Record-Route") is None
+
+
+def test_when_that_connection_has_ended_too_its_node_hears_of_it(stack, edge, monkeypatch):
+    incoming = request(stack, NORTH, route=[f"<sip:{token()}@127.0.0.1:5060;lr;flow>"])
+    incoming.request.headers.set("Via", "SIP/2.0/TCP 127.0.0.2:5060;branch=z9hG4bK1;rport")
+
+    def broken(flow, data):
+        raise OSError("no more")
+
+    monkeypatch.setattr(stack.transports[0], "send", broken)
+    with pytest.raises(Reject, match="430"):
+        edge(incoming)
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_an_invite_that_a_lost_node_has_not_passed_on_is_repeated_at_once(stack, edge, is_answered):
+    """By Timer A it would come again after up to sixteen seconds."""
+    invite = request(stack, PHONE).request
+    transaction = stack.start_client(invite, edge.flow(f"north!{AT_NORTH}"), None)
+    if is_answered:
+        transaction.state = "proceeding"
+    before = len(sent(stack))
+    edge.peers.is_north_lost = True
+    edge.moved()
+
+    assert (before, len(sent(stack))) == (1, 1 if is_answered else 2)
+    assert {parse(data).top_via.branch for data, _ in sent(stack)} == {invite.top_via.branch}

@@ -81,6 +81,11 @@ class Edge:
         """Take note that another node acts for one that is lost."""
         self._cancels.moved()
         self._repeats.hurry()
+        layer = self._stack.layer
+        for tx in layer.unanswered():
+            # By Timer A the next repetition may be sixteen seconds away, and people wait.
+            if isinstance(tx.flow, RoutedFlow) and not self._peers.is_up(tx.flow.node):
+                layer.send(tx.wire, tx.flow)
 
     def remember(self, invite: Request, node: str) -> None:
         """Take note that another node has an INVITE that has come here: whatever repeats it is for that one."""
@@ -225,8 +230,22 @@ class Edge:
         flow = self._stack.flow_from_key(token.flow_key)
         if flow is None or flow.is_closed:
             raise self._flow_failed("the connection of the phone has ended (RFC 5626 §5.3.1)")
-        self._send(incoming, flow, token, is_bare=keeps)
+        if keeps and incoming.request.top_via.transport != "UDP":
+            self._repeat(incoming.request, flow)
+        else:
+            self._send(incoming, flow, token, is_bare=keeps)
         return True
+
+    def _repeat(self, request: Request, flow: Flow) -> None:
+        """Forward, as it is, what was written for a connection of the node that has the call, which has ended since.
+
+        The phone may have heard it there, and is to take it for the same (RFC 3261 §8.2.2.2). What it answers comes
+        here over its new connection, and goes on by the tag.
+        """
+        try:
+            flow.send(bytes(request))
+        except OSError as error:
+            raise self._flow_failed(str(error)) from None
 
     def _pass_on(self, incoming: Incoming) -> bool:
         """Pass a request on, as it is, to a node that is back, if its sender still takes this one to act for that.

@@ -346,6 +346,10 @@ class TransactionLayer:
             repeated=self.repeated,
         )
 
+    def unanswered(self) -> list[ClientTransaction]:
+        """Return the INVITEs that nothing has come back to yet."""
+        return [tx for tx in self._clients.values() if tx.state is CALLING]
+
     def let_go(self) -> None:
         """Know none of them any more: what still comes for them is for whoever goes on with their calls."""
         self._clients.clear()
