@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 from tests.services.switch.conftest import SDP, Bench, Provider, Row, document_of, every_leg_keeps_the_rules  # noqa: F401
@@ -89,6 +91,71 @@ class Town:
         else:
             for phone in (self.phone, self.alice):
                 phone.answer(phone.last("BYE"), 200)
+
+    def transferred(self, after, *, calls="alice"):
+        """Let alice talk by the trunk, then with carol, and let these two talk; returns what ends that.
+
+        Where alice calls carol, the leg of the trunk goes into that call; where carol calls, hers into the other one.
+        """
+        bench, alice, trunk = self.bench, self.alice, self.phone
+        carol = bench.phone("carol", "50.0.0.1")
+        bench.account("carol", carol)
+        if calls == "carol":
+            bench.account("alice", alice)
+            alice.domain = "example.org"
+        trunk.answer(self.dial(f"{PREMIUM}@trunk[limit=600]"), 200, body=SDP.format(trunk.host))
+        first = alice.last(200)
+        alice.ack(first)
+        bench.run(after)
+        if calls == "alice":
+            alice.invite("sip:carol@example.org", call_id="consult", tag="consult")
+            called = carol.last("INVITE")
+            carol.answer(called, 200, body=SDP.format(carol.host))
+            goes_on, ends = alice.last(200), first
+            alice.ack(goes_on)
+            named = f"{ends.call_id};to-tag={ends.to_tag};from-tag={ends.from_tag}"
+        else:
+            carol.invite("sip:alice@example.org", call_id="consult", tag="consult")
+            ends = alice.last("INVITE")
+            alice.answer(ends, 200, tag="second", body=SDP.format(alice.host))
+            goes_on, called = first, carol.last(200)
+            carol.ack(called)
+            named = f"{ends.call_id};to-tag={ends.from_tag};from-tag=second"
+        for call in bench.switch.calls.values():
+            with call.event():
+                to = call.peer.destination
+                to.options = replace(to.options, transfer="place")
+        to = ("Refer-To", f"<sip:x@example.org?Replaces={quote(named, safe='')}>")
+        alice.send(alice.in_dialog("REFER", goes_on, headers=[to], cseq=70))
+        alice.answer(alice.last("NOTIFY"), 200)
+        for phone in (trunk, carol) if calls == "alice" else (carol, trunk):
+            phone.answer(phone.last("INVITE"), 200, body=SDP.format(phone.host))
+        alice.answer(alice.last("NOTIFY"), 200)
+        for bye in {
+            each.call_id: each for each in alice.heard if getattr(each, "method", "") == "BYE"
+        }.values():
+            alice.answer(bye, 200)
+
+        def hang_up():
+            carol.send(carol.in_dialog("BYE", called, cseq=90))
+            trunk.answer(trunk.last("BYE"), 200)
+
+        return hang_up
+
+    def restart(self):
+        """Kill the process, and start another one on the same database."""
+        bench = self.bench
+        rows = [Row(key, document_of(row)) for key, row in bench.database.rows["call"].items()]
+        spendings = [SpendingRow(*row) for row in bench.database.rows["spending"].values()]
+        for transport in (bench.stack.transports[0], *bench.stack.transports[2:]):
+            bench.network.detach(transport)
+        bench.network._events.clear()
+        bench.start()
+        self.guarded()
+        self.guard.spending.load(spendings)
+        bench.switch.recover(rows)
+        bench.switch.resume()
+        bench.run(0.05)
 
     @property
     def spent(self):
@@ -227,25 +294,43 @@ def test_what_is_set_aside_is_so_again_after_a_kill_and_what_was_used_is_known(t
     town.phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
     ok = town.alice.last(200)
     town.alice.ack(ok)
-    bench = town.bench
-    rows = [Row(key, document_of(row)) for key, row in bench.database.rows["call"].items()]
-    spendings = [SpendingRow(*row) for row in bench.database.rows["spending"].values()]
-
-    for transport in (bench.stack.transports[0], *bench.stack.transports[2:]):
-        bench.network.detach(transport)
-    bench.network._events.clear()
-    bench.start()
-    town.guarded()
-    town.guard.spending.load(spendings)
-    bench.switch.recover(rows)
-    bench.switch.resume()
-    bench.run(0.05)
+    town.restart()
 
     assert (town.spent, len(town.guard.spending)) == (3.0, 1)
     assert town.dial(f"{PREMIUM}@trunk[limit=300]") is not None  # the rest is 11.50, which is four minutes
     assert town.dial(f"{PREMIUM}@trunk[limit=60]") is None
     town.hang_up(ok)
     assert (town.spent, len(town.guard.spending)) == (6.0, 1)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_call_that_is_transferred_costs_what_all_of_it_does(town, is_killed):
+    """Ninety seconds before, sixty after: three minutes, and until then the money for the rest is set aside."""
+    town.directory.rates[town.provider.id] = RATES
+    town.allow("premium", money_per_day=40_000_000)
+    hang_up = town.transferred(after=90)
+    if is_killed:
+        town.restart()
+
+    assert (town.spent, town.guard.spending.reserved()) == (0.0, {1: 25_500_000})
+    town.bench.run(60)
+    hang_up()
+    assert (town.spent, len(town.guard.spending), town.guard.spending.reserved()) == (8.0, 0, {})
+    assert town.bench.is_empty()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_caller_who_is_transferred_uses_up_nothing(town, is_killed):
+    """Carol's leg goes into the call by the trunk; nobody has asked what she costs."""
+    town.allow("premium", calls_at_once=1)
+    hang_up = town.transferred(after=5, calls="carol")
+    if is_killed:
+        town.restart()
+
+    assert town.guard.spending.seen(("user", 1), town.bench.network.now, 60.0).calls_at_once == 1
+    hang_up()
+    assert len(town.guard.spending) == 0
+    assert town.bench.is_empty()
 
 
 def test_a_user_is_told_of_when_most_of_the_money_is_used(town):

@@ -21,7 +21,7 @@ from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import FREE, NOT_KNOWN, Attempt, Refusal, Spending
 from sipwright.services.ports import Writer
 from sipwright.services.switch import Call, Outcome
-from sipwright.services.switch.call.callee import Callee
+from sipwright.services.switch.call.callee import Callee, Carried
 from sipwright.services.switch.call.leg import Leg
 from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import Reject
@@ -51,6 +51,8 @@ LONGEST_CODE = 3
 NEARLY = 0.8
 """The part of the day's money from which on it is told that it will be used up."""
 
+NOBODY_PAYS = Carried(0, 0, 0.0)
+"""What a leg has carried along that is no outgoing one, or an emergency's."""
 
 UNUSUAL = "Unusual Call, Confirm It First"
 HOW_TO_CONFIRM = (
@@ -153,25 +155,35 @@ class CallGuard:
             if leg.ended_at is None or leg.is_phone:
                 continue
             talked = None if leg.answered_at is None else max(0.0, leg.ended_at - leg.answered_at)
-            row = self.spending.settle(leg.sip_call_id, talked, self._unix_time())
+            row = self.spending.settle(_key(leg), talked, self._unix_time())
             if row is not None:
                 self._put(row)
                 self._warn(row)
 
-    def moved(self, leg: Leg) -> None:
-        """Take note that a leg goes on in another call."""
-        if leg.answered_at is not None:
-            self.spending.goes_on(leg.sip_call_id, max(0.0, self._unix_time() - leg.answered_at))
+    def moved(self, leg: Leg, moved: Callee) -> None:
+        """Take note that a leg goes on in another call, where whoever has dialled it pays for it."""
+        talked = 0.0 if leg.answered_at is None else max(0.0, self._unix_time() - leg.answered_at)
+        found = self.spending.goes_on(_key(leg), _key(moved), talked)
+        if found is None:
+            moved.carried = NOBODY_PAYS
+        else:
+            attempt, seconds = found
+            moved.carried = Carried(attempt.user_id, attempt.account_id, round(seconds, 3))
 
     def recovered(self, call: Call) -> None:
         """Set aside again what the legs of a call of an earlier process may use."""
         self.recovered_users.add(call.identity.user_id)
         for leg in call.legs:
-            if leg.destination.flow is None and leg.ended_at is None:
-                number = _number_of(leg)
-                places, attempt = self._attempt(call, leg, number)
+            if leg.is_phone or leg.destination.flow is not None or leg.ended_at is not None:
+                continue
+            number, carried = _number_of(leg), leg.carried
+            places, attempt = self._attempt(call, leg, number)
+            if carried is None:
                 if not self._is_for_help(call, number, places):
                     self.spending.hold_again(attempt)
+            elif carried != NOBODY_PAYS:
+                self.recovered_users.add(carried.user_id)
+                self.spending.hold_again(attempt, carried.seconds)
 
     def left(self, legs: Iterable[Callee]) -> None:
         """Give back what legs may use that go on at another node, which sets it aside for them."""
@@ -210,19 +222,18 @@ class CallGuard:
 
     def _attempt(self, call: Call, leg: Callee, number: str) -> tuple[tuple[Place, ...], Attempt]:
         """Return where a leg may lead, the dearest first, and what it may use: as much as the dearest costs."""
-        provider = self._provider(leg)
-        places = () if provider is None else places_of(number, self._home(call.identity.user_id))
+        provider, identity = self._provider(leg), call.identity
+        user_id, account_id = identity.user_id, identity.account_id or 0
+        if leg.carried is not None:
+            user_id, account_id, _ = leg.carried
+        places = () if provider is None else places_of(number, self._home(user_id))
         rates = None if provider is None else self._directory.rates.get(provider.id)
         price = FREE
         if rates is not None:
             prices = (rates.price(each.digits) for each in places)
             price = max(prices, key=lambda one: one.of(60.0))
-        identity = call.identity
         provider_id = 0 if provider is None else provider.id
-        longest = self._longest(call, leg)
-        attempt = Attempt(
-            leg.sip_call_id, identity.user_id, identity.account_id or 0, provider_id, price, longest
-        )
+        attempt = Attempt(_key(leg), user_id, account_id, provider_id, price, self._longest(call, leg))
         return places, attempt
 
     def _provider(self, leg: Callee) -> Provider | None:
@@ -361,6 +372,11 @@ class CallGuard:
             self._writer.put("spending", row[:5], row)
         except Reject:
             pass  # the next row of this hour says it, too
+
+
+def _key(leg: Leg) -> tuple[str, int]:
+    """Return what tells a leg from all others: not its Call-ID, which it keeps when it goes on in another call."""
+    return leg.owner.id, leg.index
 
 
 def _number_of(leg: Callee) -> str:

@@ -114,10 +114,26 @@ def test_what_was_used_is_rows_that_another_process_goes_on_from():
 def test_a_leg_that_goes_on_in_another_call_is_one():
     spending = Spending("node1")
     ask(spending, "a", price=EURO)
-    spending.goes_on("a", 90.0)
+    kept, seconds = spending.goes_on("a", "b", 90.0)
 
-    assert spending.settle("a", 60.0, NOW)[6:] == (150.0, 3_000_000)
-    assert spending.settle("a", 60.0, NOW) is None
+    assert (kept.key, kept.user_id, seconds) == ("b", 1, 90.0)
+    assert spending.goes_on("a", "c", 90.0) is None
+    assert spending.settle("a", 90.0, NOW) is None  # what it was in the first call
+    assert spending.settle("b", 60.0, NOW)[6:] == (150.0, 3_000_000)
+    assert spending.settle("b", 60.0, NOW) is None
+    assert len(spending) == spending.held(USER).calls == 0
+
+
+def test_what_it_has_talked_before_counts_also_after_a_kill():
+    again = Spending("node1")
+    again.hold_again(attempt("a", EURO, 600.0), 90.0)
+
+    assert again.settle("a", 60.0, NOW)[6:] == (150.0, 3_000_000)
+
+
+def test_what_nobody_has_asked_for_is_not_counted():
+    spending = Spending("node1")
+
     assert spending.settle("unknown", 60.0, NOW) is None
 
 

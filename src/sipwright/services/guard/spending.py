@@ -151,16 +151,26 @@ class Spending:
         self._hold(attempt, longest)
         return longest, self._use(attempt, Used(calls=1), now)
 
-    def hold_again(self, attempt: Attempt) -> None:
-        """Set aside what a leg of an earlier process may use."""
+    def hold_again(self, attempt: Attempt, before: float = 0.0) -> None:
+        """Set aside what a leg of an earlier process may use, that had talked in another call before."""
         if attempt.key not in self._held:
-            self._hold(attempt, min(attempt.longest, LONGEST))
+            self._hold(attempt, min(attempt.longest, LONGEST), before)
 
-    def goes_on(self, key: Hashable, seconds: float) -> None:
-        """Note that a leg goes on in another call, after so many seconds."""
-        held = self._held.get(key)
-        if held is not None:
-            held.before += seconds
+    def goes_on(self, key: Hashable, other: Hashable, seconds: float) -> tuple[Attempt, float] | None:
+        """Note that a leg goes on in another call, with another key, after so many seconds.
+
+        Returns what it goes on with, and its seconds until now; None where nothing is set aside for it.
+        """
+        held = self._held.pop(key, None)
+        if held is None:
+            return None
+        for scope in held.attempt.scopes:
+            legs = self._accounts[scope].legs
+            legs[other] = legs.pop(key)
+        held.attempt = held.attempt._replace(key=other)
+        held.before += seconds
+        self._held[other] = held
+        return held.attempt, held.before
 
     def settle(self, key: Hashable, talked: float | None, now: float) -> SpendingRow | None:
         """Give back what a leg did not use that has ended; `talked` are its seconds, None if nobody answered."""
@@ -280,8 +290,8 @@ class Spending:
         account = self._accounts.get(scope)
         return Used() if account is None else account.own
 
-    def _hold(self, attempt: Attempt, seconds: float) -> None:
-        held = self._held[attempt.key] = _Held(attempt, seconds, attempt.price.of(seconds))
+    def _hold(self, attempt: Attempt, seconds: float, before: float = 0.0) -> None:
+        held = self._held[attempt.key] = _Held(attempt, seconds, attempt.price.of(seconds), before)
         for scope in attempt.scopes:
             account = self._accounts.setdefault(scope, _Account())
             account.legs[attempt.key] = held

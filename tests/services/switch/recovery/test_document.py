@@ -9,6 +9,7 @@ from tests.golden.stage import Stage
 from tests.services.switch.conftest import Row
 
 from sipwright.services.leg_options import LegOptions
+from sipwright.services.switch.call.callee import Carried
 from sipwright.services.switch.model.destination import Destination
 from sipwright.services.switch.model.identity import Identity
 from sipwright.services.switch.model.patience import Patience
@@ -107,6 +108,8 @@ def test_every_name_is_written_at_some_moment():
         for call in stage.bench.switch.calls.values():
             call.loops, call.passes, call.limit, call.max_forwards = 1, 1, 2.0, 3
             call.shown_from = "<sip:1@x>"
+            for leg in call.legs:
+                leg.carried = Carried(1, 2, 3.0)
             document = json.loads(write_document(call))
             seen |= set(document)
             seen_of_legs |= {name for leg in (document["caller"], *document["legs"]) for name in leg}

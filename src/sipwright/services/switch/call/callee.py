@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from sipwright.sip import Response
 from sipwright.sip.dialog import Dialog
@@ -17,13 +17,21 @@ from ..model.media import refuse_offer
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, SILENT, Outcome
 from .leg import Leg, LegOwner
 
-__all__ = ["Callee", "CalleeOwner"]
+__all__ = ["Callee", "CalleeOwner", "Carried"]
 
 
 NONE: dict[str, bytes] = {}
 
 MOST_EARLY = 16
 """How many early dialogs one INVITE may have: as many phones as ring behind a proxy."""
+
+
+class Carried(NamedTuple):
+    """What a leg brings along from the call that it comes from: who pays for it, 0 for nobody, its seconds there."""
+
+    user_id: int
+    account_id: int
+    seconds: float
 
 
 class CalleeOwner(LegOwner, Protocol):
@@ -36,10 +44,11 @@ class CalleeOwner(LegOwner, Protocol):
 class Callee(Leg):
     """A leg that is tried: the switch sent its INVITE.
 
-    `unwanted` has the ACKs to the 2xx of further phones behind the same proxy, by their To tags.
+    `unwanted` has the ACKs to the 2xx of further phones behind the same proxy, by their To tags. One that has come from
+    another call has what it has `carried` along.
     """
 
-    __slots__ = ("destination", "transaction", "unwanted")
+    __slots__ = ("carried", "destination", "transaction", "unwanted")
 
     owner: CalleeOwner
 
@@ -58,6 +67,7 @@ class Callee(Leg):
         self.is_phone = destination.flow is not None
         self.transaction: ClientTransaction | None = None
         self.unwanted: dict[str, bytes] = NONE
+        self.carried: Carried | None = None
 
     def begin_dialog(self, response: Response) -> None:
         """Note the dialog that the peer's response to our INVITE makes, or confirms (RFC 3261 §12.1.2, §13.2.2.4)."""

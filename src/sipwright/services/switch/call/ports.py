@@ -163,8 +163,8 @@ class LegGuard(Protocol[CallT_contra]):
     def settle(self, legs: Iterable[Callee]) -> None:
         """Take note of legs that have ended; to be called where their records are stored."""
 
-    def moved(self, leg: Leg) -> None:
-        """Take note that a leg goes on in another call."""
+    def moved(self, leg: Leg, moved: Callee) -> None:
+        """Take note that a leg goes on in another call, as another one: `moved` gets what it has `carried` along."""
 
     def recovered(self, call: CallT_contra) -> None:
         """Take note of a call of an earlier process."""
@@ -191,7 +191,7 @@ class NoGuard:
     def settle(self, legs: Iterable[Callee]) -> None:
         """Take no notice."""
 
-    def moved(self, leg: Leg) -> None:
+    def moved(self, leg: Leg, moved: Callee) -> None:
         """Take no notice."""
 
     def recovered(self, call: object) -> None:

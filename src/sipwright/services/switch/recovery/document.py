@@ -88,7 +88,7 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredLeg:
-    """What is kept of a leg; `progress`, `tags` and `provider` are the caller's, `destination` is a callee's.
+    """What is kept of a leg; `progress`, `tags`, `provider` are the caller's, `destination`, `carried` a callee's.
 
     `early` has the early dialogs by the tag that tells them apart, which is ours in the caller's.
     """
@@ -125,6 +125,7 @@ class StoredLeg:
     rounds: int = 0
     is_neighbour: bool = False
     refers: tuple[tuple[int, int], ...] = ()
+    carried: tuple[int, int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +293,8 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
     }
     if isinstance(leg, Callee):
         stored["destination"] = _destination(leg.destination)
+        if leg.carried is not None:
+            stored["carried"] = list(leg.carried)
     else:
         stored["progress"] = leg.progress
         if leg.tags:

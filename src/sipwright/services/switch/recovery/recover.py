@@ -16,7 +16,7 @@ from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReconnectingFlow
 
 from ..call.call import Call
-from ..call.callee import Callee
+from ..call.callee import Callee, Carried
 from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
@@ -313,6 +313,8 @@ def _callee(call: Call, index: int, stored: StoredLeg) -> Callee:
     destination = _destination(stored.destination)
     leg = Callee(call, index, stored.call_id, stored.tag, stored.started_at, destination)
     _restore_leg(leg, stored)
+    if stored.carried is not None:
+        leg.carried = Carried(*stored.carried)
     for tag, early in stored.early.items():
         dialog = Dialog.from_state(stored.call_id, stored.tag, early)
         if leg.dialog is not None and leg.dialog.remote_tag == tag:

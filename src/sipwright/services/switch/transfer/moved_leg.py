@@ -18,7 +18,6 @@ __all__ = ["move"]
 def move(leg: Leg, other: Call, call: Call) -> Callee:
     """Let a leg of another call go on in `call`, with its dialog; what is left of it there only has to end."""
     ports, now = call.ports, call.ports.wall_clock()
-    ports.guard.moved(leg)
     moved = Callee(
         call,
         len(call.legs) + 1,
@@ -41,6 +40,7 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
                 leg.transaction,
                 moved,
             )  # more copies of its 2xx may come
+    ports.guard.moved(leg, moved)
     call.legs.append(moved)
     call.changed()
     if moved.destination.parked is not None:
