@@ -12,7 +12,8 @@ from sipwright.node.node import Node
 from sipwright.sip import parse
 from sipwright.sip.digest import answer, ha1
 from sipwright.stack import Incoming
-from sipwright.store.admin import bans
+from sipwright.store.admin import accounts, bans
+from sipwright.store.admin.specs import AccountChange
 
 numbers = itertools.count(1)
 
@@ -159,6 +160,28 @@ async def test_who_guesses_passwords_is_banned_and_each_time_for_longer(node):
             assert (await guesser.ask()).status == 200
 
         assert lengths == [600, 3600]
+
+
+async def change_password(node, password):
+    """Give carol another password, as any process may."""
+    change, keys = AccountChange(password=password), node.store.keys
+    await node.store.database.write(lambda c: accounts.change(c, keys, "carol@example.org", change))
+    await node.store.catch_up()
+
+
+async def test_a_phone_with_an_old_password_is_let_in_when_the_switch_knows_it(node):
+    """What is asked of it is forgotten with the ban: it registers at once."""
+    with Phone(node, "127.0.0.13") as phone:
+        for _ in range(70):
+            await phone.register("new one", "carol")
+        ban = (await banned(node))["127.0.0.13"]
+        assert ban.reason.endswith("at last: carol@example.org alone")
+        assert await phone.ask() is None
+
+        await change_password(node, "new one")
+        assert "127.0.0.13" not in await banned(node)
+        assert (await phone.register("new one", "carol")).status == 200
+        await change_password(node, "secret")
 
 
 async def test_who_looks_for_users_over_udp_hears_nothing_for_a_while_and_never_for_longer(node):

@@ -54,6 +54,7 @@ class FakeDirectory:
 class FakeFlow:
     remote: tuple = ("203.0.113.9", 40_001)
     protocol: str = "udp"
+    is_known: bool = False
 
     @property
     def is_reliable(self):

@@ -5,6 +5,7 @@ import pytest
 from sipwright.config import GuardSettings
 from sipwright.store.admin import bans
 from sipwright.store.admin.bans import Reason
+from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.usecases.bans import Bans
 from sipwright.usecases.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -99,6 +100,54 @@ async def test_each_ban_of_the_switch_is_longer_until_a_week(usecases, admin):
     assert lengths == [600, 3_600, 21_600, 129_600, bans.LONGEST, bans.LONGEST]
 
     assert await usecases.ground.keep(lambda c: bans.prune(c, now + bans.KEPT_FOR + 1)) == 2
+
+
+async def test_a_phone_with_an_old_password_is_banned_for_an_hour_at_most_and_until_it_is_another_one(
+    usecases, admin, carol
+):
+    account = await usecases.accounts.create(carol, AccountSpec("bob", "secret"))
+
+    def make(connection, now):
+        made, _ = bans.add_by_itself(connection, {"192.0.2.1": Reason("wrong", True, account.id)}, now, 600.0)
+        return round(made[0].until - now)
+
+    now, lengths = usecases.ground.unix_time() - 10_000, []
+    for _ in range(4):
+        lengths.append(await usecases.ground.keep(lambda c, now=now: make(c, now)))
+        now += lengths[-1] + 1
+    assert lengths == [600, 3_600, 3_600, 3_600]
+    others = {"192.0.2.2": Reason("guesses")}
+    await usecases.ground.keep(lambda c: bans.add_by_itself(c, others, now, 6_000.0))
+
+    await usecases.accounts.change(carol, "bob", AccountChange(most_calls=1))
+    assert len(await usecases.bans.list(admin)) == 2
+    await usecases.accounts.change(carol, "bob", AccountChange(password="another"))
+    assert [ban.address for ban in await usecases.bans.list(admin)] == ["192.0.2.2"]
+
+
+async def test_one_command_lets_a_phone_come_again(usecases, admin, carol, dave):
+    account = await usecases.accounts.create(carol, AccountSpec("bob", "secret"))
+    now = usecases.ground.unix_time()
+    wanted = {"192.0.2.1": Reason("wrong", True, account.id)}
+    await usecases.ground.keep(lambda c: bans.add_by_itself(c, wanted, now, 600.0))
+
+    with pytest.raises(NotFound):
+        await usecases.accounts.unlock(dave, "bob")
+    assert await usecases.accounts.unlock(carol, "bob") == ("bob@example.org", ["192.0.2.1"])
+    assert await usecases.accounts.unlock(carol, "bob") == ("bob@example.org", [])
+    assert len(await usecases.bans.list(admin)) == 0
+    (first, _) = [row.after for row in await usecases.audit.list(admin, action="accounts.unlock")][::-1]
+    assert "192.0.2.1" in str(first)
+
+
+async def test_passwords_that_are_imported_are_others_too(usecases, admin, carol):
+    account = await usecases.accounts.create(carol, AccountSpec("bob", "secret"))
+    now = usecases.ground.unix_time()
+    wanted = {"192.0.2.1": Reason("wrong", True, account.id)}
+    await usecases.ground.keep(lambda c: bans.add_by_itself(c, wanted, now, 600.0))
+    await usecases.accounts.import_many(admin, [AccountSpec("bob", "another", "carol")])
+
+    assert len(await usecases.bans.list(admin)) == 0
 
 
 async def test_what_may_be_forged_keeps_nobody_from_a_face_and_is_never_longer(usecases, admin):

@@ -40,6 +40,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "accounts.change": ("alice", AccountChange(most_calls=1)),
     "accounts.remove": ("alice",),
     "accounts.watch": ("alice",),
+    "accounts.unlock": ("alice",),
     "accounts.set_messages": ("alice", 1),
     "accounts.set_watched_by": ("alice", MappingProxyType({"owner": "lamp"})),
     "accounts.import_many": ADMINS,

@@ -248,6 +248,25 @@ def remove(
 
 
 @app.command()
+def unlock(name: Name, domain: DomainOption = None, data: Data = None) -> None:
+    """Look at its passwords again after many wrong ones.
+
+    After five wrong ones in a minute no more are looked at for a while where the account is not known, and a phone that
+    goes on with an old one is banned. A new password ends both as well.
+
+    \b
+    Example:
+      sipwright account unlock 101
+    """
+    account, networks = with_usecases(
+        data, lambda usecases, actor: usecases.accounts.unlock(actor, _whole(name, domain))
+    )
+    say(f"unlocked {account}")
+    if networks:
+        say(f"banned no more: {', '.join(networks)}")
+
+
+@app.command()
 def messages(
     name: Name,
     new: Annotated[

@@ -109,6 +109,13 @@ def _print(found: dict[str, Any], folder: Path, wrong: list[str]) -> None:
     say(*(f"{name:10} {text}" for name, text in lines))
     for error in found.get("errors", ()):
         say(f"{'error':10} {time.strftime('%H:%M:%S', time.localtime(error['at']))} {error['text']}")
+    for one in found.get("locked", ()):
+        others = f" and {one['sources'] - len(one['from'])} more" * (one["sources"] > len(one["from"]))
+        say(
+            f"{'locked':10} {one['account']}: wrong passwords from {', '.join(one['from'])}{others}; where it is not "
+            f"known none is looked at until {time.strftime('%H:%M:%S', time.localtime(one['until']))}, or "
+            f"'sipwright account unlock {one['account']}'"
+        )
     say(*(f"{'WRONG':10} {text}" for text in wrong) if wrong else ("all is well",))
 
 

@@ -71,6 +71,9 @@ MOST_COUNTED = 2_000
 """Calls, and registrations at providers, that are looked at to count those of each state: no more fit into 1 ms."""
 
 
+MOST_LOCKED, MOST_NAMED = 20, 3
+"""Accounts under attack that are told of, and addresses of each."""
+
 MOST_TESTS = 8
 """Providers that are tested at once."""
 
@@ -252,6 +255,7 @@ class Control:
                 "legs": len(switch.ports.legs),
             },
             "errors": list(RECENT_ERRORS),
+            "locked": self._locked(),
             "readers": len(self.events),
             "clients": len(self._server),
             "parts": parts.monitoring.parts(),
@@ -266,6 +270,20 @@ class Control:
                 "key_fault": parts.store.keys.fault,
             },
         }
+
+    def _locked(self) -> list[dict[str, Any]]:
+        """Return the accounts of which passwords are not looked at for a while, and where they were wrong last."""
+        parts, now = self._parts, self._parts.stack.clock()
+        found = parts.authenticator.guesses.locked(now)
+        return [
+            {
+                "account": self._names.account(one.account_id) or "",
+                "from": list(one.sources[:MOST_NAMED]),
+                "sources": len(one.sources),
+                "until": round(parts.clock() + one.until - now, 1),
+            }
+            for one in found[:MOST_LOCKED]
+        ]
 
     def _messages(self, request: Request) -> dict[str, str]:
         """Return what was said in a call within this second, which the database has yet to be told."""

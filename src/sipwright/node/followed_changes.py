@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sipwright.services.agent import Agent
+from sipwright.services.authentication import Authenticator
 from sipwright.services.notifier import Notifier
 from sipwright.services.registrar import LocationTable, Registrar
 from sipwright.services.switch import Origins
@@ -33,6 +34,7 @@ class Parts(Protocol):
     known_places: KnownPlaces
     messages_asked: MessagesAsked
     provider_states: ProviderStates
+    authenticator: Authenticator
     guarding: Guarding
     call_guard: CallGuard
 
@@ -62,6 +64,9 @@ class FollowedChanges:
             node.guarding.follow()
         elif change.kind == "forgiven":
             node.call_guard.spending.forgive(first)
+        elif change.kind == "unlocked":
+            node.authenticator.guesses.unlocked(first, last)
+            node.guarding.unlocked(first, last)
         elif change.kind == "user":
             node.known_places.forget()
 

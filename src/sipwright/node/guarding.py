@@ -19,6 +19,8 @@ import structlog
 from sipwright.memo import Bounded
 from sipwright.services.authentication import NOT_CHECKED
 from sipwright.services.guard import Deed, Suspicions, scanner_of
+from sipwright.services.guard.suspicion import SEVERAL
+from sipwright.services.ports import AccountView
 from sipwright.stack import Incoming
 from sipwright.stack.backlog import Backlog
 from sipwright.store import StoreError
@@ -102,8 +104,9 @@ class Guarding:
         return True
 
     def suspect(
-        self, host: str, deed: Deed, what: str = "", name: str = "", *, is_certain: bool = True
-    ) -> None:
+        self, host: str, deed: Deed, what: str = "", name: str = "", *, is_certain: bool = True,
+        account: AccountView | None = None,
+    ) -> None:  # fmt: skip
         """Take note that somebody at an address has done what no phone does often; ban who has done enough.
 
         Args:
@@ -112,21 +115,30 @@ class Guarding:
             what: What the reason of a ban says beside it.
             name: The user that there is not.
             is_certain: Whether it was done from there, and is not only said to have been.
+            account: The account whose password was wrong.
         """
         if not self._settings.bans or self._is_exempt(host):
             return
-        now = self._clock()
-        why = self._suspicions.add(host, deed, now, name)
-        proven = self._certain.add(host, deed, now, name) if is_certain else None
+        now, account_id = self._clock(), SEVERAL if account is None else account.id
+        why = self._suspicions.add(host, deed, now, name, account_id)
+        proven = self._certain.add(host, deed, now, name, account_id) if is_certain else None
         found = proven or why
         if found is not None and len(self._pending) < MOST_PENDING:
-            text = f"{found}: {what}" if what else found
-            self._pending[host] = Reason(text, proven is not None)
+            if found.account_id and account is not None:
+                what = f"{account.username}@{account.domain} alone"
+            text = f"{found.text}: {what}" if what else found.text
+            self._pending[host] = Reason(text, proven is not None, found.account_id or None)
 
-    def failed(self, incoming: Incoming, reason: str, user: str) -> None:
+    def failed(self, incoming: Incoming, reason: str, user: str, account: AccountView | None) -> None:
         """Take note of credentials that were wrong."""
         deed = DEEDS.get(reason, Deed.LOG_IN)
-        self.suspect(incoming.source[0], deed, name=user if deed is Deed.UNKNOWN_USER else "")
+        name = user if deed is Deed.UNKNOWN_USER else ""
+        self.suspect(incoming.source[0], deed, name=name, account=account)
+
+    def unlocked(self, first: int, last: int) -> None:
+        """Forgive wrong passwords of some accounts, as these have others now, or somebody has said so."""
+        for suspicions in (self._suspicions, self._certain):
+            suspicions.forget(first, last)
 
     def unknown(self, incoming: Incoming) -> None:
         """Take note of a request for nobody."""

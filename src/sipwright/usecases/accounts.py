@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection
 
-from sipwright.store.admin import accounts
+from sipwright.store.admin import accounts, bans
 from sipwright.store.admin.account_import import ImportResult
 from sipwright.store.admin.account_pages import AccountRow, is_named, read_one, read_page
 from sipwright.store.admin.specs import AccountChange, AccountSpec
@@ -153,6 +153,19 @@ class Accounts:
                 old, new = {**old, "credentials": "as they were"}, {**new, "credentials": "others"}
             note(connection, actor, "accounts.change", after.account, old, new)
             return after
+
+        return await self._ground.change(work)
+
+    @needs("write")
+    async def unlock(self, actor: Actor, name: str) -> tuple[str, Sequence[str]]:
+        """Look at passwords of an account again after many wrong ones; returns its name, and who is banned no more."""
+        now = self._ground.unix_time()
+
+        def work(connection: Connection) -> tuple[str, Sequence[str]]:
+            found = account_of(connection, self._ground.keys, actor, name)
+            networks = bans.lift(connection, [found.id], now)
+            note(connection, actor, "accounts.unlock", found.aor, None, {"networks": networks})
+            return found.aor, networks
 
         return await self._ground.change(work)
 

@@ -1,5 +1,6 @@
 import pytest
 
+from services.registering import RecordedIncoming
 from sipwright.services.authentication.guesses import FORGIVEN_AFTER, Tally
 
 
@@ -61,6 +62,101 @@ def test_a_registered_phone_still_passes_from_its_own_address(world, try_it):
         assert not try_it("guess", "bob", host="192.0.2.50", port=40_000 + number)
 
     assert try_it("secret", host="192.0.2.50", port=5099)
+
+
+def guessed(try_it, number=5, first=0):
+    """Let strangers guess the password of alice, each from another address."""
+    for each in range(first, first + number):
+        assert not try_it("guess", host=f"198.51.100.{each}")
+
+
+def test_who_guesses_from_many_addresses_keeps_no_phone_out_that_registers_anew(world, try_it):
+    """Its binding is gone, as after a night without power, and its port is another one."""
+    assert try_it("secret", host="192.0.2.50", port=5062)
+    world.locations.put(1, [])
+    guessed(try_it)
+
+    assert try_it("secret", host="192.0.2.50", port=5064)
+    assert not try_it("secret", host="203.0.113.77")
+
+
+def test_who_only_calls_is_known_where_it_has_called_from(world, at):
+    """A telephone system that never registers is no more kept out than one that does."""
+    authenticator, home = world.authenticator, at("192.0.2.50", 5060)
+    account = world.directory.account("alice", "example.org")
+    incoming = world.receive(world.text(f"Authorization: {world.authorization()}"), home)
+    assert incoming.response.status == 200
+    for number in range(5):
+        authenticator.guesses.failed(
+            RecordedIncoming(incoming.request, at(f"198.51.100.{number}", 5060), world.now), account
+        )
+    nonce = world.nonces.issue(world.unix_time(), "192.0.2.50")
+
+    def is_checked(host, nonce):
+        return authenticator.guesses.are_checked(
+            RecordedIncoming(incoming.request, at(host, 5070), world.now), account, nonce
+        )
+
+    assert is_checked("192.0.2.50", nonce)
+    assert not is_checked("203.0.113.7", nonce)
+
+
+def test_a_phones_address_that_is_only_said_to_be_one_lets_nobody_guess(world, try_it):
+    """Whoever writes that into a datagram gets no answer, but would be registered, had the guess been right."""
+    assert try_it("secret", host="192.0.2.50", port=5062)
+    guessed(try_it)
+    forged = world.nonces.issue(world.unix_time(), "198.51.100.1")
+
+    assert not try_it("secret", host="192.0.2.50", port=5062, nonce=forged)
+    assert not try_it("secret", host="192.0.2.50", port=5064, nonce=forged)
+
+
+def test_a_phone_that_has_moved_is_asked_once_more_and_not_told_that_it_is_wrong(world, at, try_it):
+    """Its nonce is that of another address; with one of its own it shows that it is there."""
+    assert try_it("secret", host="192.0.2.50", port=5062)
+    guessed(try_it)
+    credentials = world.authorization(nonce=world.nonces.issue(world.unix_time(), "203.0.113.9"))
+    asked = world.receive(world.text(f"Authorization: {credentials}"), at("192.0.2.50", 5062)).response
+
+    assert (asked.status, "stale=true" in asked.headers.get("WWW-Authenticate")) == (401, True)
+
+
+def test_who_is_there_is_remembered_of_so_many_alone(world, try_it, monkeypatch):
+    monkeypatch.setattr("sipwright.services.authentication.guesses.MOST_PROVEN", 1)
+    assert try_it("secret", host="192.0.2.50")
+    assert try_it("secret", "bob", host="192.0.2.51")
+    world.locations.put(1, [])
+    guessed(try_it)
+
+    assert not try_it("secret", host="192.0.2.50", port=5064)
+
+
+def test_an_account_is_kept_out_until_somebody_unlocks_it(world, try_it):
+    """A phone with an old password keeps its account out, and its address; another account's failure stays one."""
+    start = world.now
+    for _ in range(5):
+        assert not try_it("old", host="192.0.2.50")
+    for _ in range(5):
+        assert not try_it("guess", "bob", host="192.0.2.60")
+    guesses = world.authenticator.guesses
+
+    assert [(one.account_id, one.sources, one.until) for one in guesses.locked(world.now)] == [
+        (2, ("192.0.2.60",), start + 60.0), (1, ("192.0.2.50",), start + 60.0),
+    ]  # fmt: skip
+    assert not try_it("secret", host="192.0.2.50")
+    guesses.unlocked(1, 1)
+    assert try_it("secret", host="192.0.2.50")
+    assert not try_it("secret", "bob", host="192.0.2.60")
+    assert [one.account_id for one in guesses.locked(world.now)] == [2]
+
+
+def test_an_address_where_others_fail_too_is_not_unlocked_with_an_account(world, try_it):
+    for user in ("alice", "bob", "alice", "bob", "alice"):
+        assert not try_it("guess", user)
+    world.authenticator.guesses.unlocked(1, 1)
+
+    assert not try_it("secret", "bob")
+    assert try_it("secret", "bob", host="203.0.113.77")
 
 
 def test_one_phone_with_an_old_password_keeps_no_other_of_its_office_out(world, try_it):

@@ -69,7 +69,7 @@ class Authenticator:
         unix_time: Clock | None = None,
         flow_keys: FlowKeys | None = None,
     ) -> None:
-        self._guesses = Guesses(flow_keys)
+        self.guesses = Guesses(nonces, flow_keys)
         self._directory = directory
         self._nonces = nonces
         # One that nobody can set: a nonce from the future would be stale until its time had come.
@@ -111,10 +111,8 @@ class Authenticator:
             # If it is made up, an answer that was looked at would be a guess that nobody counts.
             self._challenge(incoming, domain, username, is_stale=True)
             return None
-        if self._nonces.is_worn(nonce) or not self._guesses.are_checked(incoming, account):
-            self._challenge(incoming, domain, username, is_stale=False)
-            if self._has_proven_source(incoming, nonce) and self._nonces.is_fresh(nonce, self._unix_time()):
-                self.failures.failed(incoming, username, domain, NOT_CHECKED)
+        if self._nonces.is_worn(nonce) or not self.guesses.are_checked(incoming, account, nonce):
+            self._pass_over(incoming, domain, username, account, nonce)
             return None
         try:
             count = nonce_count(credentials)
@@ -129,10 +127,10 @@ class Authenticator:
             # After the answer: how long finding the reason takes tells the peer nothing.
             self._nonces.wear(nonce)
             has_proven_source = self._has_proven_source(incoming, nonce)
-            self._guesses.failed(incoming, account, is_of_source=has_proven_source)
+            self.guesses.failed(incoming, account, is_of_source=has_proven_source)
             if has_proven_source and self._nonces.is_fresh(nonce, self._unix_time()):
                 why = self._why_wrong(credentials, request, account)
-                self.failures.failed(incoming, username, domain, why)
+                self.failures.failed(incoming, username, domain, why, account)
             return None
         if issuer != self._nonces.issuer and not self._is_taken_here(incoming, nonce):
             # Only the node that has challenged it knows whether the answer has come before.
@@ -153,6 +151,8 @@ class Authenticator:
             return None
         if account is not None and not account.is_enabled:
             raise account_disabled(account)
+        if account is not None:
+            self.guesses.proved(incoming, account)
         incoming.flow.vouch()
         return account
 
@@ -160,6 +160,17 @@ class Authenticator:
         """Return whether the answer to a challenge of another node is taken."""
         is_new = abs(self._nonces.age(nonce, self._unix_time())) <= ELSEWHERE
         return is_new and incoming.request.method != "INVITE"
+
+    def _pass_over(
+        self, incoming: Incoming, domain: str, username: str, account: AccountView | None, nonce: str
+    ) -> None:
+        """Answer credentials that nobody looks at, as too many were wrong."""
+        has_proven_source = self._has_proven_source(incoming, nonce)
+        # A phone that has moved since shows with another nonce that it is where it says.
+        is_stale = not (has_proven_source or self._nonces.is_worn(nonce))
+        self._challenge(incoming, domain, username, is_stale=is_stale)
+        if has_proven_source and self._nonces.is_fresh(nonce, self._unix_time()):
+            self.failures.failed(incoming, username, domain, NOT_CHECKED, account)
 
     def accepts(
         self, sender: Sender, answer: Answer, account: AccountView | None, method: str, uri_text: str, domain: str
@@ -173,7 +184,7 @@ class Authenticator:
         if (
             nonces.issuer_of(nonce) != nonces.issuer
             or (nonces.worn and nonces.is_worn(nonce))
-            or not self._guesses.are_checked(sender, account)
+            or not self.guesses.are_checked(sender, account, nonce)
         ):
             return False
         try:
@@ -193,6 +204,7 @@ class Authenticator:
         if nonces.use(nonce, count, self._unix_time(), response) is not Verdict.OK:
             return False
         if not sender.flow.is_known:
+            self.guesses.proved(sender, account)
             sender.flow.vouch()
         return True
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import structlog
 
 from sipwright.memo import Bounded
+from sipwright.services.ports import AccountView
 from sipwright.stack import Incoming
 from sipwright.stack.throttle import Throttle
 from sipwright.transport.flow import format_address
@@ -31,10 +32,12 @@ class FailureLog:
         self._tries: Bounded[tuple[str, str, str], int] = Bounded()
         self.watch: Callable[[str, str, dict[str, Any]], None] | None = None
         """Is told what a line says, as often as there is one, and of which user and domain."""
-        self.on_failure: Callable[[Incoming, str, str], object] | None = None
-        """Is told of each failure, why it is one, and of which user."""
+        self.on_failure: Callable[[Incoming, str, str, AccountView | None], object] | None = None
+        """Is told of each failure, why it is one, of which user, and whether that has an account."""
 
-    def failed(self, incoming: Incoming, username: str, domain: str, reason: str) -> None:
+    def failed(
+        self, incoming: Incoming, username: str, domain: str, reason: str, account: AccountView | None
+    ) -> None:
         """Note that the credentials of a request were wrong; `incoming.now` says when.
 
         The line says how many `tries` of this source and user there were since its last line, and how many lines of
@@ -42,7 +45,7 @@ class FailureLog:
         another line is escaped as in a URI.
         """
         if self.on_failure is not None:
-            self.on_failure(incoming, reason, username[:LONGEST_USER])
+            self.on_failure(incoming, reason, username[:LONGEST_USER], account)
         name = quote(username[:LONGEST_USER], safe="+*!", errors="replace")
         key = (incoming.source[0], name, domain)
         tries = self._tries.pop(key, 0) + 1

@@ -1,22 +1,28 @@
 """Who guesses passwords: after five failures within a minute nothing more is checked for a while, longer each time.
 
-Failures are counted for each source and for each user, so neither one address nor many get far.  Phones that are
-registered go on meanwhile: over their own flow always, and from their own address as long as few fail there.  So do
-those that have not failed, where only some others have: behind the address of an office is one with an old password.
+Failures are counted for each source and for each user, so neither one address nor many get far.  Phones go on
+meanwhile where they are known: over the flow that they have registered over always, and from an address where they are
+registered, or have shown their password before, as long as few fail there.  So a stranger who guesses from anywhere
+keeps no phone out, also not one that comes back after a night without power, or one that only calls.  So do those that
+have not failed, where only some others have: behind the address of an office is one with an old password.
+
+A datagram may say that it comes from where a phone is.  So that is believed only of whoever answers a nonce that was
+given to somebody there.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from sipwright.services.ports import AccountView
 from sipwright.stack import Incoming
 from sipwright.transport.flow import Address, Flow, parse_flow_key
 from sipwright.transport.networks import network_of
 
-__all__ = ["Guesses", "Sender", "Tally"]
+__all__ = ["Guesses", "Locked", "Sender", "Tally"]
 
 MOST_FAILURES = 5
 WINDOW = 60.0
@@ -25,8 +31,30 @@ FORGIVEN_AFTER = 960.0
 """So long after a pause the next one is a first one again."""
 CAPACITY = 10_000
 
+MOST_PROVEN = 50_000
+"""Accounts, each with a network where it has shown its password, that are remembered."""
+
+MOST_SOURCES = 1_000
+"""Sources, those that failed last, among which it is looked who keeps an account out."""
+
 FlowKeys = Callable[[int], Iterable[str]]
 """Gives the keys of the flows that the phones of an account have registered over."""
+
+
+class Nonces(Protocol):
+    """Knows to whom a nonce was given."""
+
+    def is_of(self, nonce: str, holder: str) -> bool:
+        """Return whether it was given to this host, or to nobody in particular."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """An account of which no password is looked at from where it is not known: where it was wrong, and until when."""
+
+    account_id: int
+    sources: tuple[str, ...]
+    until: float
 
 
 class Sender(Protocol):
@@ -45,6 +73,9 @@ class Sender(Protocol):
         """The address that it came from."""
 
 
+K = TypeVar("K", bound=Hashable)
+
+
 class _Count:
     __slots__ = ("failures", "pause", "paused_until", "since")
 
@@ -55,19 +86,19 @@ class _Count:
         self.paused_until = 0.0
 
 
-class Tally:
+class Tally(Generic[K]):
     """Failures by key, of the `capacity` keys that failed last."""
 
     __slots__ = ("_capacity", "counts")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self.counts: OrderedDict[Hashable, _Count] = OrderedDict()
+        self.counts: OrderedDict[K, _Count] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.counts)
 
-    def failed(self, key: Hashable, now: float) -> None:
+    def failed(self, key: K, now: float) -> None:
         """Count a failure; the fifth within a minute begins a pause."""
         count = self.counts.get(key)
         if count is None:
@@ -84,7 +115,7 @@ class Tally:
             count.paused_until = now + count.pause
             count.failures = 0
 
-    def is_paused(self, key: Hashable, now: float) -> bool:
+    def is_paused(self, key: K, now: float) -> bool:
         """Return whether nothing of this key is checked now."""
         count = self.counts.get(key)
         return count is not None and now < count.paused_until
@@ -93,18 +124,31 @@ class Tally:
 class Guesses:
     """The failures of everybody."""
 
-    __slots__ = ("_failing", "_flow_keys", "_neighbours", "_sources", "_users")
+    __slots__ = ("_failing", "_flow_keys", "_neighbours", "_nonces", "_proven", "_sources", "_users")
 
-    def __init__(self, flow_keys: FlowKeys | None = None) -> None:
+    def __init__(self, nonces: Nonces, flow_keys: FlowKeys | None = None) -> None:
+        self._nonces = nonces
         self._flow_keys = flow_keys
-        self._sources = Tally()
-        self._users = Tally()
+        self._sources: Tally[str] = Tally()
+        self._users: Tally[int] = Tally()
         self._failing: OrderedDict[str, dict[int, float]] = OrderedDict()
         """When which accounts failed last, by source."""
-        self._neighbours = Tally()
-        """Failures at a registered phone's own address, by that and the account."""
+        self._neighbours: Tally[tuple[str, int]] = Tally()
+        """Failures at a phone's own address, by that and the account."""
+        self._proven: OrderedDict[tuple[int, str], None] = OrderedDict()
+        """Which account has shown its password where."""
 
-    def are_checked(self, sender: Sender, account: AccountView | None) -> bool:
+    def proved(self, sender: Sender, account: AccountView) -> None:
+        """Note that whoever sends knows the password of an account, if that is new of this flow."""
+        if sender.flow.is_known:
+            return
+        key = account.id, network_of(sender.source[0])
+        self._proven[key] = None
+        self._proven.move_to_end(key)
+        if len(self._proven) > MOST_PROVEN:
+            self._proven.popitem(last=False)
+
+    def are_checked(self, sender: Sender, account: AccountView | None, nonce: str) -> bool:
         """Return whether the credentials of a request are to be looked at; `sender.now` says when."""
         if not (self._sources.counts or self._users.counts):
             return True
@@ -115,13 +159,17 @@ class Guesses:
             or (account is not None and self._others_fail(source, account, now))
         ):
             return True
-        if account is None or self._flow_keys is None:
+        is_there = sender.flow.is_reliable or self._nonces.is_of(nonce, sender.source[0])
+        if account is None or not is_there:
             return False
-        keys = list(self._flow_keys(account.id))
+        keys = [] if self._flow_keys is None else list(self._flow_keys(account.id))
         if sender.flow.key in keys:
             return True
-        is_neighbour = any(network_of(parse_flow_key(key).remote[0]) == source for key in keys)
-        return is_neighbour and not self._neighbours.is_paused((source, account.id), now)
+        place = source, account.id
+        is_at_home = (account.id, source) in self._proven or any(
+            network_of(parse_flow_key(key).remote[0]) == source for key in keys
+        )
+        return is_at_home and not self._neighbours.is_paused(place, now)
 
     def _others_fail(self, source: str, account: AccountView, now: float) -> bool:
         """Return whether those who fail at a source are others, and few: whoever tries one after the other is not."""
@@ -151,3 +199,32 @@ class Guesses:
             self._sources.failed(source, now)
             self._note(source, account, now)
             self._neighbours.failed((source, account.id), now)
+
+    def unlocked(self, first: int, last: int) -> None:
+        """Forget the failures of some accounts, which have another password now, or a person who vouches for them.
+
+        A source where nobody else has failed begins anew, too: it is that of a phone with an old password.
+        """
+        for account_id in [one for one in self._users.counts if first <= one <= last]:
+            del self._users.counts[account_id]
+        for place in [each for each in self._neighbours.counts if first <= each[1] <= last]:
+            del self._neighbours.counts[place]
+        for source, failing in list(self._failing.items()):
+            left = {one: at for one, at in failing.items() if not first <= one <= last}
+            if left:
+                self._failing[source] = left
+            else:
+                del self._failing[source]
+                self._sources.counts.pop(source, None)
+
+    def locked(self, now: float) -> list[Locked]:
+        """List the accounts that are kept out now, but for where they are known."""
+        found: dict[int, list[str]] = {}
+        for source in list(reversed(self._failing))[:MOST_SOURCES]:
+            for account_id in self._failing[source]:
+                found.setdefault(account_id, []).append(source)
+        return [
+            Locked(account_id, tuple(sources), self._users.counts[account_id].paused_until)
+            for account_id, sources in found.items()
+            if self._users.is_paused(account_id, now)
+        ]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from enum import Enum
+from typing import NamedTuple
 
 from sipwright.transport.networks import network_of
 
-__all__ = ["ENOUGH", "FORGIVEN_WITHIN", "MOST", "Deed", "Suspicions"]
+__all__ = ["ENOUGH", "FORGIVEN_WITHIN", "MOST", "SEVERAL", "Deed", "Enough", "Suspicions"]
 
 ENOUGH = 60.0
 """The weight of deeds for which a network is banned."""
@@ -21,6 +22,17 @@ FORGIVEN_WITHIN = 600.0
 
 MOST = 10_000
 """Networks that are remembered."""
+
+
+SEVERAL = 0
+"""Stands for more accounts than one, or none."""
+
+
+class Enough(NamedTuple):
+    """Why a network is to be banned, and the account of which alone the password was wrong, or `SEVERAL`."""
+
+    text: str
+    account_id: int = SEVERAL
 
 
 class Deed(Enum):
@@ -44,10 +56,11 @@ class Deed(Enum):
 
 
 class _Record:
-    __slots__ = ("at", "names", "number", "weight")
+    __slots__ = ("account_id", "at", "names", "number", "weight")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, account_id: int) -> None:
         self.at = now
+        self.account_id = account_id
         self.weight = 0.0
         self.number = 0
         self.names: set[str] = set()
@@ -65,7 +78,9 @@ class Suspicions:
     def __len__(self) -> int:
         return len(self._records)
 
-    def add(self, host: str, deed: Deed, now: float, name: str = "") -> str | None:
+    def add(
+        self, host: str, deed: Deed, now: float, name: str = "", account_id: int = SEVERAL
+    ) -> Enough | None:
         """Take note of a deed; return why the network has done enough to be banned, and forget it, or None.
 
         Args:
@@ -73,18 +88,19 @@ class Suspicions:
             deed: What was done.
             now: When, in seconds.
             name: The user that was asked for, of whom more than the first time does not count.
+            account_id: The account whose password was wrong.
         """
         network = network_of(host)
         record = self._records.get(network)
         if record is None:
             if len(self._records) >= self._most:
                 self._records.popitem(last=False)
-            record = self._records[network] = _Record(now)
+            record = self._records[network] = _Record(now, account_id)
         self._records.move_to_end(network)
         forgiven = (now - record.at) * ENOUGH / FORGIVEN_WITHIN
         record.weight, record.at = max(0.0, record.weight - forgiven), now
         if not record.weight:
-            record.number = 0
+            record.number, record.account_id = 0, account_id
             record.names.clear()
         if name in record.names:
             return None
@@ -92,11 +108,16 @@ class Suspicions:
             record.names.add(name)
         record.weight += deed.weight
         record.number += 1
+        if record.account_id != account_id:
+            record.account_id = SEVERAL
         if record.weight < ENOUGH:
             return None
         del self._records[network]
-        return deed.text if deed is Deed.SCANNER else f"{record.number} times, {deed.text} at last"
+        text = deed.text if deed is Deed.SCANNER else f"{record.number} times, {deed.text} at last"
+        return Enough(text, record.account_id)
 
-    def forget(self, host: str) -> None:
-        """Forgive a network what it has done."""
-        self._records.pop(network_of(host), None)
+    def forget(self, first: int, last: int) -> None:
+        """Forgive whoever has had nothing wrong but the password of one of these accounts: it has another one now."""
+        for network, record in list(self._records.items()):
+            if record.account_id and first <= record.account_id <= last:
+                del self._records[network]

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from sipwright.store.admin import accounts, domains, in_use, users
+from sipwright.store.admin import accounts, bans, domains, in_use, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.specs import AccountSpec
 from sipwright.store.crypto import KeyRing
@@ -105,6 +105,7 @@ def write(connection: Connection, keys: KeyRing, chunk: Rows) -> ImportResult:
         names = [name for name in changed[0] if name != "account_id"]
         values = {name: bindparam(name) for name in names}
         connection.execute(update(tables.accounts).where(where).values(values), changed)
+        bans.lift(connection, (row["account_id"] for row in changed), now)
     _announce(connection, sorted(_ids(connection, chunk).values()))
     return ImportResult(len(fresh), len(changed))
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from sipwright.store.admin import dialplans, domains, in_use, users
+from sipwright.store.admin import bans, dialplans, domains, in_use, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.crypto import KeyRing
@@ -114,6 +114,8 @@ def change(
     if values:
         connection.execute(update(tables.accounts).where(tables.accounts.c.id == account.id).values(values))
         record_change(connection, "account", account.id)
+    if change.password is not None:
+        bans.lift(connection, [account.id], time.time())
     return find(connection, keys, account.aor)
 
 

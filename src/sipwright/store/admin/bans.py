@@ -1,6 +1,8 @@
 """Bans: the networks that may not come any more, each with why and until when.
 
 The switch bans for minutes first and each time for longer. Where a phone is registered it bans nobody; a person may.
+Where all that was done is to get the password of one account wrong, which is what a phone does whose password is an old
+one, a ban is never longer than an hour, and ends when the account gets another password.
 Where only datagrams speak against a network, which may be forged, its ban is doubted: none is longer than the first,
 and it counts over UDP alone.
 """
@@ -26,6 +28,7 @@ __all__ = [
     "KEPT_FOR",
     "LONGER",
     "LONGEST",
+    "LONGEST_OF_ONE",
     "MOST",
     "Ban",
     "Reason",
@@ -33,6 +36,7 @@ __all__ = [
     "add",
     "add_by_itself",
     "find",
+    "lift",
     "page",
     "phones_in",
     "prune",
@@ -44,6 +48,9 @@ LONGER = 6
 
 LONGEST = 7 * 86_400.0
 """Seconds of the longest ban that nobody has asked for."""
+
+LONGEST_OF_ONE = 3_600.0
+"""Seconds of the longest ban for wrong passwords of one account: so many guesses in that time are no danger to it."""
 
 KEPT_FOR = 30 * 86_400.0
 """Seconds for which a ban that is over makes the next one longer."""
@@ -60,10 +67,11 @@ _LONGEST_REASON = 200
 
 
 class Reason(NamedTuple):
-    """Why a network is banned, and whether it was really there that it was done."""
+    """Why a network is banned, whether it was really there that it was done, and of which account alone, if it was."""
 
     text: str
     is_certain: bool = True
+    account_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class Ban:
     """A network from which nobody is let in; without `until` for ever. `made_by` is who has said so, "" the switch.
 
     `times` are the bans that the switch has made of it, which were certain; a doubted one has them with a minus.
+    `account_id` is the account of which alone the password was wrong.
     """
 
     id: int
@@ -80,6 +89,7 @@ class Ban:
     until: float | None
     made_by: str
     times: int
+    account_id: int | None = None
 
     @property
     def is_doubted(self) -> bool:
@@ -87,7 +97,8 @@ class Ban:
         return not self.made_by and self.times <= 0
 
 
-_COLUMNS = [bans.c[name] for name in ("id", "network", "reason", "since", "until", "made_by", "times")]
+_NAMES = ("id", "network", "reason", "since", "until", "made_by", "times", "account_id")
+_COLUMNS = [bans.c[name] for name in _NAMES]
 
 
 def active(connection: Connection, now: float) -> list[Ban]:
@@ -168,8 +179,9 @@ def _next(old: Ban | None, network: str, why: Reason, now: float, first: float) 
         return Ban(
             0, network, why.text[: _LONGEST_REASON - len(DOUBTED)] + DOUBTED, now, now + first, "", -times
         )
-    seconds = min(first * LONGER ** min(times, 10), LONGEST)
-    return Ban(0, network, why.text[:_LONGEST_REASON], now, now + seconds, "", times + 1)
+    longest = LONGEST if why.account_id is None else LONGEST_OF_ONE
+    seconds = min(first * LONGER ** min(times, 10), longest)
+    return Ban(0, network, why.text[:_LONGEST_REASON], now, now + seconds, "", times + 1, why.account_id)
 
 
 def _is_in_force(ban: Ban, now: float) -> bool:
@@ -207,6 +219,19 @@ def remove(connection: Connection, network: str, now: float) -> Ban:
     connection.execute(delete(bans).where(bans.c.id == ban.id))
     record_change(connection, "ban", ban.id)
     return ban
+
+
+def lift(connection: Connection, account_ids: Iterable[int], now: float) -> list[str]:
+    """End the bans for wrong passwords of some accounts, as these have others now; returns of which networks."""
+    ids = list(account_ids)
+    query = select(bans.c.id, bans.c.network).where(bans.c.account_id.in_(ids), _in_force(now))
+    found = {row.id: row.network for row in connection.execute(query)}
+    if found:
+        connection.execute(delete(bans).where(bans.c.id.in_(list(found))))
+        record_change(connection, "ban", min(found), max(found))
+    if ids:
+        record_change(connection, "unlocked", min(ids), max(ids))
+    return list(found.values())
 
 
 def prune(connection: Connection, now: float) -> int:

@@ -12,7 +12,7 @@ from sipwright.store.errors import StoreError
 
 __all__ = ["HEAD", "current_revision", "migrate", "require_head"]
 
-HEAD = "0033"
+HEAD = "0034"
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -18,7 +18,8 @@ from sipwright.store.schema.tables import metadata
 
 __all__ = ["bans", "baselines", "guard_rules", "guard_shares", "provider_rates", "spendings", "unusual_calls"]
 
-# A ban that is over stays for a while: the next one of the same network is longer.
+# A ban that is over stays for a while: the next one of the same network is longer. One for wrong passwords of a single
+# account ends when that gets another password.
 bans = Table(
     "bans",
     metadata,
@@ -29,6 +30,7 @@ bans = Table(
     Column("until", Double),
     Column("made_by", Text, nullable=False),
     Column("times", Integer, nullable=False),
+    Column("account_id", Integer),
     sqlite_autoincrement=True,
 )
 

@@ -72,6 +72,13 @@ class WatchedBy(Given):
     )
 
 
+class Unlocked(Given):
+    """An account of which passwords are looked at again, and whose bans ended with that."""
+
+    account: str
+    networks: list[str]
+
+
 class Messages(Given):
     """How many voice messages wait; `urgent` ones are among the new."""
 
@@ -134,6 +141,13 @@ async def set_messages(actor: Asking, uses: Uses, name: str, given: Messages) ->
     """Let the phones of an account show how many voice messages wait."""
     await uses.accounts.set_messages(actor, name, given.new, given.old, urgent=given.urgent)
     return given
+
+
+@router.post("/{name}/unlock", response_model=Unlocked)
+async def unlock_account(actor: Asking, uses: Uses, name: str) -> Any:
+    """Look at passwords of an account again after many wrong ones, and end the bans for them."""
+    account, networks = await uses.accounts.unlock(actor, name)
+    return {"account": account, "networks": networks}
 
 
 @router.delete("/{name}", status_code=204)
