@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["monitor"]
 
+AT_THE_END = 3.0
+"""Seconds that a message which is under way has left when the watch is stopped."""
+
 
 def monitor(
     file: Annotated[
@@ -56,7 +59,7 @@ def monitor(
 
 
 def _test(settings: OutsideSettings) -> None:
-    from sipwright.monitor.alerts.outbox import deliver
+    from sipwright.monitor.alerts.outbox import deliver, shown
 
     if not settings.alerts:
         raise CommandError(
@@ -68,7 +71,7 @@ def _test(settings: OutsideSettings) -> None:
     body = f"This is how an alert of {settings.name} arrives. {watched}.\n"
     failed = asyncio.run(deliver(title, body, True, settings.alerts))
     for address in settings.alerts:
-        say(f"{'not delivered' if address in failed else 'delivered':13}  {_shown(address)}")
+        say(f"{'not delivered' if address in failed else 'delivered':13}  {shown(address)}")
     if failed:
         raise CommandError(
             f"{len(failed)} of {len(settings.alerts)} did not take the test alert; look at their addresses"
@@ -79,15 +82,10 @@ def _counted(things: Sized, unit: str) -> str:
     return f"1 {unit}" if len(things) == 1 else f"{len(things)} {unit}s"
 
 
-def _shown(address: str) -> str:
-    """Show an address without what it may have of secrets: its kind and its host."""
-    scheme, _, rest = address.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0].partition('?')[0]}"
-
-
 async def _watch(settings: OutsideSettings, state: Path) -> None:
     from sipwright.config import LogSettings, listen_address
     from sipwright.log_output import configure_log
+    from sipwright.monitor.alerts.outbox import look_at
     from sipwright.monitor.outside.questions import questions_of
     from sipwright.monitor.outside.watch import OutsideWatch
     from sipwright.transport import Resolver
@@ -105,6 +103,7 @@ async def _watch(settings: OutsideSettings, state: Path) -> None:
     servers, asked = _counted(settings.server, "server"), _counted(questions, "question")
     say(f"Watching {servers} with {asked} every {settings.every:g} s.")
     tell_systemd("READY=1")
+    looking = asyncio.create_task(look_at(settings.alerts))
     sending: asyncio.Task[None] | None = None
     while not stopped.is_set():
         began = time.monotonic()
@@ -117,5 +116,9 @@ async def _watch(settings: OutsideSettings, state: Path) -> None:
                 await stopped.wait()
         except TimeoutError:
             pass
-    if sending is not None:
-        await sending
+    # What takes longer is in the file, and the next process goes on with it.
+    await asyncio.wait([task for task in (looking, sending) if task is not None], timeout=AT_THE_END)
+    for task in (looking, sending):
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

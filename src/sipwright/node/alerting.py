@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from sipwright.monitor.alerts.book import AlertBook
-from sipwright.monitor.alerts.outbox import Deliver, Outbox, deliver, keep_state, read_state
+from sipwright.monitor.alerts.outbox import Deliver, Outbox, deliver, keep_state, look_at, read_state
 from sipwright.monitor.alerts.rules import Rules, Seen
 
 __all__ = ["Alerting", "certificate_ends"]
@@ -27,18 +27,27 @@ class Alerting:
     def __init__(
         self, node: str, folder: Path, addresses: Iterable[str], *, per_hour: int, deliver: Deliver = deliver
     ) -> None:
+        self._addresses = list(addresses)
         self.book = AlertBook(f"Sipwright {node}", per_hour=per_hour)
         self.rules = Rules(self.book, node)
-        self.outbox = Outbox(list(addresses), deliver)
+        self.outbox = Outbox(self._addresses, deliver)
         self._path = folder / STATE
         self._kept: dict[str, Any] = {}
+        self._looking: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
 
     def load(self) -> None:
-        """Go on with what an earlier process has told."""
+        """Go on with what an earlier process has told, and look whether there is anybody who can be told."""
         state = read_state(self._path)
-        self.book.load(state.get("book", {}))
-        self.outbox.load(state.get("outbox", ()))
+        try:
+            self.book.load(state.get("book", {}))
+            self.outbox.load(state.get("outbox", ()))
+        except (TypeError, ValueError, LookupError, AttributeError):
+            log.error("what was told makes no sense, and is forgotten", file=str(self._path))
+            self.book.load({})
+            self.outbox.load(())
+        if self._addresses:
+            self._looking = asyncio.get_running_loop().create_task(look_at(self._addresses))
 
     def look(self, seen: Seen, now: float) -> None:
         """Judge one look, and begin to tell what is to be told; nothing waits for that."""
@@ -52,9 +61,10 @@ class Alerting:
 
     async def close(self) -> None:
         """Leave what is under way to the next process."""
-        if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+        under_way = [task for task in (self._looking, self._sending) if task is not None]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         self._keep()
 
     async def _send(self, now: float) -> None:
@@ -69,7 +79,8 @@ class Alerting:
             keep_state(self._path, state)
         except OSError as error:
             log.debug("what was told is not written down", error=error.strerror)
-        self._kept = state
+        else:
+            self._kept = state
 
 
 def certificate_ends(

@@ -6,6 +6,7 @@ from email import message_from_bytes
 
 import pytest
 from aiosmtpd.controller import Controller
+from structlog.testing import capture_logs
 
 from interop.harness.network import free_port
 from sipwright.monitor.alerts.book import Message
@@ -16,7 +17,9 @@ from sipwright.monitor.alerts.outbox import (
     Outbox,
     deliver,
     keep_state,
+    look_at,
     read_state,
+    shown,
 )
 
 ALERT = Message("[sip1] edge is away", "edge is away.\n", False, 0.0)
@@ -140,3 +143,87 @@ async def test_a_mail_server_and_a_webhook_get_it_and_who_is_not_there_is_named(
     assert (recipients, mail["Subject"]) == (["me@example.org"], ALERT.title)
     assert "edge is away." in mail.as_string()
     assert (taken[0]["title"], taken[0]["type"]) == (ALERT.title, "failure")
+
+
+async def test_one_that_hangs_keeps_nobody_waiting_and_nobody_gets_it_twice(webhook, monkeypatch):
+    """The web hook has taken it; somebody who lets us in and says nothing is tried again, alone."""
+    monkeypatch.setattr("sipwright.monitor.alerts.outbox.PATIENCE", 8.0)
+    port, taken = webhook
+    over = asyncio.Event()
+
+    async def say_nothing(reader, writer):
+        await over.wait()
+        writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    hangs = f"json://127.0.0.1:{silent.sockets[0].getsockname()[1]}/hook?rto=60"
+    with capture_logs() as logs:
+        failed = await deliver(ALERT.title, ALERT.body, False, [hangs, f"json://127.0.0.1:{port}/hook"])
+    over.set()
+    silent.close()
+    await silent.wait_closed()
+
+    assert failed == [hangs]
+    assert len(taken) == 1
+    assert [(line["to"], line["why"]) for line in logs] == [
+        (hangs.partition("/hook")[0], "no answer within 8 s")
+    ]
+
+
+async def test_who_refuses_it_is_logged_with_what_they_said(mails):
+    async def refuse(server, session, envelope, address, options):
+        return "550 no such user"
+
+    mails.handle_RCPT = refuse
+    address = f"mailto://127.0.0.1:{mails.port}/?from=watch@example.org&to=me@example.org&mode=insecure"
+    with capture_logs() as logs:
+        assert await deliver(ALERT.title, ALERT.body, False, [address]) == [address]
+
+    (line,) = logs
+    assert (line["event"], line["to"]) == ("not delivered", f"mailto://127.0.0.1:{mails.port}")
+    assert line["why"]
+
+
+async def test_addresses_that_are_none_are_told_of_at_the_start():
+    with capture_logs() as logs:
+        await look_at(["json://127.0.0.1:9/nobody", "mial://user:secret@example.org"])
+        await look_at([])
+
+    assert [(line["log_level"], line["address"]) for line in logs] == [("error", "mial://example.org")]
+
+
+async def test_without_another_process_what_is_to_be_said_waits(monkeypatch):
+    async def fail(*_, **__):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("asyncio.create_subprocess_exec", fail)
+    with capture_logs() as logs:
+        assert await deliver("t", "b", False, ["json://127.0.0.1/hook"]) == ["json://127.0.0.1/hook"]
+
+    assert logs[0]["error"] == "Cannot allocate memory"
+
+
+async def test_what_is_given_up_after_a_day_is_told():
+    outbox = Outbox(["json://user:secret@host/hook"], Sender("json://user:secret@host/hook"))
+    outbox.put(ALERT)
+    with capture_logs() as logs:
+        await outbox.flush(KEPT_FOR)
+
+    assert [line["to"] for line in logs if line["event"] == "alert given up"] == [["json://host"]]
+
+
+async def test_a_clock_that_is_set_back_keeps_nothing_waiting():
+    sender = Sender("a")
+    outbox = Outbox(["a"], sender)
+    outbox.put(Message("t", "", False, 1e6))
+    await outbox.flush(1e6)
+    await outbox.flush(1e6 - 86_400)
+
+    assert len(sender.sent) == 2
+
+
+def test_an_address_is_shown_without_its_secrets():
+    assert shown("mailto://user:pass@host:25/path?key=x") == "mailto://host:25"
+    assert shown("mailto://host:25?from=a@example.org&to=b") == "mailto://host:25"
+    for text in ("nonsense with secret", "mailto://user:sec?ret@host", "json://"):
+        assert shown(text) == "an address"

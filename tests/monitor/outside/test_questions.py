@@ -130,10 +130,30 @@ async def test_a_certificate_is_looked_at_long_before_its_end(tmp_path):
     async with serving(b"", context) as port:
         place = f"127.0.0.1:{port}"
         assert await questions(certificate=place, unix_time=lambda: until - 15 * 86_400)["certificate"]() > 0
-        with pytest.raises(Lost, match=r"it is good until .* only"):
-            await questions(certificate=place, unix_time=lambda: until - 13 * 86_400)["certificate"]()
-        with pytest.raises(Lost, match="it was good until"):
-            await questions(certificate=place, unix_time=lambda: until + 60)["certificate"]()
+        for now in (until - 13 * 86_400, until + 60):
+            with pytest.raises(Lost, match=r"good until .*, and it is .* here"):
+                await questions(certificate=place, unix_time=lambda now=now: now)["certificate"]()
+
+
+async def test_a_server_that_is_away_has_no_certificate_that_ends():
+    """Nobody is sent to renew one in the night because a machine is down."""
+    (asked,) = questions_of(ServerSettings(name="sip1", certificate="127.0.0.1:1"), Resolver())
+    with pytest.raises(Lost) as lost:
+        await asked.ask()
+
+    assert asked.text(str(lost.value)).startswith(
+        "sip1 does not show its certificate (no connection to 127.0.0.1:1"
+    )
+    assert asked.text("good until 1 May 2027, and it is 30 Apr 2027 here") == (
+        "the certificate of sip1: good until 1 May 2027, and it is 30 Apr 2027 here"
+    )
+
+
+async def test_a_process_that_is_stopped_takes_connections_and_says_nothing(monkeypatch):
+    monkeypatch.setattr("sipwright.monitor.outside.questions.PATIENCE", 0.05)
+    async with serving(b"") as port:
+        with pytest.raises(Lost, match="connected, but it says nothing within"):
+            await questions(ssh=f"127.0.0.1:{port}")["SSH"]()
 
 
 def _not_after(text):

@@ -163,3 +163,61 @@ async def test_the_log_says_what_is_lost_until_there_is_an_alert_and_when_it_ans
 
     said = [(line["event"], line["losses"]) for line in lines if "losses" in line]
     assert said == [*(("lost", number) for number in range(1, 11)), ("answers again", 720)]
+
+
+async def test_nobody_is_woken_again_while_somebody_works_on_what_is_away(tmp_path):
+    """It was lost before, and what is over is said all the same."""
+    hour = {"from": "2027-01-15T08:30:00Z", "until": "2027-01-15T10:30:00Z"}
+    night = Night(tmp_path / "state", maintenance=[hour])
+    night.away.add("sip1")
+    await night.play(2.6 * 3600)
+    night.away.clear()
+    await night.play(60)
+
+    assert [(at, title.split("] ")[1][:5]) for at, title, *_ in night.sent] == [
+        (55, "sip1 "), (2.5 * 3600, "Still"), (2.6 * 3600 + 10, "Over:"),
+    ]  # fmt: skip
+
+
+async def test_a_clock_that_is_set_back_delays_no_alert(tmp_path):
+    night = Night(tmp_path / "state")
+    night.away.add("sip1")
+    await night.play(50)
+    night.now -= 86_400
+    await night.play(20)
+    night.away.clear()
+    await night.play(20)
+    night.now -= 86_400
+    await night.play(20)
+
+    assert [is_over for *_, is_over in night.sent] == [False, True]
+
+
+async def test_what_makes_no_sense_in_the_file_was_never_known(tmp_path):
+    path = tmp_path / "state"
+    path.write_text('{"standings": {"sip1: OPTIONS": [1, 2, 3]}, "book": {"incidents": [{"key": "x"}]}}')
+    night = Night(path)
+    night.away.add("sip1")
+    await night.play(60)
+
+    assert len(night.sent) == 1
+
+
+async def test_a_full_disk_is_told_of_once_and_what_is_known_is_written_when_there_is_room(
+    tmp_path, monkeypatch
+):
+    def full(path, state):
+        raise OSError(28, "No space left on device")
+
+    night = Night(tmp_path / "state")
+    night.away.add("sip1")
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr("sipwright.monitor.outside.watch.keep_state", full)
+        await night.play(120)
+    assert [line["error"] for line in lines if "error" in line] == ["No space left on device"]
+    assert len(night.sent) == 1
+
+    await night.play(5)
+    night.start()
+    await night.play(60)
+    assert len(night.sent) == 1

@@ -6,7 +6,7 @@ on top of that waits for the next message. Time is an argument; what is known ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -83,15 +83,22 @@ class AlertBook:
         """Return the incidents that are not over."""
         return [one for one in self._incidents.values() if one.over_at is None]
 
-    def due(self, now: float) -> Message | None:
-        """Return what is to be said now, and take it for said."""
+    def due(self, now: float, *, muted: Container[str] = ()) -> Message | None:
+        """Return what is to be said now, and take it for said; of what is `muted` it is not said that it lasts.
+
+        A clock that is set back keeps nothing from being said: what seems to come from the future is said now.
+        """
         news = [one for one in self._incidents.values() if one.told_at is None]
         over = [one for one in self._incidents.values() if one.over_at is not None]
-        again = [one for one in self.open() if one.told_at is not None and now - one.told_at >= self.again]
+        again = [
+            one
+            for one in self.open()
+            if one.told_at is not None and one.key not in muted and not 0 <= now - one.told_at < self.again
+        ]
         is_ripe = (
             again
-            or any(now - one.noted_at >= self.gather for one in news)
-            or any(now - (one.over_at or now) >= self.gather for one in over)
+            or any(not 0 <= now - one.noted_at < self.gather for one in news)
+            or any(not 0 <= now - (one.over_at or now) < self.gather for one in over)
         )
         self._sent = [at for at in self._sent if now - HOUR < at <= now]
         if not is_ripe or len(self._sent) >= self.per_hour:

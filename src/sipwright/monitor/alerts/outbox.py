@@ -1,7 +1,8 @@
 """Messages on their way to people: tried until each address has taken its own, and remembered over a restart.
 
 `apprise` knows how to reach them (mail, SMS gateways, chat, webhooks). It is loaded in a process of its own, which ends
-with the message: the one that handles calls neither pays for it nor waits.
+with the message: the one that handles calls neither pays for it nor waits. An address that hangs holds up no other, and
+what the others have taken they are not sent again.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +22,11 @@ import structlog
 
 from sipwright.monitor.alerts.book import Message
 
-__all__ = ["Deliver", "Outbox", "deliver", "keep_state", "read_state"]
+__all__ = ["Deliver", "Outbox", "deliver", "keep_state", "look_at", "read_state", "shown"]
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds within which a message has to be delivered."""
 
 MOST = 50
@@ -80,13 +83,16 @@ class Outbox:
         """Send what is due, in order; what an address does not take is tried again later."""
         async with self._lock:
             for letter in list(self._letters):
-                if letter.next_at > now:
+                if 0.0 < letter.next_at - now <= LONGEST_PAUSE:  # more: the clock was set back
                     continue
                 letter.tries += 1
                 letter.left = await self._deliver(letter.title, letter.body, letter.is_over, letter.left)
                 letter.next_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(letter.tries - 1, 10))
                 if letter.left:
                     log.warning("alert not delivered yet", title=letter.title, addresses=len(letter.left))
+            for letter in self._letters:
+                if letter.left and now - letter.at >= KEPT_FOR:
+                    log.error("alert given up", title=letter.title, to=[shown(one) for one in letter.left])
             self._letters = [one for one in self._letters if one.left and now - one.at < KEPT_FOR]
 
     def to_state(self) -> list[dict[str, Any]]:
@@ -106,23 +112,62 @@ class Outbox:
 
 
 async def deliver(title: str, body: str, is_over: bool, addresses: Sequence[str]) -> list[str]:
-    """Send a message in a process of its own; return the addresses that have not taken it."""
-    said = json.dumps({"title": title, "body": body, "is_over": is_over, "addresses": list(addresses)})
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sipwright.monitor.alerts.send",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    """Send a message in a process of its own; return the addresses that have not taken it, and log why."""
+    found = await _ask({"title": title, "body": body, "is_over": is_over, "addresses": list(addresses)})
+    for number, address in enumerate(addresses):
+        why = found.get(number, f"no answer within {PATIENCE:g} s")
+        if why is not None:
+            log.warning("not delivered", to=shown(address), why=why)
+    return [address for number, address in enumerate(addresses) if found.get(number, "") is not None]
+
+
+async def look_at(addresses: Sequence[str]) -> None:
+    """Log which of some addresses are none: whoever has written it should hear of that before the first alert."""
+    if not addresses:
+        return
+    found = await _ask(
+        {"title": "", "body": "", "is_over": False, "is_tried": True, "addresses": list(addresses)}
+    )
+    for number, address in enumerate(addresses):
+        if found.get(number) is not None:
+            log.error("nobody is told of alerts here", address=shown(address), why=found[number])
+
+
+async def _ask(said: dict[str, Any]) -> dict[int, str | None]:
+    """Return why addresses have not taken a message, by their numbers, or None if they have; as far as is known."""
+    found: dict[int, str | None] = {}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sipwright.monitor.alerts.send",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError as error:  # no memory, or no more processes: what is to be said waits
+        log.error("alerts cannot be sent", error=error.strerror)
+        return found
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         async with asyncio.timeout(PATIENCE):
-            answer, _ = await process.communicate(said.encode())
-        failed = json.loads(answer)
-        return [address for number, address in enumerate(addresses) if number in failed]
-    except (TimeoutError, ValueError):
-        return list(addresses)
+            process.stdin.write(json.dumps(said).encode())
+            process.stdin.close()
+            async for line in process.stdout:
+                number, why = json.loads(line)
+                found[number] = why
+    except (TimeoutError, ValueError, OSError):
+        pass
     finally:
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
+    return found
+
+
+def shown(address: str) -> str:
+    """Return an address without what it may have of secrets: its kind and its host."""
+    scheme, _, rest = address.partition("://")
+    host = rest.partition("?")[0].rpartition("@")[2].partition("/")[0]
+    return f"{scheme}://{host}" if re.fullmatch(r"[^:]+(:\d+)?", host) else "an address"
 
 
 def keep_state(path: Path, state: dict[str, Any]) -> None:

@@ -27,10 +27,17 @@ PATIENCE = 4.0
 
 DAY = 86_400.0
 
+CERTIFICATE = "certificate"
+GOOD = "good"
+"""How it begins what is said of a certificate that was seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing that a server is asked for; `advice` is where to look first when it is lost."""
+    """One thing that a server is asked for; `advice` is where to look first when it is lost.
+
+    Of a certificate that is seen, and near its end, `text` says that, and not that there is no answer.
+    """
 
     server: str
     kind: str
@@ -41,6 +48,14 @@ class Question:
     def key(self) -> str:
         """What it is remembered by."""
         return f"{self.server}: {self.kind}"
+
+    def text(self, why: str) -> str:
+        """Say in words that it is lost."""
+        if self.kind != CERTIFICATE:
+            return f"{self.server} does not answer {self.kind} ({why})"
+        if why.startswith(GOOD):
+            return f"the certificate of {self.server}: {why}"
+        return f"{self.server} does not show its certificate ({why})"
 
 
 def questions_of(
@@ -80,9 +95,10 @@ def questions_of(
         add("DNS SRV", lambda: _srv(settings.srv, dns), "the zone of that name and its name servers")
     if settings.certificate:
         add(
-            "certificate",
+            CERTIFICATE,
             lambda: _certificate(settings.certificate, settings.days * DAY, unix_time),
-            "renew it; why has the renewal (certbot, acme.sh) not run?",
+            "is it there, and reachable? If the end is near: why has the renewal (certbot, acme.sh) not run? If it is "
+            "far off: 'date' at the watcher",
         )
     return found
 
@@ -162,7 +178,9 @@ async def _ssh(place: str) -> float:
     try:
         async with asyncio.timeout(PATIENCE):
             said = await reader.readline()
-    except (OSError, TimeoutError, ValueError):
+    except TimeoutError:
+        raise Lost(f"connected, but it says nothing within {PATIENCE:g} s") from None
+    except (OSError, ValueError):
         said = b""
     finally:
         await _hang_up(writer)
@@ -198,7 +216,8 @@ async def _certificate(place: str, least: float, unix_time: Callable[[], float])
     left = until.timestamp() - unix_time()
     if left < least:
         day = datetime.fromtimestamp(until.timestamp(), UTC).strftime("%d %b %Y")
-        raise Lost(f"it is good until {day} only" if left > 0 else f"it was good until {day}")
+        today = datetime.fromtimestamp(unix_time(), UTC).strftime("%d %b %Y")
+        raise Lost(f"{GOOD} until {day}, and it is {today} here")
     return _since(began)
 
 

@@ -53,6 +53,7 @@ class OutsideWatch:
         self.outbox = Outbox(settings.alerts, deliver)
         self._standings: dict[str, Standing] = {}
         self._kept: dict[str, object] = {}
+        self._is_unkept = False
         self._load()
 
     async def round(self, now: float) -> dict[str, str | None]:
@@ -65,7 +66,8 @@ class OutsideWatch:
         for key in gone:
             del self._standings[key]
             self.book.end(key, now)
-        message = self.book.due(now)
+        muted = {one.key for one in self._questions if self._settings.is_maintained(one.server, now)}
+        message = self.book.due(now, muted=muted)
         if message is not None:
             self.outbox.put(message)
         self._keep()
@@ -93,16 +95,19 @@ class OutsideWatch:
         if standing.losses >= self._settings.losses and not self._settings.is_maintained(
             question.server, now
         ):
-            text = f"{question.server} does not answer {question.kind} ({why})"
-            if question.kind == "certificate":
-                text = f"the certificate of {question.server}: {why}"
-            self.book.begin(question.key, text, question.advice, now, standing.since)
+            self.book.begin(question.key, question.text(why), question.advice, now, standing.since)
 
     def _load(self) -> None:
         state = read_state(self._state)
-        self._standings = {key: Standing(*one) for key, one in state.get("standings", {}).items()}
-        self.book.load(state.get("book", {}))
-        self.outbox.load(state.get("outbox", ()))
+        try:
+            self._standings = {key: Standing(*one) for key, one in state.get("standings", {}).items()}
+            self.book.load(state.get("book", {}))
+            self.outbox.load(state.get("outbox", ()))
+        except (TypeError, ValueError, LookupError, AttributeError):
+            log.error("what was known makes no sense, and is forgotten", file=str(self._state))
+            self._standings = {}
+            self.book.load({})
+            self.outbox.load(())
 
     def _keep(self) -> None:
         """Write down what is known, where it has changed."""
@@ -116,8 +121,11 @@ class OutsideWatch:
         try:
             keep_state(self._state, state)
         except OSError as error:
-            log.error("what is known cannot be written down", file=str(self._state), error=error.strerror)
-        self._kept = state
+            if not self._is_unkept:
+                log.error("what is known cannot be written down", file=str(self._state), error=error.strerror)
+            self._is_unkept = True
+            return
+        self._kept, self._is_unkept = state, False
 
 
 async def _ask(question: Question) -> str | None:
