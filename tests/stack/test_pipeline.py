@@ -215,6 +215,9 @@ async def test_no_more_requests_wait_than_there_is_room_for(element, peer, reque
         )
     assert (peer.statuses, element.stack.pipeline.waiting) == ([503], 2)
     assert peer.received[0].headers.get("Retry-After") == "5"
+    via, to = "SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK3", "<sip:bob@192.0.2.1>;tag=ours"
+    peer.send(request_text(call_id="3", via=via, to=to), element)
+    assert (peer.statuses, element.stack.pipeline.waiting) == ([503], 3)
 
     may_go_on.set()
     for _ in range(5):
@@ -224,4 +227,4 @@ async def test_no_more_requests_wait_than_there_is_room_for(element, peer, reque
     await asyncio.sleep(0)
     element.network.advance(0.02)
 
-    assert peer.statuses == [503, 200, 200, 200]
+    assert peer.statuses == [503, 200, 200, 200, 200]

@@ -20,7 +20,7 @@ OnRefused = Callable[[Incoming, Reject, bool], None]
 """Hears of each request that is refused, and whether there is a record of it already."""
 
 MOST_WAITING = 4_096
-"""Requests in the hands of tasks; more of them are answered 503, with a Retry-After."""
+"""Requests in the hands of tasks; more are answered 503, with a Retry-After. There is room for as many in dialogs."""
 
 Step = Callable[[Incoming], bool | Coroutine[None, None, None]]
 """Returns True when it took the request, False when not, or a coroutine that takes it and must wait.
@@ -53,7 +53,7 @@ class Pipeline:
                 if taken is True:
                     return
                 if taken is not False:
-                    if len(self._tasks) >= MOST_WAITING:
+                    if len(self._tasks) >= MOST_WAITING * (1 if incoming.request.to_tag is None else 2):
                         taken.close()
                         raise Reject(503, "Too Many Requests Wait", headers=(("Retry-After", "5"),))
                     self._spawn(incoming, taken)

@@ -96,7 +96,20 @@ def metrics_of(status: Mapping[str, Any] | None) -> Iterator[Metric]:
     for name, (called, said) in _STORAGE.items():
         if storage.get(name) is not None:
             yield GaugeMetricFamily(called, said, value=float(storage[name]))
+    yield from _workers(status)
     yield from _parts(status)
+
+
+def _workers(status: Mapping[str, Any]) -> Iterator[Metric]:
+    """Give the CPU time of each process that handles messages: one that is full is seen in no sum."""
+    cpu = CounterMetricFamily(
+        "sipwright_worker_cpu_seconds", "CPU time of each worker, or of the only process.", labels=["node"]
+    )
+    alone = {"node": status.get("node", ""), **(status.get("counts") or {})}
+    for one in status.get("workers") or (alone,):
+        if one.get("cpu_seconds") is not None:
+            cpu.add_metric([str(one["node"])], float(one["cpu_seconds"]))
+    yield cpu
 
 
 def _counts(status: Mapping[str, Any]) -> Iterator[Metric]:

@@ -7,8 +7,9 @@ def status(node, calls, at, **storage):
     return {
         "node": node, "pid": calls, "started_at": 1.0, "at": 9.0, "calls": calls, "legs": 2 * calls, "scripts": 1,
         "refused": 0, "quick_registers": 3, "readers": 0, "clients": 1, "call_states": {"talking": calls},
-        "registrations": {"registered": 1}, "tables": {"tasks": 5}, "counts": {"phones": 7, "requests": 10},
-        "errors": [{"at": at, "text": node}],
+        "registrations": {"registered": 1}, "tables": {"tasks": 5},
+        "counts": {"phones": 7, "bindings": 8, "bans": 2, "lag_seconds": at, "requests": 10},
+        "errors": [{"at": at, "text": node}], "locked": [{"account": node}],
         "storage": {"is_away": False, "is_short": False, "waiting": 2, "free_bytes": 100} | storage,
     }  # fmt: skip
 
@@ -20,9 +21,10 @@ def test_what_is_counted_is_added_up_but_for_what_all_have_in_common():
 
     assert (found["node"], found["calls"], found["legs"], found["clients"]) == ("north", 3, 6, 2)
     assert found["call_states"] == {"talking": 3}
-    assert found["counts"] == {"phones": 7, "requests": 20}
+    assert found["counts"] == {"phones": 7, "bindings": 8, "bans": 2, "lag_seconds": 2.0, "requests": 20}
     assert found["storage"] == {"is_away": True, "is_short": False, "waiting": 4, "free_bytes": 100}
     assert [error["text"] for error in found["errors"]] == ["north+2", "north"]
+    assert [one["account"] for one in found["locked"]] == ["north", "north+2"]
     assert [(one["node"], one["up"], one.get("calls")) for one in found["workers"]] == [
         ("north", True, 1), ("north+2", True, 2), ("north+3", False, None),
     ]  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 __all__ = ["together"]
 
-SHARED = frozenset({"phones", "free_bytes"})
-"""What each of them counts for all: the phones that are registered, the disk."""
+SHARED = frozenset({"phones", "bindings", "bans", "free_bytes", "lag_seconds"})
+"""What each of them counts for all: who is registered, or banned, the disk; and of what is late, the latest."""
 
 _SUMS = ("calls", "legs", "scripts", "refused", "quick_registers", "readers", "clients")
 _TABLES = ("call_states", "registrations", "tables", "counts")
@@ -39,6 +39,7 @@ def together(first: dict[str, Any], others: Mapping[str, dict[str, Any] | None])
     }
     errors = [error for one in (first, *found) for error in one["errors"]]
     merged["errors"] = sorted(errors, key=lambda error: float(error["at"]))[-MOST_ERRORS:]
+    merged["locked"] = [one for each in (first, *found) for one in each["locked"]]
     merged["workers"] = [
         {"node": name, "up": one is not None} | _shown(one)
         for name, one in sorted({first["node"]: first, **others}.items())

@@ -313,7 +313,7 @@ class Registrar:
             self._accept(incoming, bindings, template.path, self._unix_time(), is_outbound=is_outbound)
             return
         if bindings and not known and self.locations.is_full:
-            raise Reject(503, "Too Many Bindings")
+            raise Reject(503, "Too Many Bindings", (("Retry-After", "600"),))
         self._store(
             incoming, account_id, known, bindings, fresh, request.headers.get("User-Agent"),
             is_outbound=_wants_outbound(request),

@@ -48,4 +48,5 @@ def of_failure(failed: Failed, dialplan: str) -> Ending:
     status = _STATUS.get(failed.kind, 500)
     sentence = f"dialplan {dialplan}: {failed.message}".replace("\\", "/").replace('"', "'")
     reason = (("Reason", f'SIP;cause={status};text="{sentence}"'),)
-    return Ending(status, None, reason, failed.message, failed)
+    later = (("Retry-After", "10"),) if status == 503 else ()
+    return Ending(status, None, reason + later, failed.message, failed)

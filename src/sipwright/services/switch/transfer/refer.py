@@ -18,6 +18,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..call.ports import CallPorts
+from ..dialling.call_limits import RETRY_AFTER
 from ..dialling.router import Router
 from ..model.header_table import OUTSIDER, TRUNK
 from ..model.leg_state import LegState
@@ -123,7 +124,7 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
     transfer = Transfer(call, leg, remaining, request.cseq.number, is_reported=_is_reported(request))
     if replaces is None:
         if not ports.settings.admits(len(ports.calls), "transfer", target.user):
-            raise Reject(503, "Too Many Calls")
+            raise Reject(503, "Too Many Calls", RETRY_AFTER)
         return transfer, target
     ringing = replaces.ringing(ports)
     if ringing is not None and ringing is not call:

@@ -18,6 +18,7 @@ from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..call.script_runner import ScriptRunner
 from ..call.table import CallTable
+from ..dialling.call_limits import RETRY_AFTER
 from ..dialling.destinations import Destinations
 from ..dialling.hunt import Hunt
 from ..dialling.router import Router
@@ -258,7 +259,7 @@ class TargetDialler:
         """
         ports = origin.ports
         if not ports.settings.admits(len(ports.calls), DIRECTION, target.user):
-            raise Reject(503, "Too Many Calls")
+            raise Reject(503, "Too Many Calls", RETRY_AFTER)
         now, account_id = ports.wall_clock(), account_id or account_of(ports, transferor)
         identity = self._identity(origin, account_id)
         call = Call(ports, ports.token(), identity, now)
