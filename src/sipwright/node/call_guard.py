@@ -188,9 +188,7 @@ class CallGuard:
     def left(self, legs: Iterable[Callee]) -> None:
         """Give back what legs may use that go on at another node, which sets it aside for them."""
         for leg in legs:
-            row = self.spending.settle(leg.sip_call_id, None, self._unix_time())
-            if row is not None:
-                self._put(row)
+            self.spending.give_back(_key(leg))
 
     def reached(self, call: Call, leg: Callee, host: str) -> Outcome | None:
         """Return why a leg may not leave that names no provider, and has led to an address.

@@ -131,6 +131,16 @@ def test_what_it_has_talked_before_counts_also_after_a_kill():
     assert again.settle("a", 60.0, NOW)[6:] == (150.0, 3_000_000)
 
 
+def test_what_goes_on_at_another_node_is_counted_there_with_what_it_has_talked_before():
+    spending = Spending("node1")
+    spending.hold_again(attempt("a", EURO, 600.0), 90.0)
+    spending.give_back("a")
+    spending.give_back("unknown")
+
+    assert (len(spending), spending.held(USER).calls, spending.of_day(USER, NOW)) == (0, 0, Used())
+    assert spending.settle("a", 60.0, NOW) is None
+
+
 def test_what_nobody_has_asked_for_is_not_counted():
     spending = Spending("node1")
 

@@ -174,19 +174,25 @@ class Spending:
 
     def settle(self, key: Hashable, talked: float | None, now: float) -> SpendingRow | None:
         """Give back what a leg did not use that has ended; `talked` are its seconds, None if nobody answered."""
-        held = self._held.pop(key, None)
+        held = self._held.get(key)
         if held is None:
             return None
-        attempt = held.attempt
-        for scope in attempt.scopes:
+        self.give_back(key)
+        if talked is None and not held.before:
+            return None
+        seconds = held.before + (talked or 0.0)
+        return self._use(held.attempt, Used(0, seconds, held.attempt.price.of(seconds)), now)
+
+    def give_back(self, key: Hashable) -> None:
+        """Give back all that is set aside for a leg, and count nothing: it goes on, and counts, elsewhere."""
+        held = self._held.pop(key, None)
+        if held is None:
+            return
+        for scope in held.attempt.scopes:
             account = self._accounts[scope]
             account.legs.pop(key, None)
             account.held_seconds -= held.seconds
             account.held_money -= held.money
-        if talked is None and not held.before:
-            return None
-        seconds = held.before + (talked or 0.0)
-        return self._use(attempt, Used(0, seconds, attempt.price.of(seconds)), now)
 
     def of_day(self, scope: Scope, now: float) -> Used:
         """Return what somebody has used in the last day."""
