@@ -2,7 +2,17 @@
 
 import pytest
 
-from sipwright.web.pages.format import ago, bare, ended_by, moment, plural, span, status_look, time_of_day
+from sipwright.web.pages.format import (
+    ago,
+    bare,
+    ended_by,
+    moment,
+    plural,
+    sentence,
+    span,
+    status_look,
+    time_of_day,
+)
 
 NOON = 1_795_953_600.0  # 2026-11-29 12:00:00 UTC
 
@@ -63,3 +73,19 @@ def test_final_responses_have_the_look_of_what_they_mean():
 )
 def test_who_has_ended_a_call_is_told_in_words(who, text):
     assert ended_by(who) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("there is no account bob; 'sipwright account list' shows them", "There is no account bob."),
+        (
+            "no call 'x' is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids",
+            "No call 'x' is known.",
+        ),
+        ("its password is wrong; set it again", "Its password is wrong; set it again."),
+        ("it is locked; 'fuser x' says which", "It is locked; 'fuser x' says which."),
+    ],
+)
+def test_nobody_is_sent_from_a_page_to_the_command_line(said, text):
+    assert sentence(said) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -60,10 +61,13 @@ def plural(number: float, unit: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Write what an error says as a sentence."""
-    text = text.strip()
+    """Write what an error says as a sentence, without the command that says more: nobody types one on a page."""
+    text = _COMMAND.sub("", text.strip())
     end = "" if text.endswith((".", "!", "?")) else "."
     return f"{text[:1].upper()}{text[1:]}{end}"
+
+
+_COMMAND = re.compile(r"; '(?!.*;)sipwright .*$")
 
 
 def bare(uri: str | None) -> str:

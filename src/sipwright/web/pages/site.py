@@ -37,6 +37,7 @@ from sipwright.web.pages.cdr_export import ExportedRecords
 from sipwright.web.pages.design import STYLESHEET, STYLESHEET_NAME
 from sipwright.web.pages.door import Door
 from sipwright.web.pages.elements import note, tag
+from sipwright.web.pages.format import sentence
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.login import LoginPage
 from sipwright.web.pages.plain import door_page
@@ -158,10 +159,10 @@ def _instead(visit: Visit, error: UseCaseError | None) -> None:
         title, said, client.status_code = "Not now", f"{why}. This page tries again by itself.", 503
         client._body_html += f"<script>{_RELOAD}</script>"
     elif isinstance(error, NotFound | Forbidden):
-        title, said = "Not here", f"{error}."
+        title, said = "Not here", sentence(str(error))
         client.status_code = 404 if isinstance(error, NotFound) else 403
     elif error is not None:
-        title, said, client.status_code = "That does not work", f"{error}.", 422
+        title, said, client.status_code = "That does not work", sentence(str(error)), 422
     else:
         title, said, client.status_code = "Something is wrong with the server", "Its log says what.", 500
     with frame(visit, title):
