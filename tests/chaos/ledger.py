@@ -169,15 +169,14 @@ class Ledger:
         With a `grace` it also waits for so long after a restart.
         """
         for outage in self.outages:
-            if (
-                outage.until is not None
-                and outage.since - 0.2 <= moment + patience
-                and moment <= outage.until + grace
-            ):
+            until = (
+                time.monotonic() if outage.until is None else outage.until
+            )  # what is due may come as it ends
+            if outage.since - 0.2 <= moment + patience and moment <= until + grace:
                 # The longer it was away, the more has to be caught up with.
-                behind = max(1.0, grace, outage.until - outage.since)
+                behind = max(1.0, grace, until - outage.since)
                 # And once more, if the next outage comes before that.
-                moment = max(moment, outage.until + behind)
+                moment = max(moment, until + behind)
         return moment + patience + self.lag(moment)
 
     @property

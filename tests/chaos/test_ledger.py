@@ -70,3 +70,12 @@ def test_a_short_wait_and_an_outage_are_no_sign_of_it(ledger: Ledger):
     ledger.fault("registration", "pa", "503")
 
     assert (ledger.lost, ledger.untold) == (1, 0)
+
+
+def test_what_was_due_in_an_outage_may_come_as_that_ends(ledger: Ledger):
+    """Whoever notes the end of it may come to that a moment later."""
+    now = time.monotonic()
+    ledger.outages.append(Outage(now - 9.6))
+
+    assert ledger.latest(now - 9.6) > now
+    assert ledger.latest(now - 20.0) < now

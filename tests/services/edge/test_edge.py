@@ -705,7 +705,8 @@ def test_what_was_written_for_a_connection_of_the_other_node_is_repeated_as_it_i
     incoming = request(
         stack, NORTH, route=[f"<sip:{token()}@127.0.0.1:5060;lr;flow>", "<sip:next@192.0.2.1;lr>"]
     )
-    incoming.request.headers.set("Via", "SIP/2.0/TCP 127.0.0.2:5060;branch=z9hG4bK1;rport")
+    noted = "SIP/2.0/TCP 127.0.0.2:5060;branch=z9hG4bK1;rport=5060;received=127.0.0.2"
+    incoming.request.headers.set("Via", noted)
     assert edge(incoming) is True
     remote, repeated = sent(stack).last
 

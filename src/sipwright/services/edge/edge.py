@@ -17,6 +17,7 @@ the address that it speaks to, has moved.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -47,6 +48,9 @@ _PASSED = "passed"
 
 _BARE = "bare"
 """The parameter of our Via that remembers this."""
+_NOTED = re.compile(r"(;rport)=[0-9]+|;received=[^;,\s]+")
+"""What this node has noted in a Via where a request came from (RFC 3261 §18.2.1, RFC 3581 §4)."""
+
 _MAKES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
 
@@ -242,6 +246,7 @@ class Edge:
         The phone may have heard it there, and is to take it for the same (RFC 3261 §8.2.2.2). What it answers comes
         here over its new connection, and goes on by the tag.
         """
+        request.headers.set_first("Via", _NOTED.sub(r"\1", request.headers.get_list("Via")[0]))
         try:
             flow.send(bytes(request))
         except OSError as error:
