@@ -87,9 +87,11 @@ class Edge:
         self._repeats.hurry()
         layer = self._stack.layer
         for tx in layer.unanswered():
-            # By Timer A the next repetition may be sixteen seconds away, and people wait.
-            if isinstance(tx.flow, RoutedFlow) and not self._peers.is_up(tx.flow.node):
-                layer.send(tx.wire, tx.flow)
+            # By Timer A the next repetition may be sixteen seconds away, and people wait. A connection has ended with its
+            # node, which may have passed on what it brought: the answer to that is not to be overtaken by a 430.
+            way = tx.flow
+            if isinstance(way, RoutedFlow) and not self._peers.is_up(way.node) and _is_udp(way.plain_key):
+                layer.send(tx.wire, way)
 
     def remember(self, invite: Request, node: str) -> None:
         """Take note that another node has an INVITE that has come here: whatever repeats it is for that one."""
@@ -444,3 +446,7 @@ class Edge:
             return False
         self._stack.send_response(response, way)
         return True
+
+
+def _is_udp(flow_key: str) -> bool:
+    return parse_flow_key(flow_key).protocol == "udp"
