@@ -51,6 +51,24 @@ async def test_each_address_gets_it_once_and_one_that_is_away_when_it_is_back():
     assert len(outbox) == 0
 
 
+async def test_what_is_new_goes_first_where_nothing_else_waits_and_in_order_where_it_does():
+    """Each address that hangs costs its time: what everybody else is to hear must not wait for many such times."""
+    sender = Sender("b")
+    outbox = Outbox(["a", "b"], sender)
+    for number, now in enumerate((0.0, 100.0, 200.0)):
+        outbox.put(Message(str(number), "", False, now))
+        await outbox.flush(now)
+    assert sender.sent == [
+        ("0", ("a", "b")), ("1", ("a",)), ("0", ("b",)), ("2", ("a",)), ("0", ("b",)),
+    ]  # fmt: skip
+
+    sender.broken.clear()
+    del sender.sent[:]
+    for now in range(1_000, 5_000, 1_000):
+        await outbox.flush(now)
+    assert sender.sent == [(number, ("b",)) for number in "012"]
+
+
 async def test_what_is_not_delivered_is_remembered_without_its_passwords_and_forgotten_after_a_day():
     first = Outbox(["a", "mailto://user:secret@host"], Sender("mailto://user:secret@host"))
     first.put(ALERT)

@@ -26,7 +26,7 @@ __all__ = ["Deliver", "Outbox", "deliver", "keep_state", "look_at", "read_state"
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 30.0
+PATIENCE = 20.0
 """Seconds within which a message has to be delivered."""
 
 MOST = 50
@@ -82,11 +82,10 @@ class Outbox:
     async def flush(self, now: float) -> None:
         """Send what is due, in order; what an address does not take is tried again later."""
         async with self._lock:
-            for letter in list(self._letters):
-                if 0.0 < letter.next_at - now <= LONGEST_PAUSE:  # more: the clock was set back
-                    continue
+            for letter, addresses in self._due(now):
                 letter.tries += 1
-                letter.left = await self._deliver(letter.title, letter.body, letter.is_over, letter.left)
+                failed = await self._deliver(letter.title, letter.body, letter.is_over, addresses)
+                letter.left = [one for one in letter.left if one in failed or one not in addresses]
                 letter.next_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(letter.tries - 1, 10))
                 if letter.left:
                     log.warning("alert not delivered yet", title=letter.title, addresses=len(letter.left))
@@ -94,6 +93,20 @@ class Outbox:
                 if letter.left and now - letter.at >= KEPT_FOR:
                     log.error("alert given up", title=letter.title, to=[shown(one) for one in letter.left])
             self._letters = [one for one in self._letters if one.left and now - one.at < KEPT_FOR]
+
+    def _due(self, now: float) -> list[tuple[Letter, list[str]]]:
+        """Return what is to be sent now, and where to: what is new, and then one of those that were not taken before.
+
+        An address that has yet to take an earlier message gets no later one; all others need not wait for it.
+        """
+        new, again, behind = [], [], set[str]()
+        for letter in self._letters:
+            addresses = [one for one in letter.left if one not in behind]
+            behind.update(letter.left)
+            is_early = 0.0 < letter.next_at - now <= LONGEST_PAUSE  # more: the clock was set back
+            if addresses and not is_early:
+                (again if letter.tries else new).append((letter, addresses))
+        return [*new, *again[:1]]
 
     def to_state(self) -> list[dict[str, Any]]:
         """Return what another process needs to go on: addresses, which may have passwords in them, by their place."""
