@@ -16,6 +16,7 @@ from sipwright.transport.base import ignore_undelivered
 from sipwright.transport.flow import Address
 from sipwright.transport.networks import networks
 from sipwright.transport.udp import UdpFlow
+from tcp_flows import connect
 
 from .callee import Callee
 from .end import MOST_CHALLENGES, End
@@ -103,7 +104,7 @@ class Line:
             if not isinstance(way, Target) and not way.is_closed:
                 return way
             try:
-                return await self.transport.connect(self.home)
+                return await connect(self.transport, self.home)
             except OSError:
                 await asyncio.sleep(0.2)
 
@@ -263,7 +264,7 @@ class Line:
             if self.flow is None or self.flow.is_closed:
                 self._is_up.clear()
                 try:
-                    self.flow = await self.transport.connect(self.home)
+                    self.flow = await connect(self.transport, self.home)
                     self._connections += 1
                     response = await self.register(self.accounts[0])
                 except OSError:

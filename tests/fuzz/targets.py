@@ -87,7 +87,7 @@ def _sip(data: bytes) -> None:
     try:
         message = parse(data)
     except ParseError as error:
-        if error.respondable:
+        if error.request is not None:
             bytes(make_response(error.request, error.status, error.reason))
         raise
     if native.take_apart is not None:

@@ -327,6 +327,7 @@ ELSEWHERE = {
     "usecases/audit": "usecases/test_users",
     "cluster/clock": "cluster/test_membership",
     "cluster/ports": "cluster/test_membership",
+    "commands/account_csv": "commands/test_account",
     "commands/node": "interop/test_two_nodes",
     "services/edge/ports": "services/edge/test_edge",
     "store/live/binding_news": "node/several/test_shared_bindings",

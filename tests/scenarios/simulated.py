@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from sipwright.node.served_names import ServedNames
 from sipwright.services.authentication import Authenticator
-from sipwright.services.registrar import LocationTable, Registrar
+from sipwright.services.registrar import LocationService, LocationTable, Registrar
 from sipwright.services.switch import Destinations, Origins, Router, Switch, SwitchSettings
 from sipwright.sip import Request, make_response
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.digest import NonceKeeper, answer, ha1
+from sipwright.sip.digest import answer, ha1
+from sipwright.sip.nonces import NonceKeeper
 from sipwright.sip.transaction import ClientInvite
 from sipwright.stack import Pipeline, Stack
 from sipwright.transport import MemoryNetwork, Target
@@ -50,9 +51,8 @@ class SimulatedNode:
         authenticator = Authenticator(
             names, NonceKeeper(b"n" * 32), unix_time=self.unix_time, flow_keys=self.locations.flow_keys
         )
-        self.registrar = Registrar(
-            names, store.writer, authenticator, self.locations, unix_time=self.unix_time
-        )
+        service = LocationService(self.locations, store.writer, unix_time=self.unix_time)
+        self.registrar = Registrar(names, authenticator, service)
         router = Router(names, authenticator, Origins(names, self.stack))
         destinations = Destinations(names, self.locations, router.find, network.clock)
         self.switch = Switch(

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from tests.memory_writer import MemoryWriter
 
 from sipwright.services.authentication import Authenticator
-from sipwright.services.registrar import LocationTable, Registrar
+from sipwright.services.registrar import LocationService, LocationTable, Registrar
 from sipwright.sip import Reject, Request, make_response, parse
-from sipwright.sip.digest import NonceKeeper, answer, ha1
+from sipwright.sip.digest import answer, ha1
+from sipwright.sip.nonces import NonceKeeper
 
 NOW = 5_000.0
 NOW_UNIX = 1_763_640_000.0
@@ -111,10 +112,18 @@ class World:
         self.authenticator = Authenticator(
             self.directory, self.nonces, unix_time=self.unix_time, flow_keys=self.locations.flow_keys
         )
-        self.registrar = Registrar(
-            self.directory, self.writer, self.authenticator, self.locations, unix_time=self.unix_time
-        )
         self.cseq = 0
+        self.begin()
+
+    def begin(self, locations=None, **options):
+        """Begin with what is in a table, its own or another one."""
+        self.service = LocationService(
+            self.locations if locations is None else locations,
+            self.writer,
+            unix_time=self.unix_time,
+            **options,
+        )
+        self.registrar = Registrar(self.directory, self.authenticator, self.service)
 
     def unix_time(self):
         return self.now - NOW + NOW_UNIX

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.sip import FramingError, ParseError, Reject, Request
+from sipwright.sip import FramingError, ParseError, Reject
 
 
 def test_a_parse_error_can_be_a_reason_phrase():
@@ -13,15 +13,6 @@ def test_a_parse_error_can_be_a_reason_phrase():
     assert str(error) == error.reason
     assert error.header == "Via"
     assert error.status == 400
-
-
-def test_a_parse_error_is_respondable_when_it_has_its_request():
-    error = ParseError("Via is wrong", "Via")
-    assert not error.respondable
-
-    error.request = Request("OPTIONS", "sip:a@b")
-
-    assert error.respondable
 
 
 def test_a_framing_error_is_a_parse_error():

@@ -51,20 +51,10 @@ def test_a_fetch_is_told_once():
     assert (subscription.state, subscription.deadline()) == (SubscriptionState.TERMINATED, inf)
 
 
-def test_one_that_needs_a_decision_is_pending_until_it_is_granted():
+def test_one_that_is_rejected_hears_why():
     subscription = Subscription(1.0)
-    subscription.subscribe(60, 0.0, is_granted=False)
-    subscription.change(0.0)
-
-    assert said(subscription) == [Notify("pending;expires=60", is_full=True, is_last=False)]
-    subscription.answered(200, 0.1)
-    subscription.grant(0.2)
-    assert said(subscription) == [Notify("active;expires=60", is_full=True, is_last=False)]
-
-
-def test_one_that_is_not_granted_hears_why():
-    subscription = Subscription(1.0)
-    subscription.subscribe(60, 0.0, is_granted=False)
+    subscription.subscribe(60, 0.0)
+    said(subscription)
     subscription.end("rejected", 0.0)
     said(subscription)
     subscription.answered(200, 0.1)
@@ -192,7 +182,7 @@ def test_one_that_ran_out_between_two_processes_is_told_so():
 
 def test_nothing_follows_the_end():
     subscription = Subscription.restored("terminated", 100.0, 40.0)
-    for happens in (subscription.change, subscription.grant, subscription.advance):
+    for happens in (subscription.change, subscription.advance):
         happens(41.0)
     subscription.subscribe(60, 41.0)
     subscription.end("giveup", 41.0)

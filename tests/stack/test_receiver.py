@@ -1,8 +1,7 @@
 import pytest
 from tests.stack.conftest import PEER, response_to
 
-from sipwright.sip import Request
-from sipwright.sip.parser import FramingError, StreamFramer
+from sipwright.sip import FramingError, Request, StreamFramer
 from sipwright.stack import BRIEF, BriefUser
 from sipwright.transport import Target
 

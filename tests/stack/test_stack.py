@@ -139,7 +139,7 @@ async def test_a_flow_is_found_for_a_target_if_it_is_there(element, new_peer):
 
     assert element.stack.outbound.find(Target("udp", "192.0.2.2", 5062)).protocol == "udp"
     assert element.stack.outbound.find(target) is None
-    flow = await element.tcp.connect(target[1:3])
+    flow = element.tcp.flow(target[1:3])
     assert element.stack.outbound.find(target) is flow
     assert element.stack.outbound.find(Target("tls", "192.0.2.2", 5062)) is None
 

@@ -78,15 +78,6 @@ def test_a_stream_loses_nothing_and_is_refused_where_nobody_listens():
         nobody.send(b"x")
 
 
-async def test_connecting_a_stream_needs_somebody_there():
-    network = MemoryNetwork()
-    a, b, _ = pair(network, "tcp")
-
-    assert await a.connect(b.local) is a.flow(b.local)
-    with pytest.raises(ConnectionRefusedError):
-        await a.connect(("192.0.2.9", 5060))
-
-
 def test_a_connection_that_is_cut_takes_its_aliases_along():
     network = MemoryNetwork()
     a, b, _ = pair(network, "tcp")

@@ -3,9 +3,10 @@ import socket
 
 import pytest
 
-from sipwright.sip.parser import MOST_PINGS
+from sipwright.sip.framer import MOST_PINGS
 from sipwright.transport import TcpLimits, TcpTransport, UdpTransport, parse_flow_key
 from sipwright.transport.tcp_connection import MOST_AT_ONCE
+from tcp_flows import connect
 
 
 def message(text="hello", body=b""):
@@ -113,12 +114,12 @@ async def test_a_connection_is_known_by_its_far_end_whoever_opened_it(listening,
 
     assert transport.find(caller.address) is inbox.flows[0]
 
-    flow = await transport.connect(other.local)
+    flow = await connect(transport, other.local)
     flow.send(message("there"))
     await other_inbox.message()
 
     assert transport.find(other.local) is transport.flow(other.local) is flow
-    assert await transport.connect(other.local) is flow
+    assert await connect(transport, other.local) is flow
     assert flow.local == transport.local
     assert other.snapshot().accepted == 1
 
@@ -147,7 +148,7 @@ async def test_an_alias_leads_to_the_connection_until_it_ends(listening, phone):
 async def test_an_alias_does_not_displace_a_connection(listening, phone):
     transport, inbox = await listening()
     other, _ = await listening()
-    flow = await transport.connect(other.local)
+    flow = await connect(transport, other.local)
     caller = await phone(transport)
     caller.write(message())
     await inbox.message()
@@ -202,7 +203,7 @@ async def test_a_connection_that_does_not_come_about_times_out(listening):
     other, _ = await listening()
 
     with pytest.raises(OSError, match="no connection"):
-        await transport.connect(other.local)
+        await connect(transport, other.local)
     assert isinstance(inbox.closed[0][1], TimeoutError)
 
 
@@ -531,7 +532,7 @@ async def test_a_wildcard_listener_knows_which_address_was_used(listening, phone
     await inbox.message()
 
     assert inbox.flows[0].local == ("127.0.0.1", transport.local[1])
-    assert (await transport.connect(other.local)).local == ("127.0.0.1", transport.local[1])
+    assert (await connect(transport, other.local)).local == ("127.0.0.1", transport.local[1])
 
 
 async def test_ipv6(opened, phone):

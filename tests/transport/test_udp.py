@@ -339,12 +339,12 @@ async def test_an_address_in_use_is_an_error(opened):
         await UdpTransport(*transport.local).start()
 
 
-async def test_finding_and_connecting_never_wait(opened, phone):
+async def test_a_flow_is_found_to_whomever_one_can_send(opened, phone):
     transport = UdpTransport("127.0.0.1", 0)
     await opened(transport)
     flow = transport.find(phone.getsockname())
 
-    assert flow is await transport.connect(phone.getsockname())
+    assert flow is transport.flow(phone.getsockname())
     assert flow.redirected(9) is transport.flow(("127.0.0.1", 9))
     assert UdpTransport("::", 0).find(("ff0e::zz", 5060)) is None
 

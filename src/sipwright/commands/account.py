@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sipwright.commands.account_csv import read_accounts
 from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
-    CommandError,
     Data,
     Json,
     Owner,
@@ -365,7 +363,7 @@ def import_(
       1001,Cq7-frosty,,main,
       1002@sip.example.org,p4-lantern,carol,main,reception
     """
-    specs = _read_csv(file)
+    specs = read_accounts(file)
 
     async def work(usecases: UseCases, actor: Actor) -> str:
         started_at = time.monotonic()
@@ -376,46 +374,6 @@ def import_(
         return f"{result.added} added, {result.changed} changed in {seconds:.1f} s"
 
     say(with_usecases(data, work))
-
-
-def _read_csv(file: Path) -> list[AccountSpec]:
-    if str(file) == "-":
-        return list(_specs(sys.stdin))
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return list(_specs(lines))
-    except FileNotFoundError:
-        raise CommandError(f"there is no file {file}") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{file} is not UTF-8 text; save it as UTF-8") from None
-
-
-def _specs(lines: Iterable[str]) -> Iterator[AccountSpec]:
-    import csv
-
-    reader = csv.reader(lines)
-    order = ["name", "password", "user", "out", "in"]
-    try:
-        for number, cells in enumerate(reader, start=1):
-            fields = [cell.strip() for cell in cells]
-            if not any(fields):
-                continue
-            heading = [field.lower() for field in fields]
-            if number == 1 and heading[:2] == order[:2]:
-                if heading != order[: len(heading)]:
-                    raise CommandError(f"line 1: the heading is {','.join(heading)}; write {','.join(order)}")
-                continue
-            if not 2 <= len(fields) <= 5:
-                raise CommandError(
-                    f"line {reader.line_num}: {len(fields)} fields; write name,password[,user,out,in]"
-                )
-            name, password, *rest = fields
-            owner, out_plan, in_plan = [*rest, "", "", ""][:3]
-            yield AccountSpec(
-                name, password, owner or None, out_plan or None, in_plan or None, reader.line_num
-            )
-    except csv.Error as error:
-        raise CommandError(f"line {reader.line_num}: {error}; check its quotes") from None
 
 
 def _described(account: AccountView) -> dict[str, Any]:

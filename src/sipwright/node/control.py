@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sipwright.monitor.trace.recorder import Recorder
     from sipwright.services.agent import Agent
     from sipwright.services.authentication import Authenticator
-    from sipwright.services.registrar import QuickWay, Registrar
+    from sipwright.services.registrar import LocationService, QuickWay
     from sipwright.services.switch import Switch
     from sipwright.stack import Stack
     from sipwright.steady_clock import SteadyClock
@@ -102,7 +102,7 @@ class Parts(Protocol):
     refusals: Refusals
     scripts: Scripts
     switch: Switch
-    registrar: Registrar
+    location_service: LocationService
     quick_way: QuickWay
     agent: Agent
     provider_states: ProviderStates
@@ -305,7 +305,9 @@ class Control:
         removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         is_theirs = user_id in (None, self._names.owner(account_id))
         try:
-            found = is_theirs and self._parts.registrar.remove(account_id, contact, partial(settle, removed))
+            found = is_theirs and self._parts.location_service.remove(
+                account_id, contact, partial(settle, removed)
+            )
         except Reject as refusal:
             raise ControlError(
                 "unavailable", refusal.why or "nothing can be stored now", retry_after=10.0

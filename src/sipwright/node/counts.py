@@ -11,7 +11,7 @@ from sipwright.services.own_probes import NODE_USER
 
 if TYPE_CHECKING:
     from sipwright.services.agent import Agent
-    from sipwright.services.registrar import Registrar
+    from sipwright.services.registrar import LocationService
     from sipwright.services.switch import Switch
     from sipwright.stack import Stack
     from sipwright.store import Store
@@ -33,7 +33,7 @@ class Counted(Protocol):
     store: Store
     stack: Stack
     switch: Switch
-    registrar: Registrar
+    location_service: LocationService
     agent: Agent
     scripts: Scripts
     guarding: Guarding
@@ -45,12 +45,13 @@ class Counted(Protocol):
 def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
     """Return all of `monitor/counts.py`."""
     switch, stack, tally = parts.switch, parts.stack, parts.switch.table.tally
-    registrar, runs = parts.registrar.snapshot(), parts.scripts.executions
+    registrar, runs = parts.location_service.snapshot(), parts.scripts.executions
     sandbox, (started, failed) = runs.sandbox.snapshot(), runs.totals
     guarding = parts.guarding
     writer, receiver, done = parts.store.writer.snapshot(), parts.stack.receiver, parts.agent.done
     own = switch.table.active(NODE_USER)
-    has_own_phone = any(account_id < 0 for account_id in parts.registrar.locations.accounts_between(-2, -1))
+    locations = parts.location_service.locations
+    has_own_phone = any(account_id < 0 for account_id in locations.accounts_between(-2, -1))
     return {
         "calls": switch.table.count(),
         "legs": max(0, len(switch.ports.legs) - 2 * own),

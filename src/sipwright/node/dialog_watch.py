@@ -165,10 +165,13 @@ def _plain(uri: str) -> str:
 
 def _name(leg: Leg) -> str:
     """Return the name that a caller shows."""
-    if leg.invite is None and leg.dialog is None:
-        return ""
     try:
-        address = leg.invite.from_ if leg.invite is not None else NameAddr.parse(leg.dialog.remote_uri)  # type: ignore[union-attr]
+        if leg.invite is not None:
+            address = leg.invite.from_
+        elif leg.dialog is not None:
+            address = NameAddr.parse(leg.dialog.remote_uri)
+        else:
+            return ""
     except ParseError:
         return ""
     return address.display_name or ""

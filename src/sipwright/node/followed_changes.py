@@ -7,7 +7,7 @@ from typing import Protocol
 from sipwright.services.agent import Agent
 from sipwright.services.authentication import Authenticator
 from sipwright.services.notifier import Notifier
-from sipwright.services.registrar import LocationTable, Registrar
+from sipwright.services.registrar import LocationService, LocationTable
 from sipwright.services.switch import Origins
 from sipwright.store import Change, Store
 
@@ -26,7 +26,7 @@ class Parts(Protocol):
 
     store: Store
     locations: LocationTable
-    registrar: Registrar
+    location_service: LocationService
     registrations: RegistrationWatch
     notifier: Notifier
     agent: Agent
@@ -76,7 +76,7 @@ class FollowedChanges:
             return
         for account_id in node.locations.accounts_between(first, last):
             if directory.account_by_id(account_id) is None:
-                node.registrar.forget(account_id)
+                node.location_service.forget(account_id)
         presence = node.registrations.presence
         for account_id in presence.accounts_between(first, last):
             if directory.account_by_id(account_id) is None:

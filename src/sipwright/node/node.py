@@ -170,7 +170,6 @@ class Node(Wiring):
         await self.control.close()
         await self.scripts.drain()
         await self._end()
-        await self.monitoring.close()
         is_drained = self.neighbours is not None and self.neighbours.drained.is_set()
         if is_drained:
             self.stack.intake.hold()  # another node is told of it once that has the calls
@@ -207,6 +206,7 @@ class Node(Wiring):
         if self.neighbours is not None:
             await self.neighbours.moved.close()
             await self.neighbours.exchange.close()
+        await self.monitoring.close()
         self.recorder.close()
 
     async def _close(self) -> None:
@@ -222,7 +222,7 @@ class Node(Wiring):
     def snapshot(self) -> NodeSnapshot:
         """Return the numbers of all parts."""
         return NodeSnapshot(
-            self.settings.node, self.stack.snapshot(), self.registrar.snapshot(), self.switch.snapshot(),
+            self.settings.node, self.stack.snapshot(), self.location_service.snapshot(), self.switch.snapshot(),
             self.notifier.snapshot(), self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
             self.stun.snapshot(),
         )  # fmt: skip
@@ -233,7 +233,7 @@ class Node(Wiring):
         rounds.every(MEASURE_EVERY, lambda now: self.guarding.measure(now, self.stack.backlog))
         rounds.every(MEASURE_EVERY, self.outage.look)
         rounds.every(1.0, lambda _: self.guarding.look())
-        rounds.every(1.0, self.registrar.expire)
+        rounds.every(1.0, self.location_service.expire)
         rounds.every(1.0, lambda _: self.registrations.expire())
         rounds.every(1.0, self.collector.look)
         return rounds

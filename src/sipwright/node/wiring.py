@@ -23,7 +23,7 @@ from sipwright.services.notifier import (
     NotifierPorts,
     Publisher,
 )
-from sipwright.services.registrar import Lifetimes, LocationTable, QuickWay, Registrar
+from sipwright.services.registrar import Lifetimes, LocationService, LocationTable, QuickWay, Registrar
 from sipwright.services.rendezvous import Rendezvous
 from sipwright.services.stun import StunServer
 from sipwright.services.switch import (
@@ -36,7 +36,7 @@ from sipwright.services.switch import (
     SwitchSettings,
     refuse_unknown,
 )
-from sipwright.sip.digest import NonceKeeper
+from sipwright.sip.nonces import NonceKeeper
 from sipwright.stack import Pipeline, Stack, TimedTokens
 from sipwright.stack.pipeline import Step
 from sipwright.steady_clock import SteadyClock, clock_file
@@ -175,15 +175,15 @@ class Wiring:
         named_writer = (
             store.writer if neighbours is None else neighbours.writer(store.writer, self.locations, clock)
         )
+        self.location_service = LocationService(
+            self.locations, named_writer, unix_time=clock, on_registered=self._registered
+        )
         self.registrar = Registrar(
-            self.names,
-            named_writer,
-            authenticator, self.locations, unix_time=clock, most_bindings=sip.max_bindings,
+            self.names, authenticator, self.location_service, most_bindings=sip.max_bindings,
             lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
-            on_registered=self._registered,
         )  # fmt: skip
         self.call_watches = CallWatches(lambda watch: setattr(self.switch.ports, "watch", watch))
-        self.binding_watches = BindingWatches(lambda watch: setattr(self.registrar, "watch", watch))
+        self.binding_watches = BindingWatches(lambda watch: setattr(self.location_service, "watch", watch))
         self.dialog_watch = DialogWatch(
             self.switch.calls.values,
             lambda is_used: self.call_watches.set("dialogs", self.dialog_watch if is_used else None),

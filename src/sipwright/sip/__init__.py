@@ -2,6 +2,7 @@
 
 from sipwright.sip.build import make_response, write_response
 from sipwright.sip.errors import FramingError, ParseError, Reject
+from sipwright.sip.framer import PING, Ping, StreamFramer
 from sipwright.sip.headers import (
     Challenge,
     Credentials,
@@ -15,7 +16,7 @@ from sipwright.sip.headers import (
     q_of,
 )
 from sipwright.sip.message import Message, Request, Response
-from sipwright.sip.parser import PING, Ping, StreamFramer, parse
+from sipwright.sip.parser import parse
 from sipwright.sip.reasons import REASONS, reason_for
 from sipwright.sip.uri import STAR, Uri, uris_match
 

@@ -16,8 +16,8 @@ class ParseError(ValueError):
     Attributes:
         reason: One sentence naming the header and why; printable ASCII, so that it can be a reason phrase.
         header: The header at fault, or None when it is the start line, the body or the framing.
-        respondable: Via, From, To, Call-ID and CSeq are good enough to answer the request.
-        request: What could be read of the `Request`, when it is respondable; messages stand on top of this.
+        request: What could be read of the `Request`, when that is enough to answer it: Via, From, To, Call-ID and
+            CSeq are. Messages stand on top of this.
         status: The status to answer with.
     """
 
@@ -36,11 +36,6 @@ class ParseError(ValueError):
         self.header = header
         self.status = status
         self.request = request
-
-    @property
-    def respondable(self) -> bool:
-        """Return whether a response to the faulty request can be built."""
-        return self.request is not None
 
 
 class FramingError(ParseError):

@@ -1,4 +1,4 @@
-"""Bytes to messages (RFC 3261 §7, §18.3): `parse` for a whole one, `StreamFramer` for a byte stream.
+"""Bytes to messages (RFC 3261 §7); a byte stream is cut into whole ones first, in `framer.py`.
 
 `parse` tries the shape that nearly every message has. What does not fit is read again with care,
 which either succeeds or finds the sentence that says what is wrong.
@@ -6,14 +6,13 @@ which either succeeds or finds the sentence that says what is wrong.
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from sipwright.memo import Memo
 from sipwright.native import take_apart
-from sipwright.sip.errors import FramingError, ParseError
+from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token
 from sipwright.sip.headers.collection import Headers, index_lines, value_of
 from sipwright.sip.headers.cseq import CSeq
@@ -23,16 +22,7 @@ from sipwright.sip.headers.numbers import parse_content_length
 from sipwright.sip.headers.via import Via
 from sipwright.sip.message import Request, Response
 
-__all__ = [
-    "LONGEST_HEAD",
-    "PING",
-    "FramingError",
-    "ParseError",
-    "Ping",
-    "StreamFramer",
-    "parse",
-    "parse_draft",
-]
+__all__ = ["LONGEST_HEAD", "ParseError", "end_of_head", "parse", "parse_draft", "read_answerable"]
 
 LONGEST_HEAD = 16_384
 """Bytes of a start line and headers, with the empty line; more, as more lines than `MOST_LINES`, is too large (513)."""
@@ -118,6 +108,21 @@ def parse_draft(data: bytes) -> Request:
     if version != "SIP/2.0":
         raise ValueError(f"not a request: {first[:40]!r}")
     return Request.from_parts(method, uri_text, Headers.from_lines(lines, index_lines(lines)), body, data)
+
+
+def end_of_head(data: bytes | bytearray, start: int = 0) -> int:
+    """Give the offset behind the first empty line, whatever its line ends; 0 when there is none."""
+    crlf = data.find(b"\n\r\n", start)
+    lf = data.find(b"\n\n", start, None if crlf < 0 else crlf + 1)
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else 0
+
+
+def read_answerable(head: bytes) -> Request | None:
+    """Return the request that a head begins, as far as it can be read, if it can be answered at all."""
+    start_line, *lines = _logical_lines(head)
+    return _answerable(start_line, Headers.from_lines(_usable_lines(lines)[0]))
 
 
 def _read_start_line(line: str) -> StartLine | None:
@@ -218,7 +223,7 @@ def _parse_with_care(data: bytes) -> Request | Response:
     """Read a message that is folded, has LF-only line ends or is faulty."""
     data = data.lstrip(b"\r\n")  # Empty lines before the start line are ignored (§7.5).
     head = data[:LONGEST_HEAD]
-    end = _end_of_head(head)
+    end = end_of_head(head)
     if end:
         head = data[:end]
     start_line, *lines = _logical_lines(head)
@@ -239,15 +244,6 @@ def _parse_with_care(data: bytes) -> Request | Response:
         problem = None  # this frame and the error that has gone through it would keep each other
         error.request = _answerable(start_line, Headers.from_lines(usable))
         raise
-
-
-def _end_of_head(data: bytes | bytearray, start: int = 0) -> int:
-    """Give the offset behind the first empty line, whatever its line ends; 0 when there is none."""
-    crlf = data.find(b"\n\r\n", start)
-    lf = data.find(b"\n\n", start, None if crlf < 0 else crlf + 1)
-    if lf >= 0:
-        return lf + 2
-    return crlf + 3 if crlf >= 0 else 0
 
 
 def _logical_lines(head: bytes) -> list[str]:
@@ -321,124 +317,3 @@ def _answerable(start_line: str, headers: Headers) -> Request | None:
         return None
     has_all = all(headers.get(name) for name in ("From", "To", "Call-ID", "CSeq"))
     return request if has_all else None
-
-
-class Ping(enum.Enum):
-    """The keep-alive of a stream: CRLF CRLF, to be answered with CRLF (RFC 5626 §4.4.1)."""
-
-    PING = "ping"
-
-
-PING = Ping.PING
-
-MOST_PINGS = 10
-"""Pings in a row that are told of: nobody needs as many answers."""
-
-_CRLFS = re.compile(rb"(?:\r\n)*")
-_USUAL_LENGTH = re.compile(rb"\ncontent-length: *([0-9]{1,9})\r\n(?![ \t])")
-_LENGTH_LINE = re.compile(rb"\n((?:content-length|l)[ \t]*:(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*)")
-
-
-class StreamFramer:
-    """Cuts a byte stream into messages, however the network has split it.
-
-    Attributes:
-        max_head: The longest start line and headers, with the empty line.
-        max_body: The longest body.
-    """
-
-    __slots__ = ("_awaits", "_buffer", "_has_crlf", "_scanned", "max_body", "max_head")
-
-    def __init__(self, max_head: int = LONGEST_HEAD, max_body: int = 262_144) -> None:
-        self.max_head = max_head
-        self.max_body = max_body
-        self._buffer = bytearray()
-        self._scanned = 0  # No head ends before this offset.
-        self._awaits = 0  # Length of the message at the front, once its head is complete.
-        self._has_crlf = False  # Half a ping, which may be a whole pong.
-
-    @property
-    def buffered(self) -> int:
-        """The number of bytes of a message that has begun and not ended."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> list[bytes | Ping]:
-        """Take what came in and give the messages that are now complete.
-
-        Raises:
-            FramingError: The end of the first message cannot be found, so the connection must be closed.
-        """
-        frames: list[bytes | Ping] = []
-        buffer = self._buffer
-        buffer += data
-        while buffer:
-            if not self._awaits:
-                self._skip_keepalives(frames)
-                try:
-                    self._awaits = self._message_length()
-                except FramingError:
-                    if frames:
-                        break  # What came before is good; the next call raises again.
-                    raise
-            if not self._awaits or len(buffer) < self._awaits:
-                break
-            frames.append(bytes(buffer[: self._awaits]))
-            del buffer[: self._awaits]
-            self._awaits = self._scanned = 0
-        return frames
-
-    def _skip_keepalives(self, frames: list[bytes | Ping]) -> None:
-        buffer = self._buffer
-        if not self._scanned and buffer[:2] == b"\r\n":
-            position = _CRLFS.match(buffer).end()  # type: ignore[union-attr]
-            pings, half = divmod(position // 2 + self._has_crlf, 2)
-            frames += [PING] * min(pings, MOST_PINGS)
-            self._has_crlf = bool(half)
-            del buffer[:position]
-        if buffer and buffer != b"\r":
-            self._has_crlf = False
-
-    def _message_length(self) -> int:
-        """Give the length of the message at the front, or 0 while its head is not complete."""
-        buffer = self._buffer
-        head_length = _end_of_head(buffer, self._scanned)
-        if not head_length:
-            if len(buffer) > self.max_head:
-                raise self._too_long()
-            self._scanned = max(0, len(buffer) - 3)
-            return 0
-        if head_length > self.max_head:
-            raise self._too_long()
-        head = bytes(buffer[:head_length])
-        body_length = _framed_length(head)
-        if body_length > self.max_body:
-            raise _framing_error(f"Content-Length is above {self.max_body}", head, 513)
-        return head_length + body_length
-
-    def _too_long(self) -> FramingError:
-        head = bytes(self._buffer[: self.max_head])
-        return _framing_error(f"The headers are longer than {self.max_head} bytes", head, 513, None)
-
-
-def _framed_length(head: bytes) -> int:
-    """Read Content-Length, which a stream cannot do without (§18.3)."""
-    lower = head.lower()
-    if lower.count(b"\ncontent-length") == 1 and b"\nl" not in lower:
-        usual = _USUAL_LENGTH.search(lower)
-        if usual:
-            return int(usual[1])
-    values = [value_of(line.decode("utf-8", "surrogateescape")) for line in _LENGTH_LINE.findall(lower)]
-    if not values:
-        raise _framing_error("Content-Length is missing", head)
-    try:
-        return parse_content_length(values)
-    except ParseError as error:
-        raise _framing_error(error.reason, head) from None
-
-
-def _framing_error(
-    reason: str, head: bytes, status: int = 400, header: str | None = "Content-Length"
-) -> FramingError:
-    start_line, *lines = _logical_lines(head)
-    request = _answerable(start_line, Headers.from_lines(_usable_lines(lines)[0]))
-    return FramingError(reason, header, status=status, request=request)

@@ -2,20 +2,18 @@
 
 ::
 
-                    INIT
-                     | SUBSCRIBE                 FETCH: a SUBSCRIBE with Expires 0
-            +--------+--------+----------------------------+
-            v                 v                            |
-         PENDING --GRANT--> ACTIVE                         |
-            |                 |   FETCH, END               v
-            +--------+--------+-----------------------> ENDING    its last NOTIFY is still to be answered
-                     | LOST                                | ANSWERED, LOST
-                     v                                     v
-                 TERMINATED <------------------------------+
+    INIT ----------+
+     | SUBSCRIBE   | FETCH: a SUBSCRIBE with Expires 0; END
+     v             v
+    ACTIVE ----> ENDING    its last NOTIFY is still to be answered
+     |   FETCH,    | ANSWERED, POSTPONE, LOST
+     |   END       v
+     +------> TERMINATED
+       LOST
 
-One NOTIFY is under way at a time, so that none overtakes another; what has changed meanwhile is told by the next one,
-which tells of the state as it is then. Instants are those of whatever clock the owner reads. The owner sends what it
-finds in `outbox`, and says what came of it.
+None is ever pending: who may not watch is refused when the SUBSCRIBE comes. One NOTIFY is under way at a time, so that
+none overtakes another; what has changed meanwhile is told by the next one, which tells of the state as it is then.
+Instants are those of whatever clock the owner reads, who sends what is in `outbox`, and says what came of it.
 """
 
 from __future__ import annotations
@@ -43,23 +41,20 @@ LONGEST_PAUSE = 3600.0
 
 
 class SubscriptionState(StrEnum):
-    """How far a subscription is; the words for PENDING, ACTIVE and the end are those of Subscription-State."""
+    """How far a subscription is; the words for ACTIVE and the end are those of Subscription-State."""
 
     INIT = "init"
-    PENDING = "pending"
     ACTIVE = "active"
     ENDING = "ending"
     TERMINATED = "terminated"
 
 
-INIT, PENDING, ACTIVE, ENDING, TERMINATED = SubscriptionState
+INIT, ACTIVE, ENDING, TERMINATED = SubscriptionState
 
 
 class _Event(StrEnum):
     SUBSCRIBE = "subscribe"
-    ASK = "ask"
     FETCH = "fetch"
-    GRANT = "grant"
     CHANGE = "change"
     END = "end"
     ANSWERED = "answered"
@@ -152,20 +147,16 @@ class Subscription:
     @property
     def is_live(self) -> bool:
         """Whether it may be refreshed, and is told of changes."""
-        return self.state in (PENDING, ACTIVE)
+        return self.state is ACTIVE
 
-    def subscribe(self, seconds: float, now: float, *, is_granted: bool = True) -> None:
+    def subscribe(self, seconds: float, now: float) -> None:
         """Take the SUBSCRIBE that begins it, prolongs it, or with 0 seconds ends it (RFC 6665 §4.2.1.4, §4.4.3)."""
         if seconds <= 0:
             self.reason = "timeout"
             self._handle(_Event.FETCH, now)
             return
         self.expires_at = now + seconds
-        self._handle(_Event.SUBSCRIBE if is_granted else _Event.ASK, now)
-
-    def grant(self, now: float) -> None:
-        """Let one that was pending have what it asks for."""
-        self._handle(_Event.GRANT, now)
+        self._handle(_Event.SUBSCRIBE, now)
 
     def change(self, now: float) -> None:
         """Take note that there is something new."""
@@ -281,28 +272,19 @@ class Subscription:
     # The machine. A (state, event) pair that is not listed is ignored.
     # fmt: off
     RULES: dict[tuple[SubscriptionState, _Event], tuple[SubscriptionState, Callable[[Any, float], None]]] = {
-        (INIT,    _Event.SUBSCRIBE): (ACTIVE,     _tell_at_once),
-        (INIT,    _Event.ASK):       (PENDING,    _tell_at_once),
-        (INIT,    _Event.FETCH):     (ENDING,     _tell_at_once),
-        (INIT,    _Event.END):       (ENDING,     _tell_at_once),   # what it was about is over before it was told
-        (PENDING, _Event.SUBSCRIBE): (ACTIVE,     _tell_at_once),
-        (PENDING, _Event.ASK):       (PENDING,    _tell_at_once),
-        (PENDING, _Event.GRANT):     (ACTIVE,     _tell_at_once),
-        (PENDING, _Event.FETCH):     (ENDING,     _tell_at_once),
-        (PENDING, _Event.END):       (ENDING,     _tell_at_once),
-        (PENDING, _Event.ANSWERED):  (PENDING,    _go_on),
-        (PENDING, _Event.POSTPONE):  (PENDING,    _tell_again),
-        (PENDING, _Event.LOST):      (TERMINATED, _finish),
-        (ACTIVE,  _Event.SUBSCRIBE): (ACTIVE,     _tell_at_once),
-        (ACTIVE,  _Event.FETCH):     (ENDING,     _tell_at_once),
-        (ACTIVE,  _Event.CHANGE):    (ACTIVE,     _tell),
-        (ACTIVE,  _Event.END):       (ENDING,     _tell_at_once),
-        (ACTIVE,  _Event.ANSWERED):  (ACTIVE,     _go_on),
-        (ACTIVE,  _Event.POSTPONE):  (ACTIVE,     _tell_again),
-        (ACTIVE,  _Event.LOST):      (TERMINATED, _finish),
-        (ENDING,  _Event.ANSWERED):  (ENDING,     _end_or_go_on),
-        (ENDING,  _Event.POSTPONE):  (TERMINATED, _finish),
-        (ENDING,  _Event.LOST):      (TERMINATED, _finish),
+        (INIT,   _Event.SUBSCRIBE): (ACTIVE,     _tell_at_once),
+        (INIT,   _Event.FETCH):     (ENDING,     _tell_at_once),
+        (INIT,   _Event.END):       (ENDING,     _tell_at_once),   # what it was about is over before it was told
+        (ACTIVE, _Event.SUBSCRIBE): (ACTIVE,     _tell_at_once),
+        (ACTIVE, _Event.FETCH):     (ENDING,     _tell_at_once),
+        (ACTIVE, _Event.CHANGE):    (ACTIVE,     _tell),
+        (ACTIVE, _Event.END):       (ENDING,     _tell_at_once),
+        (ACTIVE, _Event.ANSWERED):  (ACTIVE,     _go_on),
+        (ACTIVE, _Event.POSTPONE):  (ACTIVE,     _tell_again),
+        (ACTIVE, _Event.LOST):      (TERMINATED, _finish),
+        (ENDING, _Event.ANSWERED):  (ENDING,     _end_or_go_on),
+        (ENDING, _Event.POSTPONE):  (TERMINATED, _finish),
+        (ENDING, _Event.LOST):      (TERMINATED, _finish),
     }
     # fmt: on
 

@@ -57,9 +57,6 @@ class Transport(Protocol):
     def find(self, remote: Address) -> Flow | None:
         """Return the flow to a peer if one can be used at once."""
 
-    async def connect(self, remote: Address, trust: Trust | None = None) -> Flow:
-        """Return an open flow to a peer. Raises OSError."""
-
     def snapshot(self) -> object:
         """Return a frozen dataclass of counters."""
 

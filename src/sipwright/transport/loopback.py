@@ -98,10 +98,6 @@ class LoopbackTransport:
         """Return the loop."""
         return self._flow
 
-    async def connect(self, remote: Address, trust: Trust | None = None) -> Flow:
-        """Return the loop."""
-        return self._flow
-
     def alias(self, flow: Flow, remote: Address) -> None:
         """Do nothing: nobody else is reached by the loop."""
 

@@ -234,12 +234,6 @@ class MemoryTransport:
             self.flows[remote] = MemoryFlow(self, remote)
         return self.flows.get(remote) or self._aliases.get(remote)
 
-    async def connect(self, remote: Address, trust: Trust | None = None) -> MemoryFlow:
-        """Return the flow to a peer. Raises OSError where a stream finds nobody."""
-        if self.is_reliable and self.network.lookup(self.protocol, remote) is None:
-            raise ConnectionRefusedError(f"nobody listens at {remote}")
-        return self.flow(remote)
-
     def snapshot(self) -> MemorySnapshot:
         """Return the counters."""
         return MemorySnapshot(self.local, self._received, self._sent)

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sipwright.sip.errors import ParseError
+from sipwright.sip.framer import StreamFramer
 from sipwright.sip.message import Request, Response
-from sipwright.sip.parser import StreamFramer, parse
+from sipwright.sip.parser import parse
 from sipwright.transport.flow import Address, format_address
 from sipwright.transport.route import family_of
 

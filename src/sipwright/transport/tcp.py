@@ -183,12 +183,6 @@ class TcpTransport:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def connect(self, remote: Address, trust: Trust | None = None) -> TcpFlow:
-        """Return an open connection to a peer. Raises OSError."""
-        flow = self.flow(remote, trust=trust)
-        await flow.wait_open()
-        return flow
-
     def snapshot(self) -> TcpSnapshot:
         """Return the counters."""
         return TcpSnapshot(

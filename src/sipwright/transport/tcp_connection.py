@@ -15,7 +15,7 @@ from itertools import count
 from typing import Protocol, cast
 
 from sipwright.sip.errors import FramingError, ParseError
-from sipwright.sip.parser import MOST_PINGS, PING, StreamFramer
+from sipwright.sip.framer import MOST_PINGS, PING, StreamFramer
 from sipwright.transport.base import OnFramingError, OnMessage
 from sipwright.transport.flow import Address, Flow, flow_key
 from sipwright.transport.sources import Sources

@@ -252,10 +252,6 @@ class UdpTransport:
         except OSError:
             return None
 
-    async def connect(self, remote: Address, trust: Trust | None = None) -> UdpFlow:
-        """Return the flow to a peer; there is nothing to wait for."""
-        return self.flow(remote)
-
     def snapshot(self) -> UdpSnapshot:
         """Return the counters."""
         return UdpSnapshot(

@@ -16,7 +16,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from sipwright.sip.parser import PING
+from sipwright.sip.framer import PING
 from sipwright.transport.tcp_limits import TcpLimits
 
 __all__ = ["WebListener", "WebSocket", "is_allowed"]

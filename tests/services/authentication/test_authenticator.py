@@ -3,7 +3,7 @@ import pytest
 from sipwright.errors import UserError
 from sipwright.services.authentication.authenticator import ELSEWHERE
 from sipwright.sip import Challenge, Reject
-from sipwright.sip.digest import NonceKeeper
+from sipwright.sip.nonces import NonceKeeper
 
 
 def challenge_of(incoming):

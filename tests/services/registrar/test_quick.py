@@ -14,10 +14,11 @@ from recorded_registers import PHONES, PIECES
 from services.registering import NOW, NOW_UNIX, FakeDirectory
 from sipwright import native
 from sipwright.services.authentication import Authenticator
-from sipwright.services.registrar import LocationTable, QuickWay, Registrar, quick
+from sipwright.services.registrar import LocationService, LocationTable, QuickWay, Registrar, quick
 from sipwright.services.switch import refuse_unknown
 from sipwright.sip import parse
-from sipwright.sip.digest import NonceKeeper, answer, ha1
+from sipwright.sip.digest import answer, ha1
+from sipwright.sip.nonces import NonceKeeper
 from sipwright.sip.usual_register import read_in_python
 from sipwright.stack import Pipeline, Stack
 
@@ -65,14 +66,8 @@ class Switch:
         authenticator = Authenticator(
             self.directory, self.nonces, unix_time=self.unix_time, flow_keys=self.locations.flow_keys
         )
-        self.registrar = Registrar(
-            self.directory,
-            self.writer,
-            authenticator,
-            self.locations,
-            unix_time=self.unix_time,
-            most_bindings=2,
-        )
+        self.service = LocationService(self.locations, self.writer, unix_time=self.unix_time)
+        self.registrar = Registrar(self.directory, authenticator, self.service, most_bindings=2)
         pipeline = Pipeline(
             (refuse_unknown, self.registrar),
             on_refused=lambda incoming, why, _: self.refused.append((incoming.request.call_id, why.status)),
@@ -100,7 +95,7 @@ class Switch:
         return (
             dict(self.writer.rows["binding"]), self.locations._entries, self.nonces._young, self.refused, self.noted,
             sorted(layer._servers), sorted(layer._merge_keys), [tx.state for tx in layer._servers.values()],
-            self.stack.receiver.requests, self.registrar.snapshot(),
+            self.stack.receiver.requests, self.service.snapshot(),
         )  # fmt: skip
 
 

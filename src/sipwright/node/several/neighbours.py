@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from sipwright.services.agent import Agent
     from sipwright.services.authentication import Authenticator
     from sipwright.services.notifier import MessageSummary, Notifier
-    from sipwright.services.registrar import LocationTable, Registrar
+    from sipwright.services.registrar import LocationService, LocationTable
     from sipwright.services.registrar.bindings import Binding
     from sipwright.services.switch import Switch
     from sipwright.stack import Pipeline, Stack
@@ -90,7 +90,7 @@ class Parts(Protocol):
     stack: Stack
     pipeline: Pipeline
     locations: LocationTable
-    registrar: Registrar
+    location_service: LocationService
     switch: Switch
     scripts: Scripts
     notifier: Notifier
@@ -263,7 +263,7 @@ class Neighbours:
         stack.receiver.on_stray_response = edge.take_response
         parts.pipeline.steps = (edge, *parts.pipeline.steps)
         parts.authenticator.hand_over = edge.hand_over
-        parts.registrar.on_expired_elsewhere = self.bindings.expired
+        parts.location_service.on_expired_elsewhere = self.bindings.expired
 
     def _bus(self, settings: Settings) -> Bus | None:
         if not settings.cluster.nats:

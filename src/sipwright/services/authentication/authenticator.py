@@ -19,9 +19,7 @@ from sipwright.sip import Credentials, ParseError, Reject, Request, Uri
 from sipwright.sip.digest import (
     ALGORITHMS,
     MalformedCount,
-    NonceKeeper,
     UnsupportedQop,
-    Verdict,
     challenge,
     find_credentials,
     ha1,
@@ -30,6 +28,7 @@ from sipwright.sip.digest import (
     verify,
 )
 from sipwright.sip.headers.auth import Answer
+from sipwright.sip.nonces import NonceKeeper, Verdict
 from sipwright.sip.telephone import dialled_uri
 from sipwright.stack import Incoming
 from sipwright.steady_clock import SteadyClock

@@ -1,7 +1,7 @@
 """Bindings, and the rules by which a REGISTER changes those of one account (RFC 3261 §10.3 steps 6 and 7).
 
 All of it is about one account and does not wait; where the bindings of all accounts are kept is in
-`location.py`, and where a REGISTER is answered in `registrar.py`.
+`location.py`, and where a REGISTER is answered in `location_service.py`.
 """
 
 from collections.abc import Iterable

@@ -1,14 +1,20 @@
-"""What the Contacts of a REGISTER ask for, and for how long that is granted (RFC 3261 §10.3 step 7)."""
+"""What a REGISTER asks for with its Contacts, and for how long that is granted (RFC 3261 §10.3 step 7)."""
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from sipwright.services.registrar.bindings import Change
 from sipwright.sip import STAR, NameAddr, Reject, Request, Uri, expires_of, q_of
+from sipwright.sip.grammar import split_list
+from sipwright.sip.usual_register import UsualRegister
 from sipwright.stack import Incoming
 from sipwright.transport.flow import Address
 
-__all__ = ["LONGEST_CONTACT", "Lifetimes", "clears_all", "lifetime", "numbers_flow", "read_changes"]
+__all__ = [
+    "LONGEST_CONTACT", "Lifetimes", "clears_all", "lifetime", "listed_path", "read_changes", "read_wants_outbound",
+    "wants_outbound",
+]  # fmt: skip
 
 _DEFAULT_EXPIRES = 3600
 
@@ -68,7 +74,26 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
     return [_change(contact, request.expires, remote, lifetimes) for contact in contacts]
 
 
-def numbers_flow(contact: NameAddr) -> bool:
+def wants_outbound(request: Request) -> bool:
+    """Return whether a phone has numbered the flow that it registers, which no proxy is in (RFC 5626 §6)."""
+    index = request.headers.index()
+    if "supported" not in index and "require" not in index:
+        return False
+    options = [*request.headers.get_list("Supported"), *request.headers.get_list("Require")]
+    return _has_outbound(options) and "contact" in index and any(map(_numbers_flow, request.contacts))
+
+
+def read_wants_outbound(read: UsualRegister) -> bool:
+    """Return what `wants_outbound` does of a REGISTER that was read in one pass."""
+    return read.reg_id is not None and _has_outbound(split_list(read.supported))
+
+
+def listed_path(path: str) -> str:
+    """Return what a Path says with its values as all Paths are written."""
+    return ", ".join([part for part in split_list(path) if part]) if path else ""
+
+
+def _numbers_flow(contact: NameAddr) -> bool:
     """Return whether a Contact numbers the flow that its phone registers (RFC 5626 §4.2)."""
     return "reg-id" in contact.params and "+sip.instance" in contact.params
 
@@ -129,3 +154,7 @@ def _text(contact: NameAddr) -> str:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
+def _has_outbound(options: Iterable[str]) -> bool:
+    return any(option.lower() == "outbound" for option in options)

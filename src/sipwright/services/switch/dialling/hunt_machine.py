@@ -1,4 +1,4 @@
-"""The rules of one `dial()`: who rings when, whom the caller hears, who wins (SYSTEM.md, dial strings).
+"""The rules of one `dial()`: who rings when, whom the caller hears, who wins (`docs/dialplans.md`, dial strings).
 
 Events and the time go in, effects come out, to be done in order by whoever drives the machine: `hunt.py` for real
 calls, ``testing/pretended_call.py`` for pretended ones. It knows legs only by their numbers. A provisional
