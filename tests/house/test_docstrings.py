@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 from house.source import scopes
 
@@ -16,8 +17,8 @@ EVASIVE = re.compile(
 def test_modules_and_public_classes_name_a_thing():
     found = [
         name
-        for name, node, said in docstrings()
-        if isinstance(node, ast.Module | ast.ClassDef) and EVASIVE.match(said)
+        for name, kind, said in docstrings()
+        if kind in (ast.Module, ast.ClassDef) and EVASIVE.match(said)
     ]
 
     assert found == []
@@ -27,10 +28,13 @@ def test_functions_say_what_they_do_and_claim_nothing():
     assert [name for name, _, said in docstrings() if said.startswith("Claim that")] == []
 
 
+@cache
 def docstrings():
     """Every docstring: where, of what, and what it says."""
-    for module, name, node in scopes():
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            said = ast.get_docstring(node)
-            if said:
-                yield f"{module}:{name}", node, said
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    found = [
+        (f"{module}:{name}", type(node), ast.get_docstring(node))
+        for module, name, node in scopes()
+        if isinstance(node, documented)
+    ]
+    return [each for each in found if each[2]]

@@ -15,10 +15,11 @@ from sipwright.usecases.accounts import AccountDetail
 from sipwright.usecases.errors import Conflict
 from sipwright.usecases.phone_settings import PhoneSettings
 from sipwright.web.pages.account_lamps import MessageLamp, WatchedBy
-from sipwright.web.pages.accounts import plan_options, state_of
+from sipwright.web.pages.choices import plan_options
 from sipwright.web.pages.elements import actions, button, card, facts, pill, tag
 from sipwright.web.pages.format import ago, plural
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.standing import account_state
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal, Table
 
@@ -60,7 +61,7 @@ class _AccountPage:
         """Make the page."""
         account = self.detail.account
         with frame(self.visit, account.account, back=("Accounts", "/accounts")) as head:
-            state = state_of(account)
+            state = account_state(account)
             with head:
                 pill(state["text"], state["state"])
                 button("Remove account", self._ask_remove, kind="danger")

@@ -7,14 +7,15 @@ from typing import Any
 
 from sipwright.store.admin.specs import AccountSpec
 from sipwright.usecases.accounts import AccountView
+from sipwright.web.pages.choices import plan_options
 from sipwright.web.pages.elements import actions, button, card, tag
-from sipwright.web.pages.format import plural
 from sipwright.web.pages.found_list import FoundList
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.standing import account_state
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal, Table
 
-__all__ = ["plan_options", "show", "state_of"]
+__all__ = ["show"]
 
 ON_PAGE = 50
 _COLUMNS = (
@@ -30,23 +31,6 @@ _COLUMNS = (
 async def show(visit: Visit) -> None:
     """Make the page."""
     await _Accounts(visit).build()
-
-
-async def plan_options(visit: Visit, nothing: str) -> list[tuple[str, str]]:
-    """Return the dialplans that an account or a provider can name."""
-    page = await visit.usecases.dialplans.list(visit.actor, limit=500)
-    return [("", nothing), *((name, name) for name in sorted({plan.dialplan for plan in page}))]
-
-
-def state_of(account: AccountView) -> dict[str, str]:
-    """Return what a table shows of the phones of an account."""
-    if account.fault:
-        return {"text": "cannot be used", "state": "bad", "under": account.fault}
-    if not account.enabled:
-        return {"text": "switched off", "state": "warn"}
-    if account.bindings:
-        return {"text": f"{plural(account.bindings, 'phone')} registered", "state": "good"}
-    return {"text": "not registered", "state": "none"}
 
 
 class _Accounts:
@@ -125,7 +109,7 @@ def _row(account: AccountView) -> dict[str, Any]:
     return {
         "id": account.account,
         "account": {"text": account.account, "href": target},
-        "state": state_of(account),
+        "state": account_state(account),
         "user": account.user,
         "out": account.out_plan or "accounts here only",
         "in": account.in_plan or "its phones ring",

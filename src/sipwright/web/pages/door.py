@@ -1,19 +1,22 @@
-"""The door: who looks at a page has logged in, or is sent to do so."""
+"""The door: who looks at a page has logged in, or is sent to do so; and who has, is let in."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from sipwright.web.visitors import COOKIE, prefix_of, visitor_of
 
 if TYPE_CHECKING:
     from sipwright.usecases import Actor, UseCases
+    from sipwright.usecases.gate import LoggedIn
 
-__all__ = ["Door", "is_from_elsewhere", "safe_target"]
+__all__ = ["Door", "is_from_elsewhere", "let_in", "safe_target"]
 
 _NO_TARGETS = ("//", "/\\", "/login", "/logout", "/signup", "/reset")
 
@@ -57,10 +60,21 @@ def is_from_elsewhere(request: Request) -> bool:
 
 def safe_target(wanted: str) -> str:
     """Return where to go after logging in: a path of ours, whatever a link says."""
-    if (
-        not wanted.startswith("/")
-        or wanted.startswith(("//", "/\\", "/login", "/logout", "/signup", "/reset"))
-        or "\\" in wanted
-    ):
+    if not wanted.startswith("/") or wanted.startswith(_NO_TARGETS) or "\\" in wanted:
         return "/"
     return wanted if wanted.isprintable() else "/"
+
+
+def let_in(request: Request, session: LoggedIn, target: str) -> Response:
+    """Return the way on for who has a session now."""
+    response = RedirectResponse(prefix_of(request) + target, 303)
+    response.set_cookie(
+        COOKIE,
+        session.token,
+        max_age=max(60, int(session.expires_at - time.time())),
+        path=prefix_of(request) or "/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from sipwright.usecases.errors import CodeNeeded, UseCaseError
 from sipwright.usecases.issued import csrf_of, is_csrf
-from sipwright.web.pages.door import Door, is_from_elsewhere, safe_target
+from sipwright.web.pages.door import Door, is_from_elsewhere, let_in, safe_target
 from sipwright.web.pages.plain import Answer, Entry, door_page, form, typed_into
 from sipwright.web.pages.refusals import refusal_of
 from sipwright.web.visitors import COOKIE, prefix_of, visitor_of
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from sipwright.usecases import UseCases
     from sipwright.usecases.gate import LoggedIn
 
-__all__ = ["LoginPage", "let_in"]
+__all__ = ["LoginPage"]
 
 _NAME = Entry("name", "Name", autocomplete="username")
 _PASSWORD = Entry(
@@ -128,18 +127,3 @@ def _ask_whether(request: Request, cookie: str) -> Response:
     )
     about = "Another page wants you to log out. You are still logged in."
     return door_page(request, "Log out?", about, inside, links=[("Stay", "/")], answer=(403, {}))
-
-
-def let_in(request: Request, session: LoggedIn, target: str) -> Response:
-    """Return the way on for who has a session now."""
-    response = RedirectResponse(prefix_of(request) + target, 303)
-    response.set_cookie(
-        COOKIE,
-        session.token,
-        max_age=max(60, int(session.expires_at - time.time())),
-        path=prefix_of(request) or "/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
-    return response

@@ -11,12 +11,12 @@ from typing import Any
 from nicegui.events import GenericEventArguments
 
 from sipwright.usecases.providers import ExchangedMessage, ProviderTest, ProviderView
-from sipwright.web.pages.accounts import plan_options
+from sipwright.web.pages.choices import plan_options
 from sipwright.web.pages.elements import actions, button, card, facts, note, pill, tag
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.live import Ladder
 from sipwright.web.pages.provider_settings import ProviderSettings
-from sipwright.web.pages.providers import state_of
+from sipwright.web.pages.standing import provider_state
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal, Table
 
@@ -65,7 +65,7 @@ class _ProviderPage:
 
     def _draw_state(self) -> None:
         provider = self.provider
-        state = state_of(provider, self.visit.now)
+        state = provider_state(provider, self.visit.now)
         self.state.clear()
         with self.state, card("How we stand"):
             with tag("div", "row middle"):

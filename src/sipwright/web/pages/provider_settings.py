@@ -9,7 +9,7 @@ from sipwright.store.admin.providers import NUMBER_IN, TLS_VERIFY
 from sipwright.store.admin.specs import ProviderChange
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.providers import ProviderView
-from sipwright.web.pages.accounts import plan_options
+from sipwright.web.pages.choices import plan_options
 from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field

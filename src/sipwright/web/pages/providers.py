@@ -10,13 +10,13 @@ from nicegui.events import GenericEventArguments
 from sipwright.store.admin.specs import ProviderSpec
 from sipwright.usecases.providers import ProviderView
 from sipwright.web.pages.elements import actions, button, card, tag
-from sipwright.web.pages.format import ago
 from sipwright.web.pages.found_list import FoundList
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.standing import provider_state
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal, Table
 
-__all__ = ["show", "state_of"]
+__all__ = ["show"]
 
 _COLUMNS = (
     {"key": "provider", "label": "Provider"},
@@ -25,16 +25,6 @@ _COLUMNS = (
     {"key": "user", "label": "User"},
     {"key": "act", "label": "Test or open", "unseen": True},
 )
-_LOOKS = {
-    "registered": "good",
-    "registering": "busy",
-    "failed": "bad",
-    "stopped": "bad",
-    "unreachable": "bad",
-    "disabled": "warn",
-}
-
-
 ON_PAGE = 50
 
 
@@ -82,21 +72,6 @@ class _Providers:
             self.visit.say(said, bad=not found.ok)
 
 
-def state_of(provider: ProviderView, now: float) -> dict[str, Any]:
-    """Return what is shown of how we stand with a provider."""
-    if not provider.enabled:
-        return {"text": "switched off", "state": "warn"}
-    if provider.unreachable_since is not None:
-        why = f"{provider.unreachable_reason or 'no answer'}, first {ago(provider.unreachable_since, now)}"
-        return {"text": "unreachable", "state": "bad", "under": why}
-    if provider.state is None:
-        return {"text": "trunk, no registration", "state": "none"}
-    under = f"{provider.status or ''} {provider.reason or ''}".strip()
-    if provider.registered_until is not None:
-        under = f"again {ago(provider.registered_until, now)}"
-    return {"text": provider.state, "state": _LOOKS.get(provider.state, "none"), "under": under or None}
-
-
 def _new_dialog(visit: Visit) -> Modal:
     with Modal("Add a provider") as modal:
         name = Field("Name", hint="How dialplans call it: 0123@blueface.", placeholder="blueface")
@@ -135,7 +110,7 @@ def _row(provider: ProviderView, now: float, visit: Visit) -> dict[str, Any]:
     return {
         "id": f"{provider.provider}|{'' if is_own else provider.user}",
         "provider": {"text": provider.provider, "href": target, "under": provider.server},
-        "state": state_of(provider, now),
+        "state": provider_state(provider, now),
         "in": provider.calls_in,
         "user": provider.user,
         "act": {

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from sipwright.usecases.errors import Conflict, Forbidden, Invalid, UseCaseError
 from sipwright.usecases.passwords import LEAST
-from sipwright.web.pages.door import is_from_elsewhere
-from sipwright.web.pages.login import let_in
+from sipwright.web.pages.door import is_from_elsewhere, let_in
 from sipwright.web.pages.plain import Answer, Entry, door_page, form, typed_into
 from sipwright.web.pages.refusals import faults_of, refusal_of
 from sipwright.web.visitors import prefix_of, visitor_of
