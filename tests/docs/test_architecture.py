@@ -1,10 +1,15 @@
 """The pages about the code name what is there."""
 
+import ast
+
 import pytest
 
-from docs.references import ROOT, places, value_of
+from docs.references import ROOT, SOURCE, places, value_of
 
-PAGES = ["docs/architecture.md", "CONTRIBUTING.md", "docs/sip-on-one-page.md"]
+PAGES = [
+    "docs/architecture.md", "docs/durability.md", "docs/scale.md", "docs/sip-on-one-page.md",
+    "docs/decisions/0002-replay.md", "docs/decisions/0003-faces.md", "CONTRIBUTING.md", "native/README.md",
+]  # fmt: skip
 
 TRIPS = ["REGISTER", "INVITE", "Its answer", "One effect across a kill", "One CDR"]
 
@@ -37,6 +42,39 @@ def test_a_trip_is_a_list_of_functions(trip):
     for step in steps:
         assert all(callable(value_of(place)) for place in places(step)), step
         assert places(step), step
+
+
+def test_every_machine_that_is_a_table_is_on_the_page():
+    named = {str(place) for place in places(section("State machines"))}
+
+    assert {place for place in tables() if place not in named} == set()
+
+
+def tables():
+    """The tables of states in the source, but for the empty one that those of transactions take the place of."""
+    for path in SOURCE.rglob("*.py"):
+        text = path.read_text("utf-8")
+        if "RULES" in text or "TABLE" in text:
+            tree = ast.parse(text)
+            owners = [
+                ("", tree),
+                *((f"{one.name}.", one) for one in tree.body if isinstance(one, ast.ClassDef)),
+            ]
+            for owner, body in owners:
+                yield from (f"{path.relative_to(SOURCE)}:{owner}{name}" for name in tables_in(body))
+
+
+def tables_in(body):
+    """The names of the tables that a module or a class has."""
+    for node in body.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and not is_empty(node.value):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name) and target.id in ("RULES", "LEG_RULES", "TABLE"):
+                    yield target.id
+
+
+def is_empty(value):
+    return value is None or (isinstance(value, ast.Dict) and not value.keys)
 
 
 def test_every_bound_is_the_one_of_the_code():

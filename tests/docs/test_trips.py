@@ -1,16 +1,20 @@
-"""The trips of the page on the architecture are made: a phone registers, calls another by a dialplan, and hangs up."""
+"""The trips of the page on the architecture are made: a phone registers, calls another by a dialplan, and hangs up.
+
+For the one across a kill a node is given up without another word while a script waits, and another one begins on what
+that has left in its folder.
+"""
 
 import asyncio
 import inspect
 import sys
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from types import FunctionType
 
 import pytest
 import pytest_asyncio
 
 from docs.references import places, value_of
-from docs.test_architecture import section
+from docs.test_architecture import TRIPS, section
 from folders import data_folder
 from sipwright.config import Settings
 from sipwright.node.node import Node
@@ -19,8 +23,7 @@ from sipwright.sip.digest import answer, ha1
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-TRIPS = ["REGISTER", "INVITE", "Its answer", "One CDR"]
-"""All but the one across a kill."""
+ACROSS_A_KILL = "One effect across a kill"
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
@@ -115,29 +118,42 @@ def watched(calls):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return data_folder(tmp_path_factory.mktemp("trips") / "data")
+def folders(tmp_path_factory):
+    """A data folder for the node that goes on, and one for the node that is killed."""
+    folder = tmp_path_factory.mktemp("trips")
+    return data_folder(folder / "usual"), data_folder(folder / "killed")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def called(folder):
+async def called(folders):
     """The functions that were called, for each trip."""
+    usual, killed = folders
+    return {**await _usual_trips(usual), ACROSS_A_KILL: await _trip_across_a_kill(killed)}
+
+
+async def _opened(folder, port=0):
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SIPWRIGHT_SIP__UDP", '["127.0.0.1:0"]')
+        environment.setenv("SIPWRIGHT_SIP__UDP", f'["127.0.0.1:{port}"]')
         environment.setenv("SIPWRIGHT_SIP__TCP", "[]")
-        node = await Node.open(Settings.load(folder))
-    await node.store.set_dialplan(None, "out", 'dial(f"{req.user}@local")')
-    for name in ("alice", "bob"):
+        environment.setenv("SIPWRIGHT_DIALPLAN__HTTP_NETWORKS", '["127.0.0.1/32"]')
+        return await Node.open(Settings.load(folder))
+
+
+async def _administered(node, script, *names):
+    await node.store.set_dialplan(None, "out", script)
+    for name in names:
         await node.store.add_account(name, "secret", out_plan="out")
     await node.store.catch_up()
-    await node.start()
-    phones = [await _phone(node, name) for name in ("alice", "bob")]
+
+
+@asynccontextmanager
+async def _phones(node, *names):
+    phones = [await _phone(node, name) for name in names]
     try:
-        yield await _made(node, *phones)
+        yield phones
     finally:
         for phone in phones:
             phone.transport.close()
-        await node.stop()
 
 
 async def _phone(node, name):
@@ -148,8 +164,19 @@ async def _phone(node, name):
     return phone
 
 
+async def _usual_trips(folder):
+    node = await _opened(folder)
+    await _administered(node, 'dial(f"{req.user}@local")', "alice", "bob")
+    await node.start()
+    try:
+        async with _phones(node, "alice", "bob") as phones:
+            return await _made(node, *phones)
+    finally:
+        await node.stop()
+
+
 async def _made(node, alice, bob):
-    calls = {trip: [] for trip in TRIPS}
+    calls = {trip: [] for trip in TRIPS if trip != ACROSS_A_KILL}
     node.stack.receiver.quick_way = None  # the long way is the one with all the steps
     await bob.ask("REGISTER", "sip:example.org")
     await bob.hears(200)
@@ -173,6 +200,46 @@ async def _made(node, alice, bob):
         await alice.hears(200)
         await node.store.writer.drain()
     return calls
+
+
+class Page:
+    """A web server that leaves the first who asks without an answer, and says "there" to the others."""
+
+    def __init__(self):
+        self.was_asked = asyncio.Event()
+
+    async def __call__(self, reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        if self.was_asked.is_set():
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nthere")
+        else:
+            self.was_asked.set()
+            await reader.read()
+        writer.close()
+
+
+async def _trip_across_a_kill(folder):
+    page, made = Page(), []
+    async with await asyncio.start_server(page, "127.0.0.1", 0) as server:
+        url = "http://{}:{}/".format(*server.sockets[0].getsockname())
+        first = await _opened(folder)
+        await _administered(first, f'respond(600, http_get("{url}").text)', "alice")
+        await first.start()
+        async with _phones(first, "alice") as (alice,):
+            with watched(made):
+                await alice.ask("INVITE", "sip:300@example.org", "Content-Type: application/sdp", body=SDP)
+                await page.was_asked.wait()
+            await first.store.writer.drain()
+            await first.abandon()
+            second = await _opened(folder, alice.transport.get_extra_info("peername")[1])
+            try:
+                with watched(made):
+                    await second.start()
+                    refusal = await alice.hears(600)
+            finally:
+                await second.stop()
+    assert refusal.reason == "there"
+    return made
 
 
 @pytest.mark.parametrize("trip", TRIPS)
