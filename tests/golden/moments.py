@@ -217,6 +217,60 @@ def neighbours(stage: Stage) -> None:
     stage["bob"].answer(stage["bob"].last("INVITE"), 180)
 
 
+def answered_twice(stage: Stage) -> None:
+    """Another phone behind the same proxy has answered, too, and not heard yet that it is not wanted."""
+    talking(stage)
+    bob = stage["bob"]
+    bob.answer(bob.last("INVITE"), 200, tag="second", body=SDP.format("30.0.0.2"))
+
+
+def _timed(stage: Stage, *headers: tuple[str, str]) -> None:
+    """Let alice and bob talk until the switch refreshes the dialog with bob, who knows session timers."""
+    ringing(stage)
+    alice, bob = stage["alice"], stage["bob"]
+    timer = ("Session-Expires", "600;refresher=uac")
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host), headers=(timer, *headers))
+    alice.ack(alice.last(200))
+    stage.bench.run(301.0)
+
+
+def refreshing(stage: Stage) -> None:
+    """The switch has refreshed a dialog with an UPDATE, which is not answered yet."""
+    _timed(stage, ("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE"))
+
+
+def refreshing_by_invite(stage: Stage) -> None:
+    """The switch has refreshed a dialog with a re-INVITE, which is not answered yet."""
+    _timed(stage)
+
+
+def _reliably(stage: Stage, *headers: tuple[str, str]) -> None:
+    stage.registered("bob", "30.0.0.1")
+    stage.phone("alice", "20.0.0.1").invite(headers=headers)
+    bob = stage["bob"]
+    bob.answer(
+        bob.last("INVITE"), 183, body=SDP.format(bob.host), headers=(("Require", "100rel"), ("RSeq", "7"))
+    )
+
+
+def acknowledging(stage: Stage) -> None:
+    """The switch has acknowledged what the phone says reliably, for a caller who could not, and not heard the 200."""
+    _reliably(stage)
+
+
+def unacknowledged(stage: Stage) -> None:
+    """The caller was told reliably what the phone says so, and has not acknowledged it yet."""
+    _reliably(stage, ("Require", "100rel"))
+
+
+def acknowledged(stage: Stage) -> None:
+    """The PRACK of the caller has crossed, and is not answered yet."""
+    _reliably(stage, ("Require", "100rel"))
+    alice, told = stage["alice"], stage["alice"].last(183)
+    rack = f"{told.headers.get('RSeq')} {told.cseq.number} INVITE"
+    alice.send(alice.in_dialog("PRACK", told, headers=(("RAck", rack),)))
+
+
 # Providers, connections.
 
 
@@ -458,6 +512,19 @@ def picking_up(stage: Stage) -> None:
     desk.invite("sip:bob@example.org", call_id="pickup", tag="desk", headers=[("Replaces", named)])
 
 
+def parked(stage: Stage) -> None:
+    """What called bob is parked at a slot, and will ring back to bob."""
+    slot = stage.bench.account("701")
+    ringing(stage)
+    (call,) = stage.bench.switch.calls.values()
+    assert stage.bench.switch.park(call.id, slot, 60.0, stage.bench.accounts.accounts["bob"].id)
+    stage.bench.run(0.1)
+    alice, bob = stage["alice"], stage["bob"]
+    alice.ack(alice.last(200))
+    bob.answer(bob.last("CANCEL"), 200)
+    bob.answer(bob.last("INVITE"), 487)
+
+
 MOMENTS: dict[str, Callable[[Stage], None]] = {
     moment.__name__: moment
     for moment in (
@@ -467,6 +534,7 @@ MOMENTS: dict[str, Callable[[Stage], None]] = {
         provider_talking, tcp_ringing, tcp_talking, tcp_trunk, called_back_later, called_back_first,
         called_back_second, called_back_joining, called_back_talking, transfer_dialling,
         transfer_offering, transfer_failed, transfer_done, transferred, attended_asking, attended_offering, taking_over,
-        adopted, picking_up,
+        adopted, picking_up, answered_twice, refreshing, refreshing_by_invite, acknowledging, unacknowledged,
+        acknowledged, parked,
     )
 }  # fmt: skip

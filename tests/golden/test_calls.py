@@ -358,6 +358,76 @@ def test_hanging_up(at):
     assert stage.bench.is_empty()
 
 
+def test_answered_twice(at):
+    """The second phone hears its ACK and its BYE once more; the call goes on with the first."""
+    stage = at("answered_twice")
+    alice, bob = stage["alice"], stage["bob"]
+    told = [(m.method, m.to_tag) for m in bob.heard if isinstance(m, Request) and m.to_tag]
+    assert told.count(("BYE", "second")) == told.count(("ACK", "second")) == 2
+
+    accept(bob, "BYE")
+    alice.ack(alice.last(200))
+    bob.clear()
+    hang_up(stage, alice, bob)
+
+
+@pytest.mark.parametrize(("name", "method"), [("refreshing", "UPDATE"), ("refreshing_by_invite", "INVITE")])
+def test_refreshed(at, name, method):
+    """The refresh is repeated as it was; once it is answered, the next one is half an interval away."""
+    stage = at(name)
+    alice, bob = stage["alice"], stage["bob"]
+    ok = ok_to_invite(alice)
+    heard = [bytes(m) for m in bob.heard if isinstance(m, Request) and m.method == method and m.to_tag]
+    assert (len(set(heard)), len(heard) > 1) == (1, True)
+
+    timer = (("Session-Expires", "600;refresher=uac"),)
+    bob.answer(
+        bob.last(method), 200, body=SDP.format(bob.host) if method == "INVITE" else None, headers=timer
+    )
+    pass_time(stage, 100)
+    bob.clear()
+    stage.bench.run(190)
+    assert method not in bob.methods()
+    stage.bench.run(15)
+    assert method in bob.methods()
+
+    alice.send(alice.in_dialog("BYE", ok, cseq=90))
+    accept(bob, "BYE")
+    assert alice.statuses("BYE") == [200]
+
+
+def test_acknowledging(at):
+    """Our PRACK is repeated as it was; the session description of the 183 is in the 200 of who has not got it so."""
+    stage = at("acknowledging")
+    alice, bob = stage["alice"], stage["bob"]
+    assert len({bytes(m) for m in bob.heard if isinstance(m, Request) and m.method == "PRACK"}) == 1
+
+    accept(bob, "PRACK")
+    accept(bob, "INVITE")
+    alice.ack(alice.last(200))
+    assert b"30.0.0.1" in ok_to_invite(alice).body
+    hang_up(stage, alice, bob)
+
+
+@pytest.mark.parametrize("name", ["unacknowledged", "acknowledged"])
+def test_acknowledged(at, name):
+    """What the caller was told is repeated until it is acknowledged, and the PRACK crosses once."""
+    stage = at(name)
+    alice, bob = stage["alice"], stage["bob"]
+    if name == "unacknowledged":
+        rack = f"{alice.last(183).headers.get('RSeq')} 1 INVITE"
+        alice.send(alice.in_dialog("PRACK", alice.last(183), headers=(("RAck", rack),)))
+    assert {m.headers.get("RAck") for m in bob.heard if isinstance(m, Request) and m.method == "PRACK"} == {
+        "7 1 INVITE"
+    }
+
+    accept(bob, "PRACK")
+    assert alice.statuses("PRACK") == [200]
+    accept(bob, "INVITE")
+    alice.ack(alice.last(200))
+    hang_up(stage, alice, bob)
+
+
 # Providers, connections.
 
 ROUTE = (("Record-Route", "<sip:30.0.0.9;lr>"),)
@@ -652,6 +722,27 @@ def test_picking_up(at):
     assert b"30.0.0.2" in alice.last(200).body
 
 
+def test_parked(at):
+    """It rings back when its time is over, which counts from when it was parked."""
+    stage = at("parked")
+    alice, bob = stage["alice"], stage["bob"]
+    ok = ok_to_invite(alice)
+    pass_time(stage, 20)
+    bob.clear()
+    stage.bench.run(38)
+    assert "INVITE" not in bob.methods()
+    stage.bench.run(3)
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, tag="back", body=SDP.format("30.0.0.1"))
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format(alice.host))
+    stage.bench.run(0.2)
+
+    assert b"30.0.0.1" in alice.last("INVITE").body
+    alice.send(alice.in_dialog("BYE", ok, cseq=90))
+    accept(bob, "BYE")
+    assert stage.bench.is_empty()
+
+
 # What is tested.
 
 
@@ -683,5 +774,6 @@ def test_neighbours(at):
 def test_every_moment_that_was_written_down_is_taken_up(release):
     written = {path.stem for path in (release / "calls").iterdir()}
 
-    assert {name for name in written if f"test_{name}" not in globals()} == set()
+    together = {"refreshing", "refreshing_by_invite", "unacknowledged", "acknowledged"}
+    assert {name for name in written - together if f"test_{name}" not in globals()} == set()
     assert len(written) >= 38

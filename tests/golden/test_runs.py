@@ -20,7 +20,10 @@ async def stored(release):
     open_worlds = []
 
     async def stored(name, effects=None):
-        kept = json.loads((release / "runs" / f"{name}.json").read_text())
+        path = release / "runs" / f"{name}.json"
+        if not path.exists():
+            pytest.skip(f"{release.name} knew no such run")
+        kept = json.loads(path.read_text())
         kept = moved(kept, int(time.time() - kept["now"]))
         row = kept["execution"]
         row = ExecutionRow(
@@ -70,6 +73,7 @@ SAID = {
     "dial_by_chance": ["True"],
     "dial_by_headers": ["red, blue None"],
     "dial_groups": [],
+    "dial_with_a_secret": ["13 <secret:API_KEY>"],
 }
 
 
@@ -197,7 +201,8 @@ def test_every_run_that_was_written_down_is_taken_up(release):
         "http_get", "http_post", "store_add", "computing", "long_journal",
     }  # fmt: skip
 
-    assert set(written) == {*SAID, *others}
+    later = {"dial_with_a_secret"}
+    assert set(written) | later == {*SAID, *others}
     assert (
         len(written["dial"]["execution"]["snapshot"])
         < 500
