@@ -46,7 +46,7 @@ def test_two_nodes_for_a_look(folder: Path):
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        said = "".join(_until_ready(process))
+        said = "".join(_until_ready(process, folder))
         before = states(folder)
         os.kill(int((folder / "north.pid").read_text()), signal.SIGKILL)
         taken = [SIPWRIGHT, "node", "takeover", "north", "--data", str(folder / "south")]
@@ -64,11 +64,12 @@ def test_two_nodes_for_a_look(folder: Path):
     until(lambda: not (folder / "database/postmaster.pid").exists(), "the database is stopped")
 
 
-def _until_ready(process: subprocess.Popen[str]) -> list[str]:
+def _until_ready(process: subprocess.Popen[str], folder: Path) -> list[str]:
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
         lines.append(line)
         if line.startswith("The logs are"):
             return lines
-    raise AssertionError("".join(lines))
+    logs = [path.read_text() for path in sorted(folder.glob("*.log"))]
+    raise AssertionError("".join([*lines, *logs]))
