@@ -87,8 +87,8 @@ class Edge:
         self._repeats.hurry()
         layer = self._stack.layer
         for tx in layer.unanswered():
-            # By Timer A the next repetition may be sixteen seconds away, and people wait. A connection has ended with its
-            # node, which may have passed on what it brought: no 430 is to overtake the answer to that.
+            # By Timer A the next repetition may be sixteen seconds away, and people wait. A connection has ended with
+            # its node, which may have passed on what it brought: no 430 is to overtake the answer to that.
             way = tx.flow
             if isinstance(way, RoutedFlow) and not self._peers.is_up(way.node) and _is_udp(way.plain_key):
                 layer.send(tx.wire, way)
