@@ -99,7 +99,9 @@ class Outbox:
 
         An address that has yet to take an earlier message gets no later one; all others need not wait for it.
         """
-        new, again, behind = [], [], set[str]()
+        new: list[tuple[Letter, list[str]]] = []
+        again: list[tuple[Letter, list[str]]] = []
+        behind = set[str]()
         for letter in self._letters:
             addresses = [one for one in letter.left if one not in behind]
             behind.update(letter.left)
