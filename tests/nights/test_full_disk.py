@@ -58,7 +58,9 @@ def test_whoever_asks_on_a_full_disk_is_answered_in_time(begin, small_disk):
     assert (statuses, "Retry-After: 10" in response) == ([100, 503], True)
     assert time.monotonic() - began < 2.0
     assert night.ask("OPTIONS", "sip:example.org")[0] == [503]
-    assert str(small_disk / "data") in night.said().partition("nothing can be stored")[2].splitlines()[0]
+    said = night.said().partition("nothing can be stored")[2].splitlines()[0]
+    assert f"the disk of {small_disk / 'data'} is full" in said
+    assert "free_bytes=0 " in said
 
     os.unlink(small_disk / "fill")
     night.wait_for("database outage over")

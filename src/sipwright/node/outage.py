@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 SAY_EVERY = 60.0
 MEASURE_EVERY = 5.0
 
+FULL = 65_536
+"""Below so many bytes of free space a disk is full, whatever else may be wrong."""
+
 SHORT, SHORT_PART = 100_000_000, 0.05
 """Below so many bytes of free space, or this part of a small disk, traces and CDRs of refused calls are not written."""
 
@@ -94,17 +97,23 @@ class Outage:
         self._on_away()
         if now - self._said_at >= SAY_EVERY:
             self._said_at = now
+            self._measure()  # what was found a while ago may be why
             waiting = self._writer.snapshot()
             log.error(
                 "nothing can be stored: calls and registrations are refused with 503",
                 folder=str(self._folder),
                 free_bytes=self._free,
                 waiting_rows=waiting.waiting + waiting.under_way,
-                why=displaced or "the disk or the database does not answer",
+                why=displaced or self._why(),
                 what_to_do="make room there, or bring the disk or the database back; then all goes on by itself"
                 if displaced is None
                 else "put it back, then all goes on by itself; or start the switch again with the one that is there",
             )
+
+    def _why(self) -> str:
+        if self._free < FULL:
+            return f"the disk of {self._folder} is full"
+        return "the disk or the database does not answer"
 
     def _measure(self) -> None:
         try:
