@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from sipwright.transport import Routes, is_ip_address, route
@@ -38,6 +40,28 @@ def test_own_addresses_are_those_a_socket_can_be_bound_to():
     assert routes.is_own("127.0.0.1") is True
     assert routes.is_own("192.0.2.1") is False
     assert routes.is_own("example.org") is False
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_the_addresses_of_interfaces_are_own_ones(family):
+    hosts = route.interface_hosts(family)
+
+    assert all(Routes().is_own(host) for host in hosts)
+    assert not {"127.0.0.1", "::1"} & set(hosts)
+
+
+def test_of_ipv6_only_addresses_that_others_can_use_are_told(monkeypatch, tmp_path):
+    text = """\
+00000000000000000000000000000001 01 80 10 80       lo
+fe800000000000000042acfffe110002 02 40 20 80     eth0
+20010db8000000000000000000000007 02 40 00 80     eth0
+"""
+    (tmp_path / "if_inet6").write_text(text)
+    monkeypatch.setattr(route, "IPV6_INTERFACES", tmp_path / "if_inet6")
+
+    assert route.interface_hosts(socket.AF_INET6) == ["2001:db8::7"]
+    monkeypatch.setattr(route, "IPV6_INTERFACES", tmp_path / "gone")
+    assert route.interface_hosts(socket.AF_INET6) == []
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):

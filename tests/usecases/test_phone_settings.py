@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipwright.config import Settings
+from sipwright.transport import Routes
 from sipwright.usecases.phone_settings import phone_settings, reachable_address
 
 
@@ -46,6 +47,27 @@ def test_the_public_address_stands_for_those_of_its_family(ways, monkeypatch):
         ("udp", "203.0.113.7:5060"),
         ("udp", "[2001:db8::1]:5060"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("listen", "hosts", "told"),
+    [
+        ("0.0.0.0:5060", ["10.1.0.1", "10.2.0.1"], ("10.1.0.1", 5060)),
+        ("0.0.0.0:5060", [], ("127.0.0.1", 5060)),
+        ("[::]:5060", ["fd00::1"], ("fd00::1", 5060)),
+    ],
+)
+def test_in_a_network_that_leads_nowhere_it_is_the_address_of_an_interface(
+    tmp_path, monkeypatch, listen, hosts, told
+):
+    def no_route(routes, destination):
+        raise OSError
+
+    monkeypatch.setattr(Routes, "local_host", no_route)
+    monkeypatch.setattr("sipwright.usecases.phone_settings.interface_hosts", lambda family: hosts)
+    monkeypatch.setenv("SIPWRIGHT_SIP__UDP", f'["{listen}"]')
+
+    assert reachable_address(Settings.load(tmp_path)) == told
 
 
 def test_the_usual_one_is_the_first(tmp_path, monkeypatch):

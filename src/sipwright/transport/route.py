@@ -5,14 +5,19 @@ The kernel's routing table decides; connecting a UDP socket asks it without send
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from sipwright.memo import Bounded
 
 LIFETIME = 60.0
 CAPACITY = 4_096
+IPV6_INTERFACES = Path("/proc/net/if_inet6")
+_SIOCGIFADDR = 0x8915
 
 
 def family_of(host: str) -> socket.AddressFamily:
@@ -27,6 +32,32 @@ def is_ip_address(host: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def interface_hosts(family: socket.AddressFamily) -> list[str]:
+    """Return the addresses of interfaces of this machine, but for loopback; none where the system does not say."""
+    try:
+        return _ipv6_hosts(IPV6_INTERFACES.read_text()) if family == socket.AF_INET6 else _ipv4_hosts()
+    except OSError:
+        return []
+
+
+def _ipv4_hosts() -> list[str]:
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            try:
+                answer = fcntl.ioctl(probe, _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+            except OSError:
+                continue  # it has no address
+            found.append(socket.inet_ntoa(answer[20:24]))
+    return [host for host in found if not host.startswith("127.")]
+
+
+def _ipv6_hosts(text: str) -> list[str]:
+    """Read what Linux says of its interfaces: the address first, and fourth its scope: 00 is all the world."""
+    words = [line.split() for line in text.splitlines()]
+    return [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(each[0])) for each in words if each[3] == "00"]
 
 
 class Routes:

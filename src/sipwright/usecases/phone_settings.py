@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sipwright.transport.flow import format_address, is_wildcard
-from sipwright.transport.route import Routes
+from sipwright.transport.route import Routes, family_of, interface_hosts
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["PhoneSettings", "phone_settings", "reachable_address", "reachable_host"]
 
 _OUTSIDE = {"0.0.0.0": ("192.0.2.1", "127.0.0.1"), "::": ("2001:db8::1", "::1")}
-"""Of each wildcard an address far away (RFC 5737, RFC 3849), and what is left where no route leads there."""
+"""Of each wildcard an address far away (RFC 5737, RFC 3849), and what is left on a machine without a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +62,4 @@ def reachable_host(settings: Settings, host: str) -> str:
     try:
         return Routes().local_host(outside)
     except OSError:
-        return loopback
+        return next(iter(interface_hosts(family_of(host))), loopback)
