@@ -68,12 +68,14 @@ def test_without_its_key_nothing_is_done(command, saved: Path, tmp_path: Path):
     assert list(folder.iterdir()) == []
 
 
-def test_with_the_keys_the_console_stays_known_by_its_own(command, tmp_path: Path):
+def test_with_the_keys_console_and_phones_know_it_again(command, tmp_path: Path):
     file, folder = tmp_path / "safe.tar.gz", tmp_path / "new"
+    for name in ("sip-key.pem", "sip-certificate.pem"):
+        (command.folder / name).write_text(f"{name} of the switch\n")
     command.ok("backup", str(file), "--with-key")
     command.ok("restore", str(file), "--data", str(folder))
 
-    for name in ("sipwright.key", "ssh_host_ed25519_key"):
+    for name in ("sipwright.key", "ssh_host_ed25519_key", "sip-key.pem", "sip-certificate.pem"):
         assert (folder / name).read_bytes() == (command.folder / name).read_bytes()
         assert (folder / name).stat().st_mode & 0o777 == 0o600
 

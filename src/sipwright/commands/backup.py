@@ -48,7 +48,8 @@ def backup(
         bool,
         typer.Option(
             "--with-key",
-            help="Put the keys in as well, also that of the SSH console: whoever has the backup has all passwords.",
+            help="Put the keys in as well, also those of the SSH console and of SIP over TLS: "
+            "whoever has the backup has all passwords.",
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
@@ -143,11 +144,14 @@ def _pack(part: Path, about: dict[str, Any], settings: Settings, dump: Path) -> 
 
 
 def secret_files() -> tuple[str, ...]:
-    """Return the files of a data folder that are secret: what opens the passwords, and what the console is known by."""
-    from sipwright.config import KEY_FILE
+    """Return the files of a data folder that are secret: what opens the passwords, and what it is known by.
+
+    Console and phones know it by a host key and a certificate, which is of no use without its key.
+    """
+    from sipwright.config import KEY_FILE, SIP_CERTIFICATE, SIP_KEY
     from sipwright.console.host_key import HOST_KEY_FILE
 
-    return KEY_FILE, HOST_KEY_FILE
+    return KEY_FILE, HOST_KEY_FILE, SIP_KEY, SIP_CERTIFICATE
 
 
 def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
