@@ -186,7 +186,7 @@ def list_(user: OwnerFilter = None, as_json: Json = False, data: Data = None) ->
 
 @app.command()
 def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: Data = None) -> None:
-    """Show an account, what to type into its phones, and where they are.
+    """Show an account, its phones, and what to type into them.
 
     \b
     Example:
