@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sipwright.store.admin import accounts, bans, domains, in_use, users
-from sipwright.store.admin.changes import record_change
+from sipwright.store.admin.changes import record_changes
 from sipwright.store.admin.specs import AccountSpec
 from sipwright.store.crypto import KeyRing
 from sipwright.store.errors import StoreError
@@ -106,7 +106,7 @@ def write(connection: Connection, keys: KeyRing, chunk: Rows) -> ImportResult:
         values = {name: bindparam(name) for name in names}
         connection.execute(update(tables.accounts).where(where).values(values), changed)
         bans.lift(connection, (row["account_id"] for row in changed), now)
-    _announce(connection, sorted(_ids(connection, chunk).values()))
+    record_changes(connection, "account", _ids(connection, chunk).values(), _GAP)
     return ImportResult(len(fresh), len(changed))
 
 
@@ -159,13 +159,3 @@ def _ids(connection: Connection, chunk: Rows) -> dict[tuple[str, int], int]:
     )
     wanted = {(row["username"], row["domain_id"]) for row in chunk}
     return {(name, home): found for name, home, found in connection.execute(query) if (name, home) in wanted}
-
-
-def _announce(connection: Connection, ids: list[int]) -> None:
-    first = last = ids[0]
-    for account_id in ids[1:]:
-        if account_id > last + _GAP:
-            record_change(connection, "account", first, last)
-            first = account_id
-        last = account_id
-    record_change(connection, "account", first, last)

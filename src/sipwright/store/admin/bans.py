@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
-from sipwright.store.admin.changes import record_change
+from sipwright.store.admin.changes import record_change, record_changes
 from sipwright.store.database import insert_row
 from sipwright.store.errors import NotFoundError, StoreError
 from sipwright.store.schema import tables
@@ -229,8 +229,7 @@ def lift(connection: Connection, account_ids: Iterable[int], now: float) -> list
     if found:
         connection.execute(delete(bans).where(bans.c.id.in_(list(found))))
         record_change(connection, "ban", min(found), max(found))
-    if ids:
-        record_change(connection, "unlocked", min(ids), max(ids))
+    record_changes(connection, "unlocked", ids)
     return list(found.values())
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from sipwright.store.schema import tables
 
-__all__ = ["Change", "ChangeFeed", "record_change"]
+__all__ = ["Change", "ChangeFeed", "record_change", "record_changes"]
 
 _OVERLAP = 60.0
 _REACH_BACK = 1_000
@@ -34,6 +34,18 @@ def record_change(connection: Connection, kind: str, first_id: int, last_id: int
     """Tell the running nodes, in the transaction of the change itself."""
     key = str(first_id) if last_id is None else f"{first_id}-{last_id}"
     connection.execute(insert(tables.changes).values(kind=kind, key=key, at=time.time()))
+
+
+def record_changes(connection: Connection, kind: str, ids: Iterable[int], gap: int = 1) -> None:
+    """Note that some rows changed, those in one line whose ids are at most `gap` apart, and so those between them."""
+    ranges: list[list[int]] = []
+    for one in sorted(ids):
+        if ranges and one <= ranges[-1][1] + gap:
+            ranges[-1][1] = one
+        else:
+            ranges.append([one, one])
+    for first, last in ranges:
+        record_change(connection, kind, first, last)
 
 
 class ChangeFeed:
