@@ -139,8 +139,8 @@ def test_no_error_repeats_it(command):
 def test_commands_print_in_one_place_only():
     found = {
         module
-        for module, tree in modules().items()
-        for node in ast.walk(tree)
+        for module, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func)
         in ("print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write")
@@ -155,8 +155,8 @@ def test_commands_print_in_one_place_only():
 def entries():
     """Every call of a log in the source: where, its level and the names of what it tells."""
     levels = {"debug", "info", "warning", "error", "exception"}
-    for module, tree in modules().items():
-        for node in ast.walk(tree):
+    for module, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)

@@ -177,13 +177,14 @@ def words(value: Any) -> Any:
 
 def print_script(source: str) -> None:
     """Print a script: as it is for a file or a pipe, harmless for a terminal."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # there is none after `>&-`
-    typer.echo(printable_lines(source) if is_terminal else source, nl=False)
+    if sys.stdout is not None:  # as after `>&-`
+        sys.stdout.write(printable_lines(source) if sys.stdout.isatty() else source)
 
 
 def print_csv(lines: str) -> None:
     """Print lines of CSV whose texts have been made harmless."""
-    typer.echo(lines, nl=False)
+    if sys.stdout is not None:
+        sys.stdout.write(lines)
 
 
 def print_json(value: Any, whole: Container[str] = ()) -> None:
