@@ -198,7 +198,9 @@ def test_a_phone_that_has_just_registered_can_be_called_from_another_worker(
 ):
     """Nobody waits for the database to be looked at."""
     alice, bob = phone("impatient", FIRST), phone("bob", SECOND)
-    bob.request("REGISTER", f"sip:{DOMAIN}", bob.address, call_id=f"reg-{bob.port}", more="Expires: 0\n")
+    bob.request(
+        "REGISTER", f"sip:{DOMAIN}", bob.address, call_id=f"reg-{bob.host}-{bob.port}", more="Expires: 0\n"
+    )
     alice.invite(f"sip:bob@{DOMAIN}", "call-1")
     alice.acknowledge(refused := alice.wait_for_status(480))
     bob.register()

@@ -75,7 +75,7 @@ class Roamer(Phone):
 
     def _registers(self, more: str) -> Response:
         return self.request(
-            "REGISTER", f"sip:{self.domain}", self.address, call_id=f"reg-{self.port}", more=more
+            "REGISTER", f"sip:{self.domain}", self.address, call_id=f"reg-{self.host}-{self.port}", more=more
         )
 
     def request(
