@@ -1,6 +1,6 @@
 """The nonces of a server (RFC 7616 §3.3): issued without memory, remembered when they are used.
 
-A nonce has to be ours (`NonceKeeper.is_ours`) before it is judged; what is made with it is in `digest.py`.
+A nonce has to be ours (`NonceKeeper.issuer_of`) before it is judged; what is made with it is in `digest.py`.
 """
 
 import hashlib
@@ -119,10 +119,6 @@ class NonceKeeper:
         if issued > self._young_newest:
             self._young_newest = issued
         return Verdict.OK
-
-    def is_ours(self, nonce: str) -> bool:
-        """Return whether a nonce was issued here or at another node, whenever and to whomever."""
-        return self.issuer_of(nonce) is not None
 
     def issuer_of(self, nonce: str) -> str | None:
         """Return the name of the node that has issued a nonce, "" for one of which nobody knows; None if none has."""

@@ -78,7 +78,7 @@ class Authenticator:
         """Hands an INVITE over to the node that has challenged it; False if that cannot be done, or it is another
         request."""
 
-    def authenticate(  # noqa: C901 - all that may be wrong with credentials, in order
+    def authenticate(
         self,
         incoming: Incoming,
         domain: str,
@@ -122,19 +122,9 @@ class Authenticator:
             assert account is not None
             raise password_lost(account) from None
         if not is_right:
-            self._challenge(incoming, domain, username, is_stale=False)
-            # After the answer: how long finding the reason takes tells the peer nothing.
-            self._nonces.wear(nonce)
-            has_proven_source = self._has_proven_source(incoming, nonce)
-            self.guesses.failed(incoming, account, is_of_source=has_proven_source)
-            if has_proven_source and self._nonces.is_fresh(nonce, self._unix_time()):
-                why = self._why_wrong(credentials, request, account)
-                self.failures.failed(incoming, username, domain, why, account)
+            self._refuse(incoming, domain, account, credentials)
             return None
-        if issuer != self._nonces.issuer and not self._is_taken_here(incoming, nonce):
-            # Only the node that has challenged it knows whether the answer has come before.
-            if not self.hand_over(incoming, issuer):
-                self._challenge(incoming, domain, username, is_stale=True)
+        if self._is_judged_elsewhere(incoming, domain, username, nonce, issuer):
             return None
         response = credentials.params["response"]
         verdict = self._nonces.use(nonce, count, self._unix_time(), response)
@@ -155,10 +145,35 @@ class Authenticator:
         incoming.flow.vouch()
         return account
 
-    def _is_taken_here(self, incoming: Incoming, nonce: str) -> bool:
-        """Return whether the answer to a challenge of another node is taken."""
+    def _refuse(
+        self, incoming: Incoming, domain: str, account: AccountView | None, credentials: Credentials
+    ) -> None:
+        """Answer credentials that are wrong, and count them."""
+        username, nonce = credentials.params.get("username", ""), credentials.params.get("nonce", "")
+        self._challenge(incoming, domain, username, is_stale=False)
+        # After the answer: how long finding the reason takes tells the peer nothing.
+        self._nonces.wear(nonce)
+        has_proven_source = self._has_proven_source(incoming, nonce)
+        self.guesses.failed(incoming, account, is_of_source=has_proven_source)
+        if has_proven_source and self._nonces.is_fresh(nonce, self._unix_time()):
+            why = self._why_wrong(credentials, incoming.request, account)
+            self.failures.failed(incoming, username, domain, why, account)
+
+    def _is_judged_elsewhere(
+        self, incoming: Incoming, domain: str, username: str, nonce: str, issuer: str
+    ) -> bool:
+        """Return whether the answer to a challenge of another node is not taken here; it is done with then.
+
+        Only the node that has challenged it knows whether it has come before.
+        """
+        if issuer == self._nonces.issuer:
+            return False
         is_new = abs(self._nonces.age(nonce, self._unix_time())) <= ELSEWHERE
-        return is_new and incoming.request.method != "INVITE"
+        if is_new and incoming.request.method != "INVITE":
+            return False
+        if not self.hand_over(incoming, issuer):
+            self._challenge(incoming, domain, username, is_stale=True)
+        return True
 
     def _pass_over(
         self, incoming: Incoming, domain: str, username: str, account: AccountView | None, nonce: str
