@@ -275,6 +275,25 @@ def test_what_is_written_otherwise_is_read(element, peer, told, via, status, cse
     assert (user.taken, user.read) == ([], [int(status[:3])])
 
 
+@pytest.mark.parametrize(
+    "via",
+    [
+        "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK0",
+        "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH\r\nServer: s\r\nv: SIP/2.0/UDP 192.0.2.9",
+        "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=BRANCH, SIP/2.0/UDP 192.0.2.9",
+        "Via: SIP/2.0/UDP 192.0.2.8:5060;branch=BRANCH",
+    ],
+)
+def test_a_200_for_another_hop_is_discarded(element, peer, told, via):
+    """§18.1.2, §8.1.3.3."""
+    user, branch = told
+    peer.send(ok(via.replace("BRANCH", branch)), element)
+
+    assert (user.taken, user.read) == ([], [])
+    peer.send(ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}"), element)
+    assert (len(user.taken), user.read) == (1, [])
+
+
 def test_what_answers_a_request_of_ours_is_known_by_its_branch_also_under_load(element, told):
     _, branch = told
     answer = ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}").encode()

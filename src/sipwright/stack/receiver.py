@@ -45,11 +45,11 @@ _BRIEF_BRANCH = f"={BRANCH_COOKIE}{BRIEF}".encode()
 _OK, _ACK = b"SIP/2.0 200 ", b"ACK "
 _MOST_OF_VIA = 200
 _BRIEF_ANSWER = re.compile(
-    rb"SIP/2\.0 200 [^\r\n]*+\r\nVia:[^\r\n,;]*+;branch"
+    rb"SIP/2\.0 200 [^\r\n]*+\r\n(Via:[^\r\n,;]*+;branch"
     + _BRIEF_BRANCH[:1]
     + rb"("
     + _BRIEF_BRANCH[1:]
-    + rb"[0-9A-Za-z.~_-]++)(?=[;\r ])"
+    + rb"[0-9A-Za-z.~_-]++))(?=[;\r ])[^\r\n,]*+\r"
 ).match
 _USUAL_CSEQ = b"\r\nCSeq: "
 
@@ -181,10 +181,10 @@ class Receiver:
     def _is_taken_briefly(self, data: bytes) -> bool:
         """Take a 200 of the usual form by its bytes, if whoever has sent the request needs no more."""
         found, end, element = _BRIEF_ANSWER(data), data.find(b"\r\n\r\n"), self._element
-        if found is None or end < 0:
+        if found is None or end < 0 or _may_have_via(data, found.end(), end):
             return False
-        branch, layer = found[1].decode("ascii"), element.layer
-        is_taken = layer.brief.take_ok(branch, data)
+        via, branch, layer = found[1], found[2].decode("ascii"), element.layer
+        is_taken = layer.brief.take_ok(branch, via, data)
         if is_taken is not None:
             return is_taken
         start = data.find(_USUAL_CSEQ, found.end(), end) + len(_USUAL_CSEQ)
@@ -192,7 +192,7 @@ class Receiver:
         if start < found.end() or not number.isdigit() or not method.isalpha():
             return False
         tx = layer.find_client(branch, method.decode("ascii"))
-        if not isinstance(tx, ClientNonInvite) or isinstance(tx.flow, ReconnectingFlow):
+        if not isinstance(tx, ClientNonInvite) or isinstance(tx.flow, ReconnectingFlow) or via not in tx.wire:
             return False
         if tx.state == COMPLETED:
             return True  # it has come before
@@ -302,6 +302,11 @@ class Receiver:
         if via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port):
             return True
         return self._element.is_peer((via.host, via.port or 5060))
+
+
+def _may_have_via(data: bytes, start: int, end: int) -> bool:
+    """Return whether there may be one more Via, whose name alone among those of headers begins so."""
+    return data.find(b"\nV", start, end) > 0 or data.find(b"\nv", start, end) > 0
 
 
 def _nobody_has(ack: Request) -> bool:

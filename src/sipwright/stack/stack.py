@@ -120,6 +120,7 @@ class Stack:
         # The core asks less of a flow than we do; it only ever gets ours.
         self.layer = TransactionLayer(cast(Send, self._transmit), timers)
         self.addresses = Addresses(self.transports, public_address)
+        self.layer.is_own = self.addresses.is_own
         own_network = OwnNetwork(self.transports, self.addresses, networks, is_known)
         self._call_later = call_later
         self.outbound = Outbound(

@@ -26,6 +26,42 @@ def test_a_response_is_matched_by_branch_and_method(bench, invite, request_of):
     assert bench.receive(make_response(invite(), 200, to_tag="b")) is True
 
 
+OURS = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-1"
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "brief"])
+@pytest.mark.parametrize(
+    ("vias", "is_heard"),
+    [
+        ([OURS], True),
+        (["SIP / 2.0 / UDP 192.0.2.1 : 5060 ; received=192.0.2.1;branch=z9hG4bK-1"], True),
+        (["SIP/2.0/UDP 192.0.2.7:5062;branch=z9hG4bK-1"], True),
+        (["SIP/2.0/UDP 192.0.2.1:5061;branch=z9hG4bK-1"], False),
+        (["SIP/2.0/UDP 192.0.2.8:5060;branch=z9hG4bK-1"], False),
+        ([OURS, "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK-0"], False),
+        ([f"{OURS}, SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK-0"], False),
+        ([OURS, OURS], False),
+    ],
+)
+def test_a_response_that_did_not_come_back_by_our_via_is_discarded(bench, request_of, method, vias, is_heard):
+    """§18.1.2, §8.1.3.3; the address that the request has fallen back to is ours, too."""
+    bench.layer.is_own = lambda host, port: (host, port) == ("192.0.2.7", 5062)
+    sent = request_of("OPTIONS" if method == "brief" else method)
+    sent.headers.set("Via", OURS)
+    if method == "brief":
+        bench.on_answer = lambda branch, response: bench.on_response(None, response)
+        bench.layer.brief.send("z9hG4bK-1", bytes(sent), bench.udp, bench, 0.0)
+    else:
+        bench.client(sent)
+    answer = make_response(sent, 486, to_tag="b")
+    answer.headers.remove("Via")
+    for via in reversed(vias):
+        answer.headers.insert("Via", via)
+
+    assert bench.receive(answer) is True
+    assert bench.heard == ([(0.0, 486)] if is_heard else [])
+
+
 @pytest.mark.parametrize(
     "via",
     [

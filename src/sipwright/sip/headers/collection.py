@@ -92,6 +92,11 @@ class Headers:
             index = self.index()
         return index.get(key)
 
+    def is_alone(self, key: str) -> bool:
+        """Return whether there is one line of a header, named by its key, and no comma in it: so one value at most."""
+        index = self._index or self.index()
+        return key not in self._repeated and "," not in index.get(key, "")
+
     def get(self, name: str, default: str | None = None) -> str | None:
         """Give the value of the first line of that name."""
         line = (self._index or self.index()).get(KEYS[name])

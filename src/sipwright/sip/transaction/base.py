@@ -105,6 +105,9 @@ class Driver(Protocol):
     resent: int
     """Messages that were sent again since nobody had answered them, so far."""
 
+    is_own: Callable[[str, int | None], bool]
+    """Whether a host and a port are where we listen."""
+
     def perform(self, tx: Transaction, now: float) -> bool:
         """Empty the outbox; False when something could not be sent."""
 

@@ -29,6 +29,7 @@ from sipwright.sip.build import make_response
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, PROCEEDING, TRYING, Driver, Flow
+from sipwright.sip.transaction.keys import is_answer
 
 __all__ = ["BriefClientUser", "BriefClients"]
 
@@ -118,14 +119,17 @@ class BriefClients:
 
     # ---- what comes in
 
-    def take_ok(self, branch: str, data: bytes) -> bool | None:
-        """Take a 200 that is not read yet; False if it has to be, and None if it is of none of these."""
+    def take_ok(self, branch: str, via: bytes, data: bytes) -> bool | None:
+        """Take a 200 that is not read yet, whose Via begins with `via`.
+
+        False if it has to be read, and None if it is of none of these.
+        """
         try:
             sent = self._open[branch]
         except KeyError:
             return None
         if sent is not None:
-            if not sent[0].take_ok(branch, data):
+            if via not in sent[1] or not sent[0].take_ok(branch, data):
                 return False
             self._complete(branch)
         return True
@@ -140,6 +144,8 @@ class BriefClients:
             return True
         if not sent[1].startswith(f"{response.cseq.method} ".encode()):
             return False  # §17.1.3
+        if not is_answer(response, sent[1], self._driver.is_own):
+            return True
         if response.is_final:
             self._complete(branch)
             sent[0].on_answer(branch, response)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sipwright.sip.build import Written
 from sipwright.sip.grammar import TOKEN
 from sipwright.sip.message import Request, Response
+from sipwright.sip.parser import parse
 
-__all__ = ["LENGTH_OF_KEY", "Key", "merge_key", "own_branch", "rfc_2543_key", "server_key"]
+__all__ = ["LENGTH_OF_KEY", "Key", "is_answer", "merge_key", "own_branch", "rfc_2543_key", "server_key"]
 
 Key = tuple[Any, ...]
 LENGTH_OF_KEY = 4
@@ -30,6 +32,22 @@ def own_branch(request: Request | Written) -> str | None:
     if line is None or "top_via" in request.headers.parsed or not (usual := _OWN_VIA(line)):
         return request.top_via.branch
     return usual[1]
+
+
+def is_answer(response: Response, wire: bytes, is_own: Callable[[str, int | None], bool]) -> bool:
+    """Return whether a response with the branch of a request came back by the Via that was sent with it.
+
+    With another sent-by it is of somebody else (§18.1.2), and with more Vias it is meant for another hop (§8.1.3.3). A
+    request that has fallen back to UDP has left with the other of our addresses, for which `is_own` stands.
+    """
+    via = response.top_via
+    if response.headers.is_alone("via") and f" {via.sent_by};branch={via.branch}".encode() in wire:
+        return True
+    sent = parse(wire)
+    if len(response.vias) > len(sent.vias):
+        return False
+    ours = sent.top_via
+    return (via.host, via.port) == (ours.host, ours.port) or is_own(via.host, via.port)
 
 
 def server_key(message: Request | Response, method: str) -> Key:

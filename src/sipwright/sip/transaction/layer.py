@@ -41,6 +41,7 @@ from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.keys import (
     LENGTH_OF_KEY,
     Key,
+    is_answer,
     merge_key,
     own_branch,
     rfc_2543_key,
@@ -85,6 +86,7 @@ class TransactionLayer:
         clocks: The clocks of each machine, by whether the flow is reliable.
         resent: Messages that were sent again since nobody had answered them, so far.
         brief: The client transactions that are no more than an entry of a table.
+        is_own: Whether a host and a port are where we listen.
     """
 
     def __init__(self, send: Callable[[bytes, Flow], None], timers: TimerValues | None = None) -> None:
@@ -103,14 +105,20 @@ class TransactionLayer:
         self._unsent: deque[ClientTransaction] = deque()
         self._absorbed = self.repeated = self.resent = 0
         self._transport_errors = 0
+        self.is_own: Callable[[str, int | None], bool] = _is_nowhere
         self.brief = BriefClients(self)
 
     # ---- messages that came in
 
     def match_response(self, response: Response, now: float) -> bool:
-        """Feed a response to the transaction it belongs to; False when there is none."""
+        """Feed a response to the transaction it belongs to; False when there is none.
+
+        One that did not come back by the Via of the request is nobody's (§18.1.2, §8.1.3.3).
+        """
         tx = self._clients.get((response.branch, response.cseq[1]))
         if tx is not None:
+            if not is_answer(response, tx.wire, self.is_own):
+                return True
             return self._absorb(tx, EVENTS[response.status // 100], response, now)
         return self.brief.match(response, now)
 
@@ -424,6 +432,11 @@ class TransactionLayer:
         else:
             answer.accept(now)
         return True
+
+
+def _is_nowhere(host: str, port: int | None) -> bool:
+    """Return False: who has no socket listens nowhere."""
+    return False
 
 
 def _local_tag(tx: ServerTransaction) -> str | None:

@@ -113,3 +113,17 @@ def test_a_2xx_whose_branch_is_damaged_answers_nothing(bench, alice, bob):
 
     bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
     assert alice.statuses() == [180, 200]
+
+
+def test_a_repeated_answer_for_another_hop_is_discarded(bench, bob, talking):
+    """RFC 3261 §8.1.3.3: more than one Via is not what came back from our request."""
+    _, invite = talking
+    bench.run(40)  # its transaction has ended
+    bob.clear()
+    bob.answer(
+        invite, 200, body=SDP.format("30.0.0.1"), headers=[("Via", "SIP/2.0/UDP 30.0.0.9;branch=z9hG4bK9")]
+    )
+
+    assert told(bob) == []
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    assert told(bob) == [("ACK", "bob")]

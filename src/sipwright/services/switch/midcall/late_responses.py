@@ -18,8 +18,10 @@ def acknowledge_late(routes: Routes, leg: Leg | None, response: Response, flow: 
 
     A 2xx gets the ACK of its leg (RFC 3261 §13.2.2.4). Any other gets one like that of its transaction
     (§17.1.1.3). A leg that may still be answered takes none of this: its transaction waits for the response, and one
-    with another branch is not for it (§17.1.3).
+    with another branch is not for it (§17.1.3). With more than one Via it is meant for another hop (§8.1.3.3).
     """
+    if len(response.vias) > 1:
+        return
     if not response.is_success:
         ack = ack_to_stray(response)
         if ack is not None:
