@@ -5,7 +5,7 @@ import pytest
 from scenarios.simulated import DOMAIN, PASSWORD, PHONES
 from sipwright.store import Store
 from sipwright.store.crypto import create_key_file
-from sipwright.store.writing.grouping import Grouping
+from sipwright.store.writing.grouping import AT_ONCE, Grouping
 from sipwright.store.writing.sqlite_committer import SqliteCommitter
 from sipwright.store.writing.writer import Writer
 
@@ -18,7 +18,9 @@ async def store(tmp_path):
     store = await Store.open(f"sqlite:///{tmp_path / 'sipwright.db'}", key_file)
     await store.writer.close()
     # Time is virtual: there is nothing to be won by waiting for more rows.
-    store.writer = Writer(SqliteCommitter(tmp_path / "sipwright.db"), grouping=Grouping(longest=0.0))
+    store.writer = Writer(
+        SqliteCommitter(tmp_path / "sipwright.db"), grouping=Grouping(urgent=AT_ONCE, patient=AT_ONCE)
+    )
     await store.ensure_domains([DOMAIN])
     await store.add_user("root", "very secret", "admin")
     for number in range(PHONES):

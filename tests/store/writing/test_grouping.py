@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.store.writing.grouping import Grouping
+from sipwright.store.writing.grouping import Grouping, Ramp
 
 
 def after(rows: int, now: float = 10.0) -> Grouping:
     """So many rows were committed just now."""
-    grouping = Grouping(longest=0.02, urgent=(10, 110), patient=(2, 12))
+    grouping = Grouping(urgent=Ramp(10, 110, 0.02), patient=Ramp(2, 12, 0.02))
     grouping.committed(rows, now)
     return grouping
 
@@ -52,3 +52,13 @@ def test_a_pause_makes_the_next_rows_wait_for_nothing_again():
 @pytest.mark.parametrize(("rows", "wait"), [(1, 0.0), (2, 0.0), (7, 0.01), (12, 0.02), (60, 0.02)])
 def test_what_nobody_waits_for_is_gathered_earlier(rows: int, wait: float):
     assert after(rows).wait(10.0, is_patient=True) == pytest.approx(wait)
+
+
+def test_a_caller_waits_for_four_milliseconds_at_most_where_a_registration_waits_for_twenty():
+    grouping = Grouping()
+    grouping.committed(5_000, 10.0)
+
+    assert grouping.wait(10.0, is_patient=False) == pytest.approx(0.004)
+    assert grouping.wait(10.0, is_patient=True) == pytest.approx(0.02)
+    assert grouping.wait(10.005, is_patient=False) == 0.0
+    assert grouping.wait(10.021, is_patient=True) == 0.0

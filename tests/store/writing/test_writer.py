@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from administering import Administering
 from sipwright.sip.errors import Reject
 from sipwright.store import CallRow, ExecutionRow, JournalRow, Store, StoreBusy, Writer
-from sipwright.store.writing.grouping import Grouping
+from sipwright.store.writing.grouping import AT_ONCE, Grouping, Ramp
 from sipwright.store.writing.writer import Batch
 from store.writing.batches import binding, bindings_of, call, cdr, iteration
 
@@ -39,12 +39,12 @@ class FakeCommitter:
 
 def at_once() -> Grouping:
     """Nothing is gathered."""
-    return Grouping(longest=0.0)
+    return Grouping(urgent=AT_ONCE, patient=AT_ONCE)
 
 
 def for_long() -> Grouping:
     """After a commit, rows are gathered for longer than any test takes."""
-    return Grouping(longest=60.0, urgent=(0, 1), patient=(0, 1))
+    return Grouping(urgent=Ramp(0, 1, 60.0), patient=Ramp(0, 1, 60.0), lately=60.0)
 
 
 async def test_the_first_write_is_flushed_at_once_with_all_of_its_iteration():
@@ -100,7 +100,9 @@ async def test_few_writes_wait_for_nothing():
 
 async def test_what_a_caller_waits_for_takes_with_it_what_can_wait():
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=Grouping(longest=60.0, urgent=(10, 11), patient=(0, 1)))
+    writer = Writer(
+        committer, grouping=Grouping(urgent=Ramp(10, 11, 60.0), patient=Ramp(0, 1, 60.0), lately=60.0)
+    )
     writer.put("binding", (1, "a"), binding(1, "a"))
     await iteration()
     committer.finish()
@@ -125,7 +127,9 @@ async def test_what_a_caller_waits_for_takes_with_it_what_can_wait():
 
 async def test_what_a_caller_waits_for_is_due_when_the_batch_under_way_is_done():
     committer = FakeCommitter()
-    writer = Writer(committer, grouping=Grouping(longest=60.0, urgent=(10, 11), patient=(0, 1)))
+    writer = Writer(
+        committer, grouping=Grouping(urgent=Ramp(10, 11, 60.0), patient=Ramp(0, 1, 60.0), lately=60.0)
+    )
     writer.put("call", "c", call("c"))
     await iteration()
     writer.put("binding", (1, "a"), binding(1, "a"))
