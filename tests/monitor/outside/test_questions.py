@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import ssl
+import time
 
 import pytest
 
 from folders import data_folder
 from sipwright.certificate import _self_signed
 from sipwright.config import Settings
+from sipwright.monitor.outside import questions as module
 from sipwright.monitor.outside.questions import questions_of
 from sipwright.monitor.outside.settings import ServerSettings
 from sipwright.monitor.probes.result import Lost
@@ -48,9 +50,11 @@ async def test_a_switch_that_is_well_answers_options_register_and_a_call(node):
         options=place, register=f"sip:probe@{place}", call=f"sip:anybody@{place}", username="probe", password="secret",
         answer=486,
     )  # fmt: skip
-    took = {kind: await ask() for kind, ask in asked.items()}
+    for ask in asked.values():
+        began = time.perf_counter()
+        took = await ask()
 
-    assert all(0 < milliseconds < 3_000 for milliseconds in took.values()), took
+        assert 0 < took <= (time.perf_counter() - began) * 1_000 + 0.001  # it is rounded
     assert len(node.locations) == 0
     assert await questions(register=f"sip:anybody@{place}")["REGISTER"]() > 0  # its challenge is an answer
 
@@ -150,7 +154,14 @@ async def test_a_server_that_is_away_has_no_certificate_that_ends():
 
 
 async def test_a_process_that_is_stopped_takes_connections_and_says_nothing(monkeypatch):
-    monkeypatch.setattr("sipwright.monitor.outside.questions.PATIENCE", 0.05)
+    connect = module._connect
+
+    async def connected(*place):
+        found = await connect(*place)
+        monkeypatch.setattr(module, "PATIENCE", 0.01)  # a busy machine may take its time up to here
+        return found
+
+    monkeypatch.setattr(module, "_connect", connected)
     async with serving(b"") as port:
         with pytest.raises(Lost, match="connected, but it says nothing within"):
             await questions(ssh=f"127.0.0.1:{port}")["SSH"]()
