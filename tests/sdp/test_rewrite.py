@@ -1,9 +1,8 @@
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from computing import seconds_of
 from sipwright.sdp import connection_addresses, is_private, rewrite_body, rewrite_private
 from sipwright.sdp.rewrite import MOST
 
@@ -257,10 +256,11 @@ def test_a_stranger_cannot_make_us_look_for_thousands_of_addresses():
     """A datagram of 54 kB held up everybody for seconds."""
     lines = [(b"10.0.%d.%d" % (at // 250, at % 250)) for at in range(1500)]
     body = b"v=0\r\n" + b"".join(b"c=IN IP4 %b\r\na=x %b\r\n" % (line, line) for line in lines)
-    began = time.process_time()
-    new, replaced = rewrite_private(body, PUBLIC)
+    found = []
+    took = seconds_of(lambda: found.append(rewrite_private(body, PUBLIC)))
+    ((new, replaced),) = found
 
-    assert time.process_time() - began < 1.0
+    assert took < 1.0
     assert len(replaced) == MOST
     assert new.count(PUBLIC.encode()) == 2 * MOST
     assert new.endswith(b"c=IN IP4 10.0.5.249\r\na=x 10.0.5.249\r\n")
@@ -268,10 +268,11 @@ def test_a_stranger_cannot_make_us_look_for_thousands_of_addresses():
 
 def test_nor_at_thousands_of_rtcp_addresses():
     body = b"v=0\r\n" + b"a=rtcp:1 IN IP4 10.0.0.2\r\n" * 2200
-    began = time.process_time()
-    new, replaced = rewrite_private(body, PUBLIC)
+    found = []
+    took = seconds_of(lambda: found.append(rewrite_private(body, PUBLIC)))
+    ((new, replaced),) = found
 
-    assert time.process_time() - began < 1.0
+    assert took < 1.0
     assert len(replaced) == new.count(PUBLIC.encode()) == MOST
 
 
