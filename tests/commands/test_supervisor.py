@@ -32,6 +32,7 @@ if "udp-1" not in names:
     tell_systemd("FDSTORE=1\\nFDNAME=udp-1", opened.fileno())
 signal.signal(signal.SIGHUP, lambda *_: (folder / f"hup{number}").touch())
 tell_systemd("READY=1")
+(folder / f"ready{number}").touch()
 while True:
     signal.pause()
 """
@@ -42,6 +43,24 @@ from sipwright.commands.supervisor import Supervisor
 folder, count, made = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 program = (sys.executable, folder + "/worker.py")
 sys.exit(Supervisor(folder, count, as_json=True, made=made, program=program).run())
+"""
+
+LAST_WORDS = """
+import os, sys
+from sipwright.commands.supervisor import Supervisor
+supervisor = Supervisor(sys.argv[1], 1, program=(sys.executable, sys.argv[1] + "/dying.py"))
+worker = supervisor.workers[1]
+supervisor._start(worker)
+os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+supervisor._bury()
+print(worker.pid, *worker.files)
+"""
+
+DYING = """
+import socket
+from sipwright.commands.systemd import tell_systemd
+opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+tell_systemd("FDSTORE=1\\nFDNAME=udp-1", opened.fileno())
 """
 
 PATIENCE = 60.0
@@ -83,6 +102,10 @@ class Running:
             and self.starts(number)[count - 1]
         )
 
+    def ready(self, number: int) -> None:
+        """Wait until a worker has handed over its socket, and takes signals."""
+        self.until((self.folder / f"ready{number}").exists, f"worker {number} is ready")
+
     def end(self, how: int = signal.SIGTERM) -> int:
         """End it, and return its exit status."""
         self.process.send_signal(how)
@@ -107,6 +130,7 @@ def lives(pid) -> bool:
 
 def test_a_worker_that_dies_is_started_again_with_its_sockets(running):
     first, second = running.wait(1, 1), running.wait(2, 1)
+    running.ready(2)
     os.kill(second["pid"], signal.SIGKILL)
     again = running.wait(2, 2)
 
@@ -119,14 +143,23 @@ def test_a_worker_that_dies_is_started_again_with_its_sockets(running):
     assert "is started again" in running.log.read_text()
 
 
+def test_what_a_worker_has_handed_over_before_it_died_is_kept(tmp_path):
+    """Its end may be seen before its words are read."""
+    (tmp_path / "dying.py").write_text(DYING)
+    done = subprocess.run(
+        [sys.executable, "-c", LAST_WORDS, str(tmp_path)], stdout=subprocess.PIPE, text=True, timeout=PATIENCE
+    )
+
+    assert done.stdout == "0 udp-1\n"
+
+
 def test_signals_go_to_all(running):
     pids = [running.wait(number, 1)["pid"] for number in (1, 2)]
-    running.until(lambda: b"pause" in b"pause" and all(map(lives, pids)), "both live")
-    deadline = time.monotonic() + PATIENCE
-    while not all((running.folder / f"hup{number}").exists() for number in (1, 2)):
-        running.process.send_signal(signal.SIGHUP)
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    running.ready(2)
+    running.process.send_signal(signal.SIGHUP)
+    running.until(
+        lambda: all((running.folder / f"hup{number}").exists() for number in (1, 2)), "both hear it"
+    )
     status = running.end()
 
     assert status == 0
@@ -152,10 +185,15 @@ def test_a_first_worker_that_cannot_start_ends_it_all(tmp_path):
 def test_another_one_that_cannot_start_is_tried_again_more_and_more_seldom(tmp_path):
     (tmp_path / "fails2").touch()
     made = Running(tmp_path)
-    made.wait(2, 3)
+    made.until(lambda: len(pauses(made)) >= 3, "it has failed three times")
     (tmp_path / "fails2").unlink()
-    made.until(lambda: "udp-1" in (made.starts(2)[-1]["files"]) or len(made.starts(2)) >= 4, "it starts")
+    made.ready(2)
     made.end()
-    pauses = [json.loads(line)["after"] for line in made.log.read_text().splitlines() if line.startswith("{")]
 
-    assert pauses[:3] == [0.1, 0.2, 0.4]
+    assert pauses(made)[:3] == [0.1, 0.2, 0.4]
+
+
+def pauses(made: Running) -> list[float]:
+    """Return for how long was waited after each end."""
+    lines = [line for line in made.log.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+    return [json.loads(line)["after"] for line in lines if line.startswith("{")]

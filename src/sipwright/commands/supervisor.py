@@ -221,6 +221,7 @@ class Supervisor:
                 return
             if not pid:
                 return
+            self._listen()  # its last words, and the sockets that it has handed over with them
             worker = next((one for one in self.workers.values() if one.pid == pid), None)
             if worker is not None:
                 self._ended(worker, os.waitstatus_to_exitcode(status))
