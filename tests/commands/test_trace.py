@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 import pytest
 
@@ -40,7 +41,8 @@ def call(command, tmp_path):
 def test_a_trace_has_the_sentence_the_script_the_legs_and_the_ladder(command, call):
     lines = command.ok("trace", "abc").splitlines()
 
-    assert lines[0].startswith("call abc123: sip:alice@x -> sip:300@x, out, 1970-01-01")
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(100))
+    assert lines[0].startswith(f"call abc123: sip:alice@x -> sip:300@x, out, {began}")
     assert lines[2] == "Nobody answered (bob@local 486 Busy Here), so the caller heard 486 Busy Here."
     assert "dialplan out, version 1: done, nobody answered: 486 Busy Here" in lines
     assert "          0.001 s  log: hi" in lines

@@ -280,8 +280,10 @@ class RunningSwitch:
 
 
 def _is_fault(line: str) -> bool:
-    """Return whether a line of the log tells of a fault of ours."""
+    """Return whether a line of the log tells of a fault of ours: a provider that is away is none."""
     if not line.startswith("{"):
         return line.startswith(("Traceback", "Exception"))
     event = json.loads(line)
+    if event["event"] == "part is down" and event["part"].startswith("provider/"):
+        return False
     return "exception" in event or event.get("level") in ("error", "critical")
