@@ -10,9 +10,14 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from nicegui.client import Client
+from nicegui.page import page as nicegui_page
+from starlette.requests import Request
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from interop.harness import until
+from sipwright.web.pages.sockets import _is_theirs
 from web.conftest import Rest
 
 
@@ -119,3 +124,34 @@ def test_what_makes_no_sense_is_refused_without_an_error(alice: Browser, message
             assert said(socket) == "431[false]"
         except ConnectionClosed:
             pytest.fail("the server has closed the connection")
+
+
+def answer_to(socket: ClientConnection, page: str) -> str:
+    """Say something harmless in the name of a page, and return what is answered to that."""
+    socket.send("421" + json.dumps(["ack", {**query_of(page), "next_message_id": 0}]))
+    while not (text := said(socket)).startswith("431"):
+        pass
+    return text
+
+
+def test_a_page_whose_session_has_ended_is_heard_no_more(rest: Rest):
+    """Whoever has a stolen session, or is an admin no more, may leave the page open when it asks to be loaded again."""
+    thief = Browser(rest, "alice")
+    page = thief.page("/accounts")
+    (session, *_) = rest.get("/me/sessions", who="alice")["items"]
+    with thief.socket(**query_of(page), implicit_handshake="true") as socket:
+        assert said(socket).startswith("40")
+        assert answer_to(socket, page) != "431[false]"
+        assert rest("DELETE", f"/me/sessions/{session['id']}", who="alice").status_code == 204
+
+        until(lambda: answer_to(socket, page) == "431[false]", "nothing is heard of that page")
+
+
+def test_a_page_without_a_session_is_nobodys():
+    """None of ours is such a one; if one came to be, whoever learns its name would speak for it."""
+    scope = {"type": "http", "headers": [], "path": "/", "method": "GET", "query_string": b""}
+    page = Client(nicegui_page("/somewhere"), request=Request(scope))
+    try:
+        assert not _is_theirs({"asgi.scope": scope}, page.id)
+    finally:
+        page.delete()

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
+from weakref import WeakSet
 
 from nicegui.client import Client
 from socketio.exceptions import ConnectionRefusedError  # type: ignore[import-untyped]
@@ -17,11 +18,18 @@ from starlette.requests import HTTPConnection
 
 from sipwright.web.visitors import COOKIE
 
-__all__ = ["guard_sockets"]
+__all__ = ["guard_sockets", "silence"]
 
 _SAID_OF_A_PAGE = ("handshake", "event", "javascript_response", "ack", "log")
 _RELOAD = "Implicit handshake failed"
 """What the library of the pages takes for a reason to load the page again, which then asks for a log-in."""
+
+_silenced: WeakSet[Client] = WeakSet()
+
+
+def silence(client: Client) -> None:
+    """Hear nothing more of a page whose session is over: a browser of ours leaves it, others only pretend to."""
+    _silenced.add(client)
 
 
 def guard_sockets(server: Any) -> None:
@@ -57,10 +65,13 @@ def _connecting(inner: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_theirs(environ: Any, name: Any) -> bool:
-    """Return whether a socket may speak for a page: both have the cookie of one session, or none has any."""
+    """Return whether a socket may speak for a page: both have the cookie of one session, and that goes on.
+
+    A page that was shown to somebody without a session, which none of ours is, is nobody's.
+    """
     client = Client.instances.get(name) if isinstance(name, str) else None
-    if client is None or client.request is None or environ is None:
+    if client is None or client._request is None or client in _silenced or environ is None:
         return False
     cookie: str | None = HTTPConnection(environ["asgi.scope"]).cookies.get(COOKIE)
     shown_to: str | None = client.request.cookies.get(COOKIE)
-    return cookie == shown_to
+    return cookie is not None and cookie == shown_to

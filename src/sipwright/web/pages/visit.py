@@ -16,6 +16,7 @@ from sipwright.usecases.errors import Invalid, Throttled, Unavailable, UseCaseEr
 from sipwright.usecases.issued import csrf_of
 from sipwright.web.pages.elements import prefix
 from sipwright.web.pages.format import moment, sentence, time_of_day
+from sipwright.web.pages.sockets import silence
 from sipwright.web.pages.widgets import Field, Toasts
 from sipwright.web.visitors import COOKIE
 
@@ -104,10 +105,11 @@ class Visit:
 
     def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def begin() -> None:
-            with suppress(TimeoutError):
-                await self.client.connected(timeout=60.0)
-                with self.client:
-                    await work()
+            await (
+                self.client.connected()
+            )  # however late; a page that nobody comes for is deleted, and this ends
+            with self.client:
+                await work()
 
         task = asyncio.get_running_loop().create_task(begin())
         self._tasks.add(task)
@@ -164,6 +166,7 @@ class Visit:
             with suppress(Unavailable):
                 fresh = await self.usecases.login.refreshed(self.actor)
                 if fresh is None or fresh.role != self.actor.role:
+                    silence(self.client)
                     self._end(but=asyncio.current_task())
                     self.client.run_javascript("location.reload()")
                     return
