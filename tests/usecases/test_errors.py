@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.store.errors import AlreadyExistsError, DatabaseAwayError, NotFoundError, StoreError
-from sipwright.usecases.errors import Conflict, Invalid, NotFound, Unavailable, said_to, translated
+from sipwright.usecases.errors import Conflict, Invalid, NotFound, Refused, Unavailable, said_to, translated
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,13 @@ def test_where_the_database_is_and_who_keeps_it_locked_is_told_to_an_admin_alone
     assert said_to(caught.value, is_admin=True) == said
     assert said_to(caught.value) == "the database does not work now"
     assert said_to(NotFound("there is no such thing")) == "there is no such thing"
+
+
+def test_who_asks_from_elsewhere_is_not_sent_to_the_command_line_of_the_server():
+    said = "no call 'x' is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids"
+
+    assert said_to(NotFound(said)) == "no call 'x' is known"
+    assert said_to(Refused("it is locked; 'fuser x' says which")) == "it is locked; 'fuser x' says which"
 
 
 def test_a_mistake_is_told_at_its_field():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = [
     "UseCaseError",
     "said_to",
     "translated",
+    "without_command",
 ]
 
 
@@ -111,7 +113,17 @@ class Refused(UseCaseError):
 
 def said_to(error: Exception, *, is_admin: bool = False) -> str:
     """Return what somebody is told who meets an error by a face; nobody knows who they are before they are let in."""
-    return error.outside if isinstance(error, Unavailable) and not is_admin else str(error)
+    if isinstance(error, Unavailable):
+        return str(error) if is_admin else error.outside
+    return without_command(str(error))
+
+
+_COMMAND = re.compile(r"; '(?!.*;)sipwright .*$")
+
+
+def without_command(text: str) -> str:
+    """Return a sentence without the command that says more: who is not at the server's command line has none."""
+    return _COMMAND.sub("", text)
 
 
 @contextmanager

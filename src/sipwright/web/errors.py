@@ -25,6 +25,7 @@ from sipwright.usecases.errors import (
     Unavailable,
     UseCaseError,
     said_to,
+    without_command,
 )
 from sipwright.web.problems import MEDIA_TYPE, Problem, problem
 
@@ -91,7 +92,10 @@ def answer_of(error: Exception) -> Response:
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
     match error:
         case Invalid(fields=fields):
-            errors = [{"field": one.field, "line": one.line, "message": one.message} for one in fields]
+            errors = [
+                {"field": one.field, "line": one.line, "message": without_command(one.message)}
+                for one in fields
+            ]
         case Throttled(retry_after=seconds) | Unavailable(retry_after=seconds):
             headers["Retry-After"] = str(max(1, math.ceil(seconds)))
         case Changed(etag=str(etag)):

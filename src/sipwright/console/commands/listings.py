@@ -11,6 +11,7 @@ from sipwright.console.commands.command import Parser
 from sipwright.console.commands.request import Request, UsageError
 from sipwright.tables import age
 from sipwright.usecases.cdrs import CdrFilter
+from sipwright.usecases.errors import without_command
 from sipwright.usecases.listed import BINDINGS, CALLS, CDRS, LEGS, PARTS, PROVIDERS, Listed
 from sipwright.usecases.page import MOST, everything
 
@@ -122,4 +123,4 @@ async def _print(request: Request, listed: Listed[T], found: AsyncIterator[T], *
             )
             break
         rows.append(listed.cells(item))
-    await request.table(listed.heads, rows, listed.empty)
+    await request.table(listed.heads, rows, without_command(listed.empty))

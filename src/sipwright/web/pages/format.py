@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sipwright.usecases.errors import without_command
 
 __all__ = ["ago", "bare", "ended_by", "moment", "plural", "sentence", "span", "status_look", "time_of_day"]
 
@@ -62,12 +63,9 @@ def plural(number: float, unit: str) -> str:
 
 def sentence(text: str) -> str:
     """Write what an error says as a sentence, without the command that says more: nobody types one on a page."""
-    text = _COMMAND.sub("", text.strip())
+    text = without_command(text.strip())
     end = "" if text.endswith((".", "!", "?")) else "."
     return f"{text[:1].upper()}{text[1:]}{end}"
-
-
-_COMMAND = re.compile(r"; '(?!.*;)sipwright .*$")
 
 
 def bare(uri: str | None) -> str:
