@@ -50,7 +50,7 @@ async def usecases(url: str, key_file: Path, switch: PretendedSwitch) -> AsyncIt
     administration = await Administration.open(url, key_file, migrate=True)
     await administration.ensure_domains(["example.org"])
     await administration.database.write(_add_people)
-    yield UseCases(administration, Settings(), switch)
+    yield UseCases(administration, Settings().moved_to(key_file.parent), switch)
     await administration.close()
 
 

@@ -72,10 +72,14 @@ async def _run(settings: Settings, web: socket.socket | None, stopped: asyncio.E
     closing = [close for close in (await _web(usecases, settings, web), console.close) if close is not None]
     gc.collect()
     gc.freeze()
-    watching = asyncio.create_task(usecases.bans.watch())
+    watching = [
+        asyncio.create_task(usecases.bans.watch()),
+        asyncio.create_task(usecases.ground.watch_what_waits()),
+    ]
     log.info("pages started", web=settings.web.listen if web else "", ssh=console.listens_on)
     await stopped.wait()
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     for close in reversed(closing):
         await close()
     await usecases.close()

@@ -22,7 +22,7 @@ from sipwright.usecases.messages_waiting import MessagesWaiting, keep_messages, 
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.phone_settings import PhoneSettings, phone_settings
 from sipwright.usecases.rights import needs
-from sipwright.usecases.trail import note
+from sipwright.usecases.trail import Noted, note
 from sipwright.usecases.watching import Change, changed, only, watch, watched_by
 from sipwright.usecases.whose import account_of, narrowed, owner
 
@@ -202,20 +202,20 @@ class Accounts:
         messages = MessagesWaiting(new, old, urgent)
         messages.check()
         found = await self._ground.read(lambda c: account_of(c, self._ground.keys, actor, name))
-        is_away = False
+        noted = Noted.of(actor, "accounts.set_messages", found.aor, None, asdict(messages))
+
+        def work(connection: Connection) -> None:
+            keep_messages(connection, found.id, messages, self._ground.now)
+            noted.write(connection)
+
         try:
             await self._ground.ask(
                 "messages.waiting", account_id=found.id, new=new, old=old, urgent_new=urgent
             )
         except Unavailable:
-            is_away = True  # the next switch finds it in the database
-
-        def work(connection: Connection) -> None:
-            if is_away:
-                keep_messages(connection, found.id, messages, self._ground.now)
-            note(connection, actor, "accounts.set_messages", found.aor, None, asdict(messages))
-
-        await (self._ground.change(work) if is_away else self._ground.record(work))
+            await self._ground.change(work)  # the next switch finds it in the database
+        else:
+            await self._ground.record(noted)
         return found.aor
 
     @needs("write")

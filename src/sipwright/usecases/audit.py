@@ -32,6 +32,7 @@ class Audit:
         cursor: str | None = None,
     ) -> Page[AuditRow]:
         """List changes, the newest first; `action` is how the action begins: ``accounts.`` or ``users.remove``."""
+        await self._ground.record_what_waits()
         (below,) = place_of(cursor, "audit", int) or (None,)
 
         def work(connection: Connection) -> Page[AuditRow]:

@@ -20,7 +20,7 @@ from sipwright.usecases.errors import NotFound, Unavailable
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
-from sipwright.usecases.trail import note
+from sipwright.usecases.trail import Noted
 from sipwright.usecases.whose import is_seen, narrowed
 
 __all__ = ["BindingView", "Bindings", "PushView", "binding_view", "neighbours"]
@@ -104,21 +104,21 @@ class Bindings:
         """Forget a binding, in the switch that runs as well as in the database."""
         found = await self._ground.read(lambda c: self._find(c, actor, id))
         view = binding_view(found, self._ahead())
-        try:
-            await self._ground.ask("bindings.remove", account_id=found.account_id, contact=view.contact)
-            is_away = False
-        except Unavailable:
-            is_away = True
+        shown = {"contact": view.contact, "source": view.source, "user_agent": view.user_agent}
+        noted = Noted.of(actor, "bindings.remove", view.account, shown)
 
         def work(connection: Connection) -> None:
-            if is_away:
-                column = tables.bindings.c
-                row = (column.account_id == found.account_id, column.contact == storable((found.contact,))[0])
-                connection.execute(delete(tables.bindings).where(*row))
-            shown = {"contact": view.contact, "source": view.source, "user_agent": view.user_agent}
-            note(connection, actor, "bindings.remove", view.account, shown)
+            column = tables.bindings.c
+            row = (column.account_id == found.account_id, column.contact == storable((found.contact,))[0])
+            connection.execute(delete(tables.bindings).where(*row))
+            noted.write(connection)
 
-        await (self._ground.change(work) if is_away else self._ground.record(work))
+        try:
+            await self._ground.ask("bindings.remove", account_id=found.account_id, contact=view.contact)
+        except Unavailable:
+            await self._ground.change(work)
+        else:
+            await self._ground.record(noted)
         return view
 
     def _find(self, connection: Connection, actor: Actor, id: str) -> BindingShown:

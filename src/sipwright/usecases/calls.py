@@ -23,7 +23,7 @@ from sipwright.usecases.errors import Invalid, NotFound, Refused, Unavailable, U
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
-from sipwright.usecases.trail import note
+from sipwright.usecases.trail import Noted
 from sipwright.usecases.whose import account_of, is_seen, narrowed
 
 __all__ = ["CallView", "Calls", "LegView"]
@@ -158,18 +158,15 @@ class Calls:
         call = str(answer["call"])
         if not answer.get("repeated"):
             values = {"from": caller, "to": target}
-            await self._ground.record(lambda c: note(c, actor, "calls.place", call, None, values))
+            await self._ground.record(Noted.of(actor, "calls.place", call, None, values))
         return call
 
     async def _steer(self, actor: Actor, what: str, call: str, **arguments: str) -> None:
         row = await self._ask(actor, what, call, arguments)
         told = {"from": row.from_text, "to": row.to_text, "state": row.state}
         done: dict[str, str] | None = arguments or None
-
-        def work(connection: Connection) -> None:
-            note(connection, actor, f"calls.{what}", row.id, told if done is None else None, done)
-
-        await self._ground.record(work)
+        noted = Noted.of(actor, f"calls.{what}", row.id, told if done is None else None, done)
+        await self._ground.record(noted)
 
     async def _ask(self, actor: Actor, what: str, call: str, arguments: Mapping[str, str]) -> CallRow:
         """Ask the node that has a call for something; and the one that has it then, if it has moved meanwhile."""

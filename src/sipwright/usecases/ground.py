@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -16,6 +17,7 @@ from sipwright.control.other_nodes import NoSuchNode, OtherNodes
 from sipwright.control.protocol import ControlError
 from sipwright.errors import UserError
 from sipwright.store.admin.administration import Administration
+from sipwright.usecases.audit_spool import AuditSpool
 from sipwright.usecases.errors import (
     Conflict,
     Invalid,
@@ -25,7 +27,7 @@ from sipwright.usecases.errors import (
     UseCaseError,
     translated,
 )
-from sipwright.usecases.trail import Told, noting
+from sipwright.usecases.trail import Noted, Told, noting
 
 __all__ = ["Ground"]
 
@@ -54,7 +56,7 @@ class Ground:
         self.others = OtherNodes(administration.database, self._let_look)
         self.unix_time: Callable[[], float] = time.time
         self._telling: set[asyncio.Task[None]] = set()
-        self._recording: set[asyncio.Task[None]] = set()
+        self._spool = AuditSpool(settings.data_dir)
 
     @property
     def now(self) -> float:
@@ -101,29 +103,44 @@ class Ground:
         await self._ask_patiently([], told)
         return found
 
-    async def record(self, work: Callable[[Connection], object]) -> None:
+    async def record(self, noted: Noted) -> None:
         """Write down what the switch has done already: nobody is told that it was not, since the database is away.
 
-        It is written as soon as that is back, while this process lives.
+        Until it is written it is on disk: this process may end before the database is back.
         """
-        try:
-            await self.keep(work)
-        except Unavailable as error:
-            is_kept = len(self._recording) < MOST_TOLD
-            log.warning("what was done is not in the audit yet", error=str(error), is_tried_again=is_kept)
-            if is_kept:
-                task = asyncio.get_running_loop().create_task(self._record_later(work), name="recording")
-                self._recording.add(task)
-                task.add_done_callback(self._recording.discard)
+        path = await asyncio.to_thread(self._spool.put, noted)
+        with self._spool.held(alone=False) as is_ours:
+            if path is None or is_ours:
+                try:
+                    await self.keep(noted.write)
+                except Unavailable as error:
+                    log.warning(
+                        "what was done is not in the audit yet", error=str(error), **_lost(noted, path)
+                    )
+                else:
+                    self._spool.take_away(path)
+                    return
 
-    async def _record_later(self, work: Callable[[Connection], object]) -> None:
+    async def watch_what_waits(self) -> None:
+        """Write for as long as this goes on what others have not written down, such as a command that has ended."""
         while True:
+            await self.record_what_waits()
             await asyncio.sleep(RECORD_AGAIN)
-            try:
-                await self.keep(work)
-            except Unavailable:
-                continue
-            return
+
+    async def record_what_waits(self) -> bool:
+        """Write what waits on disk, and return whether nothing does any more."""
+        if not self._spool.is_used():
+            return True
+        with self._spool.held(alone=True) as is_alone:
+            if not is_alone:
+                return False
+            for path, noted in await asyncio.to_thread(self._spool.waiting):
+                try:
+                    await self.keep(noted.write_once)
+                except Unavailable:
+                    return False
+                self._spool.take_away(path)
+        return True
 
     def tell(self, *told: Told) -> None:
         """Let whoever reads the events of the switch know, while this goes on."""
@@ -148,8 +165,6 @@ class Ground:
 
     async def close(self) -> None:
         """Finish telling."""
-        for task in self._recording:
-            task.cancel()
         await asyncio.gather(*self._telling)
 
     async def _write(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> tuple[T, list[Told]]:
@@ -206,6 +221,11 @@ class Ground:
         """Let another node know at once that it is asked for something, if there is a bus."""
         if self.settings.cluster.nats:
             self.hint("nodes.hint", node=node)
+
+
+def _lost(noted: Noted, path: Path | None) -> dict[str, Any]:
+    """Return what the log says of a row that not even the disk has: all of it."""
+    return {} if path is not None else {"audit": noted.as_json()}
 
 
 def _said(error: UserError) -> UseCaseError:

@@ -11,7 +11,7 @@ from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.rights import needs
-from sipwright.usecases.trail import note
+from sipwright.usecases.trail import Noted
 from sipwright.usecases.whose import account_of
 
 __all__ = ["MessageSent", "Messages"]
@@ -54,5 +54,5 @@ class Messages:
         )
         sent = MessageSent(int(answer.get("status", 200)), str(answer.get("reason", "OK")))
         values = {"to": to.strip(), "letters": len(text), "status": sent.status}
-        await self._ground.record(lambda c: note(c, actor, "messages.send", sender, None, values))
+        await self._ground.record(Noted.of(actor, "messages.send", sender, None, values))
         return sent

@@ -17,7 +17,7 @@ from sipwright.usecases.errors import NotFound, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
-from sipwright.usecases.trail import note
+from sipwright.usecases.trail import Noted
 
 __all__ = ["NodeView", "Nodes"]
 
@@ -87,7 +87,7 @@ class Nodes:
             Unavailable: No switch runs here.
         """
         done = await self._ground.ask("nodes.takeover", node=name or "")
-        await self._ground.record(lambda c: note(c, actor, "nodes.takeover", str(done["node"])))
+        await self._ground.record(Noted.of(actor, "nodes.takeover", str(done["node"])))
         return int(done["calls"])
 
     @needs("write", admin=True)
@@ -99,7 +99,7 @@ class Nodes:
             Unavailable: No switch runs here.
         """
         done = await self._ground.ask("nodes.drain")
-        await self._ground.record(lambda c: note(c, actor, "nodes.drain", str(done["node"])))
+        await self._ground.record(Noted.of(actor, "nodes.drain", str(done["node"])))
         return tuple(done["to"])
 
     @needs("read", admin=True)

@@ -33,7 +33,7 @@ from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.provider_views import ProviderNumberView, ProviderView, provider_views
 from sipwright.usecases.rights import needs
-from sipwright.usecases.trail import note
+from sipwright.usecases.trail import Noted, note
 from sipwright.usecases.whose import account_of, narrowed, owner, owner_of
 
 __all__ = ["ExchangedMessage", "LastTest", "ProviderNumberView", "ProviderTest", "ProviderView", "Providers"]
@@ -198,7 +198,7 @@ class Providers:
         answer = await self._ground.ask("providers.test", provider_id=view.id, method=wanted)
         tested = _test_of(answer, wanted, time.perf_counter() - started)
         values = {"method": tested.method, "status": tested.status, "reason": tested.reason}
-        await self._ground.record(lambda c: note(c, actor, "providers.test", _subject(view), None, values))
+        await self._ground.record(Noted.of(actor, "providers.test", _subject(view), None, values))
         self._tested.pop(view.id, None)
         self._tested[view.id] = LastTest(self._ground.unix_time(), tested)
         if len(self._tested) > MOST_TESTED:

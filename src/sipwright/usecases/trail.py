@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection
 
 from sipwright.store.admin import audit
 from sipwright.usecases.actor import Actor
 
-__all__ = ["Told", "note", "noting"]
+__all__ = ["Noted", "Told", "note", "noting"]
 
 T = TypeVar("T")
 
@@ -55,18 +55,65 @@ def note(
         before: How it was, a mapping or a dataclass, None where it was not there.
         after: How it is, None where it is not there any more.
     """
-    old, new = _values(before), _values(after)
-    if old is not None and new is not None:
-        different = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        old, new = ({name: side.get(name) for name in different} for side in (old, new))
-    who = (actor.user_id, actor.name, actor.face, actor.address)
-    audit.record(connection, time.time(), who, action, subject, (old, new))
-    if (noted := connection.info.get(_NOTED)) is not None:
-        data = {
-            "action": action, "subject": subject, "by": actor.name, "face": actor.face, "address": actor.address,
-            "changed": sorted({**(old or {}), **(new or {})}),
+    Noted.of(actor, action, subject, before, after).write(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a row will say: of a change only what differs. It may have to wait for the database, and knows its time."""
+
+    at: float
+    who: tuple[int | None, str, str, str | None]
+    action: str
+    subject: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, actor: Actor, action: str, subject: str, before: object = None, after: object = None) -> Self:
+        """Note what an actor does now, as for `note`."""
+        old, new = _values(before), _values(after)
+        if old is not None and new is not None:
+            different = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+            old, new = ({name: side.get(name) for name in different} for side in (old, new))
+        who = (actor.user_id, actor.name, actor.face, actor.address)
+        return cls(time.time(), who, action, subject, old, new)
+
+    def write(self, connection: Connection) -> None:
+        """Write the row, and let it be told of once the transaction is kept."""
+        audit.record(connection, self.at, self.who, self.action, self.subject, (self.before, self.after))
+        if (noted := connection.info.get(_NOTED)) is not None:
+            _, name, face, address = self.who
+            data = {
+                "action": self.action, "subject": self.subject, "by": name, "face": face, "address": address,
+                "changed": sorted({**(self.before or {}), **(self.after or {})}),
+            }  # fmt: skip
+            noted.append({"type": "audit", "user": name, "data": data})
+
+    def write_once(self, connection: Connection) -> None:
+        """Write the row unless it is there: whoever was to write it may have ended just afterwards."""
+        if not audit.is_there(connection, self.at, self.who, self.action, self.subject):
+            self.write(connection)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it waits on disk, without secrets."""
+        before, after = (audit.without_secrets(side) for side in (self.before, self.after))
+        return {
+            "at": self.at, "who": self.who, "action": self.action, "subject": self.subject,
+            "before": before, "after": after,
         }  # fmt: skip
-        noted.append({"type": "audit", "user": actor.name, "data": data})
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """Read what has waited on disk.
+
+        Raises:
+            KeyError: Something is missing; or TypeError or ValueError, something is not what it should be.
+        """
+        user_id, name, face, address = said["who"]
+        who = (user_id, str(name), str(face), address)
+        before, after = (None if said[side] is None else dict(said[side]) for side in ("before", "after"))
+        return cls(float(said["at"]), who, str(said["action"]), str(said["subject"]), before, after)
 
 
 def _values(thing: object) -> Mapping[str, Any] | None:

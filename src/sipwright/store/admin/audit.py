@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select
 from sipwright.store.schema.people_tables import audit
 from sipwright.store.schema.rows import restored, storable
 
-__all__ = ["AuditRow", "page", "record"]
+__all__ = ["AuditRow", "is_there", "page", "record", "without_secrets"]
 
 LONGEST = 20_000
 """Letters of what something was before or after; more of it is cut off."""
@@ -66,6 +66,17 @@ def record(
     return int(connection.execute(statement.returning(audit.c.id)).scalar_one())
 
 
+def is_there(
+    connection: Connection, at: float, who: tuple[int | None, str, str, str | None], action: str, subject: str
+) -> bool:
+    """Return whether a row has been written already, with all that `record` was given of it but its values."""
+    column = audit.c
+    at, user_id, user, face, action, subject = storable((at, *who[:3], action, subject[:300]))
+    same = (column.at == at, column.user == user, column.action == action, column.subject == subject)
+    query = select(column.id).where(*same, column.face == face, column.user_id.is_not_distinct_from(user_id))
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def page(
     connection: Connection,
     limit: int,
@@ -90,6 +101,13 @@ def page(
     return [replace(row, before=_parsed(row.before), after=_parsed(row.after)) for row in rows]
 
 
+def without_secrets(value: Any) -> Any:
+    """Return values without those that are secret by their names."""
+    if isinstance(value, Mapping):
+        return {str(name): without_secrets(part) for name, part in value.items() if not _is_secret(str(name))}
+    return [without_secrets(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def _parsed(text: Any) -> dict[str, Any] | None:
     if text is None:
         return None
@@ -101,15 +119,7 @@ def _parsed(text: Any) -> dict[str, Any] | None:
 
 
 def _shown(values: Mapping[str, Any]) -> str:
-    return json.dumps(_without_secrets(values), ensure_ascii=False, default=str)[:LONGEST]
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            str(name): _without_secrets(part) for name, part in value.items() if not _is_secret(str(name))
-        }
-    return [_without_secrets(part) for part in value] if isinstance(value, list | tuple) else value
+    return json.dumps(without_secrets(values), ensure_ascii=False, default=str)[:LONGEST]
 
 
 def _is_secret(name: str) -> bool:
