@@ -38,10 +38,12 @@ class Bearers:
         self._ground = ground
         self._timer = timer
         self._known: Bounded[tuple[Kind, str | int], tuple[float, Bearer]] = Bounded(MOST)
+        self.revoked = 0
 
     def forget(self) -> None:
-        """Forget everybody: something was revoked."""
+        """Forget everybody: something was revoked, which `revoked` counts for those who follow something for long."""
         self._known.clear()
+        self.revoked += 1
 
     async def find(self, kind: Kind, which: str | int, visitor: Visitor) -> Actor | None:
         """Find an actor by the hash or the number of a session or a token that is good now."""
@@ -49,11 +51,13 @@ class Bearers:
         known = self._known.get((kind, which))
         if known is not None and known[0] > now:
             return _actor(kind, known[1], visitor)
+        revoked = self.revoked
         bearer = await self._read(kind, which)
         if bearer is None:
             self._known.pop((kind, which), None)
             return None
-        self._known.keep((kind, which), (now + KEPT, bearer))
+        if self.revoked == revoked:  # else it may be what has been revoked while it was read
+            self._known.keep((kind, which), (now + KEPT, bearer))
         await self._touch(kind, bearer)
         return _actor(kind, bearer, visitor)
 

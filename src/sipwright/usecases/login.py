@@ -127,6 +127,11 @@ class Login:
             self._gate.refused(visitor, "", "token")
         return actor
 
+    @property
+    def revoked(self) -> int:
+        """How often something was revoked here: when it changes, what goes on for long asks whether it still may."""
+        return self._gate.bearers.revoked
+
     async def refreshed(self, actor: Actor) -> Actor | None:
         """Return an actor as they are now, None once they are not let in any more; for what goes on for long."""
         visitor = Visitor(actor.face, actor.address)

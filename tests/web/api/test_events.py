@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import json
 
 import httpx2
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from sipwright.control.events import Event
+from web.conftest import make_tokens
 
 
 def test_a_stream_begins_at_once(rest):
@@ -100,3 +103,57 @@ async def test_a_user_is_told_what_is_theirs_and_nothing_of_anothers(rest):
 
         assert [json.loads(await root.recv())["user"] for _ in range(2)] == ["root", "alice"]
         assert json.loads(await alice.recv())["user"] == "alice"
+
+
+async def told_until_let_go(socket):
+    """Read until the socket is closed, and return the subjects of what was told."""
+    found = []
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            found.append(json.loads(await asyncio.wait_for(socket.recv(), 60))["data"].get("subject", ""))
+    return found
+
+
+@pytest.mark.parametrize("way", ["ws", "sse"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/users/mary", {"role": "user"}),
+        ("DELETE", "/me/tokens/mary", None),
+    ],
+)
+async def test_who_may_see_less_is_told_nothing_more(rest, way, method, path, body):
+    """A stream that has begun is no way round what was decided since: not for the time of one event."""
+    ask = functools.partial(asyncio.to_thread, rest)
+    await ask("POST", "/users", json={"name": "mary", "password": "a long secret", "role": "admin"})
+    await ask("PATCH", "/users/mary", json={"role": "admin"})
+    rest.tokens |= await make_tokens(rest.switch, {"mary": "mary"})
+    header = {"Authorization": f"Bearer {rest.tokens['mary']}"}
+    async with follow(rest, way, header) as told:
+        options = {} if body is None else {"json": body}
+        assert (await ask(method, path, who="root" if body else "mary", **options)).status_code in (200, 204)
+        await ask("PUT", "/store/afterwards", json={"value": 1})
+
+        assert "afterwards of root" not in " ".join(await told())
+    await ask("DELETE", "/users/mary")
+
+
+@contextlib.asynccontextmanager
+async def follow(rest, way, header):
+    """Follow changes, and give what returns their subjects once the stream has ended."""
+    if way == "ws":
+        url = f"{rest.url.replace('http', 'ws')}/api/v1/events/ws?types=audit"
+        async with connect(url, additional_headers=header) as socket:
+            yield functools.partial(told_until_let_go, socket)
+        return
+    async with (
+        httpx2.AsyncClient(timeout=60) as client,
+        client.stream("GET", f"{rest.url}/api/v1/events?types=audit", headers=header) as answer,
+    ):
+        lines = answer.aiter_lines()
+        assert await anext(lines) == ": events of Sipwright"
+
+        async def told():
+            return [line async for line in lines]
+
+        yield told
