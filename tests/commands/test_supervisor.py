@@ -166,6 +166,30 @@ def test_signals_go_to_all(running):
     assert not any(map(lives, pids))
 
 
+TOLD_AT_ONCE = """
+import os, signal
+take = signal.signal
+def told_at_once(number, handler):
+    take(number, handler)
+    if number == signal.SIGTERM:
+        os.kill(os.getpid(), number)
+signal.signal = told_at_once
+"""
+
+
+def test_what_it_is_told_while_it_gets_ready_is_not_lost(tmp_path):
+    """Whoever stops it has no reason to say so twice."""
+    (tmp_path / "worker.py").write_text(WORKER)
+    made = os.open(os.devnull, os.O_RDONLY)
+    process = subprocess.Popen(
+        [sys.executable, "-c", TOLD_AT_ONCE + PROGRAM, str(tmp_path), "2", str(made)], pass_fds=[made]
+    )
+    os.close(made)
+
+    assert process.wait(PATIENCE) == 0
+    assert not (tmp_path / "2.log").exists()
+
+
 def test_workers_end_with_it(running):
     pids = [running.wait(number, 1)["pid"] for number in (1, 2)]
     running.end(signal.SIGKILL)

@@ -17,6 +17,8 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from sipwright.ending import end
+
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
@@ -108,8 +110,7 @@ class NatsBus:
         """End the connection."""
         self._was_away = True  # that we end it is no news
         if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
+            await end([self._connecting])
         client, self._client = self._client, None
         if client is not None:
             from nats.errors import Error

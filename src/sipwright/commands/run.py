@@ -150,15 +150,21 @@ def _renounce() -> None:
 async def _serve(
     settings: Settings, on_ready: Callable[[bool, str | None, bool], None], sockets: HandOver | None
 ) -> None:
+    from sipwright.commands.bounded_stop import SECONDS, SECONDS_OF_WORKER, BoundedStop
     from sipwright.commands.faces_process import FacesProcess
     from sipwright.commands.hand_over import HandOver
     from sipwright.log_output import LogFile
     from sipwright.node.node import Node
 
-    stopped = asyncio.Event()
+    stopped, bound = asyncio.Event(), BoundedStop(SECONDS_OF_WORKER if settings.worker else SECONDS)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        bound.begin()
+        stopped.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stop)
     log_file, faces = LogFile(), FacesProcess(settings)
 
     def reopen_log() -> None:
@@ -179,6 +185,7 @@ async def _serve(
     tell_systemd("READY=1")
     alive = asyncio.create_task(_say_alive())
     await _ended(stopped, node.neighbours)
+    bound.begin(settings.cluster.lost_after)  # until another node has what was handed over
     tell_systemd("STOPPING=1")
     alive.cancel()
     if node.neighbours is not None and node.neighbours.lost.is_set():

@@ -104,9 +104,9 @@ class Supervisor:
         woken, wake = os.pipe()
         for end in (woken, wake):
             os.set_blocking(end, False)
+        signal.set_wakeup_fd(wake)  # first: what came between would be taken, and never told
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, _ignore)
-        signal.set_wakeup_fd(wake)
         self._go_on()
         while not all(worker.is_done for worker in self.workers.values()):
             ready, _, _ = select.select([woken, self._told.fileno()], [], [], self._wait())

@@ -89,7 +89,8 @@ def _become(alive: int, files: Mapping[str, int], line: Sequence[str], named: Ma
         "LISTEN_FDNAMES": ":".join(files),
         "LISTEN_PID": str(os.getpid()),
     }
-    signal.set_wakeup_fd(-1)
+    # Until then the supervisor gets what this process was told, by the pipe of both, and tells it again.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
     os.execve(line[0], [*line], environment)

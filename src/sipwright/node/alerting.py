@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from sipwright.ending import end
 from sipwright.monitor.alerts.book import AlertBook
 from sipwright.monitor.alerts.outbox import Deliver, Outbox, deliver, keep_state, look_at, read_state
 from sipwright.monitor.alerts.rules import Rules, Seen
@@ -61,10 +62,7 @@ class Alerting:
 
     async def close(self) -> None:
         """Leave what is under way to the next process."""
-        under_way = [task for task in (self._looking, self._sending) if task is not None]
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await end(task for task in (self._looking, self._sending) if task is not None)
         self._keep()
 
     async def _send(self, now: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from sipwright.config import TRANSPORTS, Settings
+from sipwright.ending import end
 from sipwright.services.agent import AgentSnapshot
 from sipwright.services.notifier import (
     NotifierSnapshot,
@@ -200,9 +201,7 @@ class Node(Wiring):
         self.messages_asked.close()
         self.accounts.close()
         self.switch.servers.clear()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         if self.neighbours is not None:
             await self.neighbours.moved.close()
             await self.neighbours.exchange.close()

@@ -13,6 +13,7 @@ from typing import cast
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from sipwright.ending import end
 from sipwright.sip.errors import ParseError, Reject
 from sipwright.stack.incoming import Incoming
 
@@ -93,10 +94,7 @@ class Pipeline:
 
     async def close(self) -> None:
         """Cancel what still waits."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run what must wait and belongs to no request; a failure is logged."""

@@ -14,6 +14,7 @@ import orjson
 import structlog
 
 from sipwright.control.protocol import Request
+from sipwright.ending import end
 from sipwright.services.leases import Fence
 from sipwright.store.database import Database
 from sipwright.store.errors import FencedError, StoreError
@@ -92,10 +93,7 @@ class Asked:
 
     async def close(self) -> None:
         """Begin nothing more, and leave what is under way."""
-        tasks = tuple(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks.values())
 
     async def _do(self, row: AskedRow) -> None:
         try:

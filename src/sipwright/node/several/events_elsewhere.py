@@ -25,6 +25,7 @@ import structlog
 
 from sipwright.cluster.bus import Bus
 from sipwright.control.protocol import ControlError, Request
+from sipwright.ending import end
 from sipwright.errors import UserError
 from sipwright.store.database import Database
 from sipwright.store.errors import StoreError
@@ -184,10 +185,7 @@ class EventsFromOthers:
 
     async def close(self) -> None:
         """Ask no more."""
-        tasks = tuple(self._asking.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._asking.values())
 
     def ask_all(self) -> None:
         """Ask those others that have not been asked for a while."""

@@ -16,6 +16,7 @@ import structlog
 
 from sipwright.cluster.membership import Membership
 from sipwright.control.protocol import ControlError, Request
+from sipwright.ending import end
 from sipwright.memo import Bounded
 from sipwright.services.rows import CallRow, ExecutionRow, JournalRow
 from sipwright.services.switch import Call
@@ -104,9 +105,7 @@ class MovedCalls:
 
     async def close(self) -> None:
         """Begin nothing more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     # A REFER.
 

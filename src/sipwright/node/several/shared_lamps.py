@@ -17,6 +17,7 @@ import orjson
 import structlog
 
 from sipwright.control.protocol import ControlError, Request
+from sipwright.ending import end
 from sipwright.errors import UserError
 from sipwright.services.notifier import DialogState
 from sipwright.store.database import Database
@@ -207,10 +208,7 @@ class SharedLamps:
 
     async def close(self) -> None:
         """Ask no more."""
-        tasks = tuple(self._asking.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._asking.values())
 
 
 def _written(dialogs: Dialogs) -> str:

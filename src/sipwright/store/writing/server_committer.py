@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from sipwright.ending import end
 from sipwright.services.leases import Fence
 from sipwright.store.dialects import Trouble
 from sipwright.store.errors import DatabaseAwayError, FencedError
@@ -147,10 +148,7 @@ class ServerCommitter:
         """Stop, and give up a batch that cannot be committed; what is in the log is committed at the next start."""
         if self._following is not None and not self._following.done():
             await asyncio.wait([self._following], timeout=_LAST)
-        for task in (self._task, self._following):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+        await end(task for task in (self._task, self._following) if task is not None)
         self._session.disconnect()
         if self._log is not None:
             log.warning(

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from sipwright.ending import end
 from sipwright.services.ports import Writer
 from sipwright.services.rows import ExecutionRow
 
@@ -323,9 +324,7 @@ class Executions:
         """Give up what is being done; the journal knows that it had begun, and the database every run."""
         for execution in (*self._less_new, *self._new):
             execution.persist()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     def script_logged(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
         """Show the owner what the script said."""
