@@ -197,6 +197,13 @@ async def test_a_script_that_was_quick_to_wait_is_replayed(plainly, as_the_libra
         assert (last.response.status, last.response.reason, last.side_effects) == (486, "+35312345678", [])
 
 
+async def test_a_script_that_takes_no_time_is_replayed_and_uses_up_none(plainly, worker):
+    """A worker that has run it before is so quick that it takes less than a microsecond."""
+    for _ in range(30):
+        assert isinstance(decode((await plainly('dial("a@local")')).continuation).how, Replay)
+        assert worker.spent < 1.0
+
+
 async def test_with_headers_a_script_is_replayed_too(plainly):
     source = 'colour = req.headers["x-colour"]\ndial("a@local")\nrespond(480, colour)'
     first = await plainly(source)

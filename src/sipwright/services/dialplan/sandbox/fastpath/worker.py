@@ -9,7 +9,6 @@ nothing that it says is read before it is known to be short: it cannot hold up t
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import subprocess
 import time
@@ -97,10 +96,7 @@ class Worker:
     @property
     def spent(self) -> float:
         """For how many seconds the script had computed when it spoke last, as the process says."""
-        if not self._said:
-            return 0.0
-        microseconds = monty_protocol.microseconds(self._said)
-        return math.inf if microseconds is None else microseconds / 1e6
+        return monty_protocol.microseconds(self._said) / 1e6 if self._said else 0.0
 
     def close(self) -> None:
         """End the process."""
