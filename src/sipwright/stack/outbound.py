@@ -268,6 +268,12 @@ class Outbound:
                 return larger
         return flow
 
+    def flow_for_size(self, size: int, flow: Flow) -> Flow:
+        """Return the flow for a request of that size to somebody who is where `flow` leads, with no NAT before."""
+        if size <= LARGEST_OVER_UDP or flow.protocol != "udp" or "!" in flow.key:
+            return flow
+        return self.flow_for_large(Target("udp", *flow.remote), flow) or flow
+
     def _sent_protocol(self, flow: Flow) -> str:
         flow.sent_protocol = f"SIP/2.0/{flow.protocol.upper()} {self._addresses.sent_by(flow)}"
         return flow.sent_protocol

@@ -141,3 +141,23 @@ def test_a_text_leaves_by_no_provider_to_where_no_call_may(bench, servers):
 
     assert (asked, heard) == ([(1, "353@carrier")], [False])
     assert servers[0].heard == servers[1].heard == []
+
+
+@pytest.mark.parametrize("takes_tcp", [True, False])
+def test_a_large_text_goes_by_tcp_where_that_is_taken(bench, takes_tcp):
+    """RFC 3261 §18.1.1; what answers a challenge does so, too."""
+    trunk = bench.phone("trunk", "30.0.0.9")
+    by_tcp = bench.phone("trunk", "30.0.0.9", protocol="tcp") if takes_tcp else trunk
+    bench.accounts.providers["trunk"] = Provider("trunk", "30.0.0.9")
+    heard = []
+    identity = Identity("callback", 1, 1, "x")
+    bench.switch.send_text(identity, "sip:a@x", parse_dial_string("353@trunk")[0], "hi" * 700, heard.append)
+    bench.run(2)
+    by_tcp.answer(by_tcp.last("MESSAGE"), 401, headers=[CHALLENGE])
+    by_tcp.answer(by_tcp.last("MESSAGE"), 200)
+
+    messages = [message for message in by_tcp.heard if message.method == "MESSAGE"]
+    transport = "TCP" if takes_tcp else "UDP"
+    assert {message.top_via.transport for message in messages} == {transport}
+    assert ({message.cseq.number for message in messages}, heard) == ({1, 2}, [True])
+    assert (trunk.heard == []) is takes_tcp

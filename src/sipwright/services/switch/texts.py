@@ -40,7 +40,16 @@ class Sending:
     answers, and returns whether that is to be sent once more.
     """
 
-    __slots__ = ("_answered", "_current", "_destination", "_is_over", "_make", "_ports", "_search_until")
+    __slots__ = (
+        "_answered",
+        "_current",
+        "_destination",
+        "_is_direct",
+        "_is_over",
+        "_make",
+        "_ports",
+        "_search_until",
+    )
 
     def __init__(
         self, ports: CallPorts[Any], destination: Destination, make: Callable[[Flow], Request],
@@ -52,6 +61,7 @@ class Sending:
         self._answered = answered
         self._search_until = ports.clock() + LONGEST_SEARCH
         self._current: _Try | None = None
+        self._is_direct = False  # no NAT is known of on the way
         self._is_over = False
 
     def send(self) -> None:
@@ -60,6 +70,7 @@ class Sending:
 
     def _reached(self, target: Target | None, flow: Flow | None) -> None:
         if flow is not None:
+            self._is_direct = target is not None
             self._send_over(flow)
         elif not self._is_over:
             self._is_over = True
@@ -68,7 +79,10 @@ class Sending:
     def _send_over(self, flow: Flow) -> None:
         stack, request = self._ports.stack, self._make(flow)
         self._current = current = _Try(self, flow)
-        stack.start_client(request, flow, current)
+        way = stack.outbound.flow_for_size(len(bytes(request)), flow) if self._is_direct else flow
+        if way is not flow:
+            request.headers.set_first("Via", stack.via_for(way, request.branch or ""))
+        stack.start_client(request, way, current)
         if self._destination.answer_within:
             stack.call_later(self._destination.answer_within, current.time_is_up)
 

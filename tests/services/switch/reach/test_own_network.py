@@ -289,6 +289,8 @@ OURS = {
 
 BESIDE = {
     "services/switch/dialling/launch:_reached",  # flow_for_large: to where the way has led, by TCP
+    f"{ROUTES}._for_size",  # flow_for_size: to where the way of the dialog has led
+    "services/switch/texts:Sending._send_over",  # likewise
     f"{ROUTES}.usable",  # reopened: to where the INVITE went
     "monitor/probes/phone:ProbePhone.acknowledge",  # send_stateless: along the loop, inside the node
     "node/known_places:KnownPlaces._is_phone",  # find: sends nothing, but looks who is there
@@ -313,7 +315,10 @@ def test_every_way_is_known_here():
         name for place, name in ELSEWHERE.values() if name not in (TESTS / f"{place}.py").read_text()
     ] == []
     assert ways("reach_provider") == OURS
-    assert ways("flow_to", "find", "flow_for_large", "reopened", "connect", "send_stateless") == BESIDE
+    assert (
+        ways("flow_to", "find", "flow_for_large", "flow_for_size", "reopened", "connect", "send_stateless")
+        == BESIDE
+    )
 
 
 def knocks(doors):

@@ -246,6 +246,59 @@ def test_an_answer_that_cannot_be_repeated_now_is_lost_as_on_a_network(bench, bo
     assert not bench.stack.layer.send(bytes(before.last(200)), way)
 
 
+# Large requests.
+
+
+LARGE = SDP.format("20.0.0.1") + "a=x:" + "y" * 1400 + "\r\n"
+
+
+@pytest.mark.parametrize("takes_tcp", [True, False])
+def test_a_large_request_inside_a_dialog_goes_by_tcp_where_that_is_taken(
+    bench, alice, bob, talking, takes_tcp
+):
+    """RFC 3261 §18.1.1; what is small goes by UDP."""
+    ok, _ = talking
+    (call,) = bench.switch.calls.values()
+    call.legs[0].is_phone = False
+    by_tcp = bench.phone("bob", "30.0.0.1", protocol="tcp") if takes_tcp else bob
+    bob.clear()
+    alice.send(alice.in_dialog("INVITE", ok, body=LARGE))
+    bench.run(2)
+    asked = by_tcp.last("INVITE")
+
+    assert asked.top_via.transport == ("TCP" if takes_tcp else "UDP")
+    assert (bob.methods() == []) is takes_tcp
+    by_tcp.answer(asked, 200, body=SDP.format("30.0.0.1"))
+    alice.ack(alice.last(200))
+    assert bob.methods()[-1:] == ["ACK"]
+
+    alice.send(alice.in_dialog("BYE", ok))
+    assert bob.methods()[-1:] == ["BYE"]
+
+
+def test_a_large_request_to_a_phone_goes_by_the_flow_that_it_has_opened(bench, alice, bob, talking):
+    """It may be behind a NAT, where no connection leads to."""
+    ok, _ = talking
+    by_tcp = bench.phone("bob", "30.0.0.1", protocol="tcp")
+    alice.send(alice.in_dialog("INVITE", ok, body=LARGE))
+
+    assert (by_tcp.heard, bob.last("INVITE").top_via.transport) == ([], "UDP")
+
+
+def test_a_large_ack_goes_by_tcp_where_that_is_taken(bench, alice, bob, talking):
+    ok, _ = talking
+    (call,) = bench.switch.calls.values()
+    call.legs[0].is_phone = False
+    alice.send(alice.in_dialog("INVITE", ok))
+    asked = bob.last("INVITE")
+    bob.answer(asked, 200, body=SDP.format("30.0.0.1"))
+    by_tcp = bench.phone("bob", "30.0.0.1", protocol="tcp")
+    alice.ack(alice.last(200), body=LARGE)
+
+    ack = by_tcp.last("ACK")
+    assert (ack.top_via.transport, len(ack.body) > 1300, bob.methods()[-1]) == ("TCP", True, "INVITE")
+
+
 # Connections.
 
 

@@ -13,7 +13,7 @@ from sipwright.sip import Message, ParseError, Request, Response, Uri, parse
 from sipwright.sip.build import Written
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
-from sipwright.stack import Stack
+from sipwright.stack import LARGEST_OVER_UDP, Stack
 from sipwright.stack.throttle import Throttle
 from sipwright.transport import Flow, Target
 
@@ -206,6 +206,7 @@ class PeerRoutes:
         dialog = dialog or leg.dialog
         flow = self._known(leg, dialog)
         if flow is not None:
+            flow = self._for_size(leg, dialog, flow, request)
             if not _is_for(request, flow):
                 request = self._with_via(request, flow)
             if dialog is leg.dialog and is_connection_elsewhere(flow.key):
@@ -214,6 +215,7 @@ class PeerRoutes:
         started: list[ClientTransaction] = []
 
         def start(flow: Flow) -> None:
+            flow = self._for_size(leg, dialog, flow, request)
             started.append(self._stack.start_client(self._with_via(request, flow), flow, user))
 
         self._look_up(leg, dialog, start)
@@ -245,10 +247,34 @@ class PeerRoutes:
         """Send an ACK, which has no transaction."""
         dialog = dialog or leg.dialog
         flow = self._known(leg, dialog)
-        if flow is not None:
-            _send(ack, flow)
+
+        def send(flow: Flow) -> None:
+            flow = self._for_size(leg, dialog, flow, ack)
+            _send(bytes(self._with_via(ack, flow)), flow)
+
+        if flow is None:
+            self._look_up(leg, dialog, send)
+        elif len(ack) > LARGEST_OVER_UDP:
+            send(flow)
         else:
-            self._look_up(leg, dialog, lambda flow: _send(bytes(self._with_via(ack, flow)), flow))
+            _send(ack, flow)
+
+    def _for_size(
+        self, leg: Leg, dialog: Dialog | None, flow: Flow, request: Request | Written | bytes
+    ) -> Flow:
+        """Return the flow for a request that may be too large for UDP (RFC 3261 §18.1.1).
+
+        A phone is reached by the flow that it has opened, and whoever is not where the dialog says by that alone.
+        """
+        size = len(request.wire if isinstance(request, Written) else bytes(request))
+        if (
+            size <= LARGEST_OVER_UDP
+            or leg.is_phone
+            or dialog is None
+            or not leads_to(dialog.next_hop(), flow)
+        ):
+            return flow
+        return self._stack.outbound.flow_for_size(size, flow)
 
     def _known(self, leg: Leg, dialog: Dialog | None) -> Flow | None:
         """Return the leg's own flow, if that leads where the dialog's next hop says (RFC 3261 §12.2.1.1)."""
