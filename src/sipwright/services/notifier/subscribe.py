@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from sipwright.sip import Reject, Request
+from sipwright.sip.headers.event import parse_event
 
 from .ports import Package
 
@@ -18,18 +18,10 @@ LONGEST = 3600
 SHORTEST = 60
 """Seconds that a subscription may last: what is longer is cut, what is shorter is answered 423."""
 
-_EVENT = re.compile(r"\s*([\w.!%*+`'~-]{1,64})\s*((?:;[^,]{0,200})?)$")
-_ID = re.compile(r";\s*id\s*=\s*([^;\s]{1,128})", re.IGNORECASE)
-
 
 def event_of(request: Request) -> tuple[str, str]:
     """Return the event and its id, which may be empty; both are empty where it cannot be read (RFC 6665 §8.2.1)."""
-    values = request.headers.get_all("event")
-    found = _EVENT.match(values[0]) if len(values) == 1 else None
-    if found is None:
-        return "", ""
-    named = _ID.search(found[2])
-    return found[1].lower(), "" if named is None else named[1]
+    return parse_event(request.headers.get_all("event"))
 
 
 def package_of(packages: Mapping[str, Package], request: Request) -> Package:

@@ -90,6 +90,16 @@ def test_what_nobody_vouches_for_is_taken_away():
     assert without_verification("<sip:+1;verstat=x@p>") == "<sip:+1@p>"
 
 
+def test_it_is_taken_away_in_any_case_and_wherever_it_stands():
+    """RFC 3261 §7.3.1: parameters are compared in any case; there may be two identities (RFC 3325 §9.1)."""
+    asked = request(
+        "P-Asserted-Identity: <sip:+1@p>", "P-Asserted-Identity: <tel:+1;Verstat=TN-Validation-Passed>"
+    )
+    forget_verification(asked)
+
+    assert list(asked.headers.items()) == [("P-Asserted-Identity", "<sip:+1@p>, <tel:+1>")]
+
+
 @pytest.mark.parametrize(
     ("address", "written"),
     [

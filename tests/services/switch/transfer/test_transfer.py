@@ -327,7 +327,7 @@ def test_reports_can_be_asked_for_again_and_called_off(bench, alice, bob, carol,
     """RFC 6665 §4.2.1: each SUBSCRIBE is followed by a NOTIFY; after the last one nothing more is told."""
     refer(bob, place[1])
     accept_reports(bob)
-    subscribe(bob, place[1], 71, ("Event", "refer;id=70"), ("Expires", "600"))
+    subscribe(bob, place[1], 71, ("Event", "Refer;x=y;\tID = 70"), ("Expires", "600"))
     accept_reports(bob)
     carol.answer(carol.last("INVITE"), 180)
     subscribe(bob, place[1], 72, ("Event", "refer"), ("Expires", "0"))

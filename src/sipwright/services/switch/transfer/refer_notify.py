@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sipwright.sip import Request, Response, make_response, parse
+from sipwright.sip.headers.event import parse_event
 from sipwright.sip.sipfrag import SIPFRAG, write_sipfrag
 from sipwright.sip.subscription import Notify, Subscription, SubscriptionState, read_retry_after
 from sipwright.sip.transaction import ClientTransaction
@@ -111,17 +112,16 @@ class ReferNotifier:
         Either way it is followed by a NOTIFY (RFC 6665 §4.2.1).
         """
         request, ports, subscription = incoming.request, self._call.ports, self._subscription
-        event, _, name = (request.headers.get("event") or "").replace(" ", "").partition(";id=")
+        event, name = parse_event(request.headers.get_all("event"))
         if (
             leg is not self._leg
             or leg.flow is None
-            or event.lower() != "refer"
+            or event != "refer"
             or name not in ("", str(self._name))
             or not subscription.is_live
         ):
             return False
-        asked = (request.headers.get("expires") or "").strip()
-        seconds = min(int(asked), LIFETIME) if asked.isascii() and asked.isdigit() else LIFETIME
+        seconds = LIFETIME if request.expires is None else min(request.expires, LIFETIME)
         headers = [("Expires", str(seconds)), ("Contact", leg.contact_on(leg.flow))]
         accepted = make_response(request, 200, headers=headers)
         leg.answer(accepted, ports.wall_clock())
