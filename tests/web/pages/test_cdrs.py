@@ -1,5 +1,7 @@
 """The conditions in the address of the call records, and the file that is taken along."""
 
+import csv
+import io
 from datetime import date
 from types import SimpleNamespace
 
@@ -8,7 +10,7 @@ import pytest
 from sipwright.usecases.cdrs import CdrDay
 from sipwright.usecases.errors import Invalid
 from sipwright.web.pages.cdr_chart import each_day
-from sipwright.web.pages.cdr_export import _CSV, csv_lines
+from sipwright.web.pages.cdr_export import _CSV, spreadsheet
 from sipwright.web.pages.cdr_query import wanted
 
 DAY = 86_400.0
@@ -34,26 +36,25 @@ def test_what_is_no_day_is_told_at_its_field(name):
     ]
 
 
-async def test_a_file_of_records_has_a_head_quotes_and_nothing_that_a_spreadsheet_runs():
+async def test_a_file_of_records_is_one_for_spreadsheets():
+    """Excel takes a file for UTF-8 by its mark alone, and an instant for a time if it is written like one."""
+
     async def rows():
-        values = dict.fromkeys(_CSV)
-        yield SimpleNamespace(
-            **{
-                **values,
-                "call": "c0",
-                "call_id": "c1",
-                "leg": 0,
-                "from_uri": '=cmd|"x", 1',
-                "reason": "Busy, here",
-            }
-        )
+        call = {
+            "call": "c0",
+            "call_id": "c1",
+            "leg": 0,
+            "from_uri": '=cmd|"x", 1',
+            "reason": "Besetzt, später",
+        }
+        yield SimpleNamespace(**{**dict.fromkeys(_CSV), **call, "started_at": 1_792_890_000.25})
 
-    lines = [line async for line in csv_lines(rows())]
+    text = "".join([part async for part in spreadsheet(rows(), "Europe/Dublin")])
+    (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
 
-    assert lines[0].startswith("call,call_id,leg,direction,")
-    assert lines[1].startswith("c0,c1,0,")
-    assert '"\'=cmd|""x"", 1"' in lines[1]
-    assert '"Busy, here"' in lines[1]
+    assert text.startswith("\ufeffcall,call_id,leg,direction,")
+    assert (row["call"], row["from_uri"], row["reason"]) == ("c0", '\'=cmd|"x", 1', "Besetzt, später")
+    assert row["started_at"] == "2026-10-25 01:00:00"  # after the clocks have gone back
 
 
 def test_the_days_of_a_time_zone_are_meant_and_a_day_without_a_call_has_a_place_in_the_chart():

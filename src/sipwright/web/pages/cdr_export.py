@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from sipwright.usecases.cdr_csv import csv_lines
 from sipwright.usecases.errors import UseCaseError
 from sipwright.web.errors import answer_of
 from sipwright.web.pages.cdr_query import wanted
+from sipwright.web.pages.format import sortable_moment
 
 if TYPE_CHECKING:
     from sipwright.usecases import UseCases
     from sipwright.usecases.cdrs import CdrView
     from sipwright.web.pages.door import Door
 
-__all__ = ["ExportedRecords", "csv_lines"]
+__all__ = ["ExportedRecords", "spreadsheet"]
 
 _CSV = (
     "call", "call_id", "leg", "direction", "user", "account", "from_uri", "to_uri", "target", "answered_by", "dialplan",
@@ -47,7 +50,7 @@ class ExportedRecords:
             actor, which, oldest_first=request.query_params.get("sort") == "oldest"
         )
         return StreamingResponse(
-            csv_lines(rows),
+            spreadsheet(rows, me.timezone),
             media_type="text/csv; charset=utf-8",
             headers={
                 "Content-Disposition": 'attachment; filename="call-records.csv"',
@@ -56,17 +59,8 @@ class ExportedRecords:
         )
 
 
-async def csv_lines(rows: AsyncIterator[CdrView]) -> AsyncIterator[str]:
-    """Give the lines of a CSV file, with a head."""
-    yield ",".join(_CSV) + "\r\n"
-    async for row in rows:
-        yield ",".join(_quoted(getattr(row, name)) for name in _CSV) + "\r\n"
-
-
-def _quoted(value: Any) -> str:
-    if value is None:
-        return ""
-    text = str(value)
-    if text[:1] in "=+-@\t\r" and isinstance(value, str):
-        text = f"'{text}"  # a spreadsheet would run it
-    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text
+async def spreadsheet(rows: AsyncIterator[CdrView], timezone: str) -> AsyncIterator[str]:
+    """Give the lines of a file that people open with a spreadsheet: marked as UTF-8, with times by their clock."""
+    yield "\ufeff"
+    async for part in csv_lines(rows, fields=_CSV, instant=partial(sortable_moment, timezone=timezone)):
+        yield part

@@ -7,7 +7,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sipwright.usecases.errors import without_command
 
-__all__ = ["ago", "bare", "ended_by", "moment", "plural", "sentence", "span", "status_look", "time_of_day"]
+__all__ = [
+    "ago",
+    "bare",
+    "ended_by",
+    "moment",
+    "plural",
+    "sentence",
+    "sortable_moment",
+    "span",
+    "status_look",
+    "time_of_day",
+]
 
 
 def span(seconds: float | None) -> str:
@@ -26,6 +37,11 @@ def moment(at: float | None, timezone: str = "UTC") -> str:
         return ""
     found = datetime.fromtimestamp(at, _zone(timezone))
     return f"{found.day} {found:%b %Y, %H:%M:%S}"
+
+
+def sortable_moment(at: float, timezone: str = "UTC") -> str:
+    """Write when something was as a spreadsheet knows it for a time."""
+    return datetime.fromtimestamp(at, _zone(timezone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def time_of_day(at: float, timezone: str = "UTC") -> str:
