@@ -74,7 +74,9 @@ class Domains:
         def work(connection: Connection) -> DomainView:
             wanted = domain_name(name)
             if any(one.name == wanted for one in domains.read_all(connection)):
-                raise AlreadyExistsError(f"{wanted!r} is served already; change it, or choose another name")
+                raise AlreadyExistsError(
+                    f"{wanted!r} is served already; change it, or choose another name", "domain"
+                )
             domains.ensure(connection, [wanted])
             view = _view(connection, _changed(connection, wanted, default, algorithm))
             note(connection, actor, "domains.create", view.domain, None, shown(view))

@@ -64,7 +64,11 @@ class Invalid(UseCaseError):
 
 
 class Conflict(UseCaseError):
-    """A name that is taken, or something else that stands in the way."""
+    """A name that is taken, or something else that stands in the way; `field` is where another one can be given."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Changed(UseCaseError):
@@ -146,6 +150,6 @@ def translated() -> Iterator[None]:
             raise Invalid.of(error.field, str(error)) from error
         raise NotFound(str(error)) from error
     except (AlreadyExistsError, InUseError) as error:
-        raise Conflict(str(error)) from error
+        raise Conflict(str(error), error.field) from error
     except StoreError as error:
         raise Invalid.of(error.field, str(error)) from error

@@ -81,7 +81,7 @@ class SignUp:
             if self.mode == "invite" and not invites.take(connection, digest, now):
                 raise _no_invite()
             if users.has_similar(connection, name):
-                raise Conflict(f"there is a user {name!r} already; choose another name")
+                raise Conflict(f"there is a user {name!r} already; choose another name", "name")
             user = users.add(connection, name, password_hash, email=email)
             actor = Actor(user.id, user.name, user.role, visitor.face, visitor.address)
             note(connection, actor, "signup.sign_up", name, None, {"name": name, "email": user.email})

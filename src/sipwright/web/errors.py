@@ -96,6 +96,8 @@ def answer_of(error: Exception) -> Response:
                 {"field": one.field, "line": one.line, "message": without_command(one.message)}
                 for one in fields
             ]
+        case Conflict(field=str(field)):
+            errors = [{"field": field, "line": None, "message": said_to(error)}]
         case Throttled(retry_after=seconds) | Unavailable(retry_after=seconds):
             headers["Retry-After"] = str(max(1, math.ceil(seconds)))
         case Changed(etag=str(etag)):

@@ -72,6 +72,7 @@ async def test_accounts_are_listed_by_owner(store: Store):
         ({"name": "alice"}, "there is an account alice@example.org already"),
         ({"name": "a b"}, "cannot be an account name"),
         ({"name": ""}, "cannot be an account name"),
+        ({"name": 500 * "x"}, f"^'{60 * 'x'}…' cannot be an account name; use up to 128 letters"),
         ({"name": "bob@example.net"}, "'sipwright domain add example.net'"),
         ({"name": "bob@example.org", "domain": "example.net"}, "names another domain"),
         ({"name": "bob", "password": ""}, "is empty"),

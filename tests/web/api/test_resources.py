@@ -45,6 +45,19 @@ def test_a_change_of_what_somebody_else_has_changed_is_refused(rest):
     assert rest("DELETE", "/accounts/dave", headers={"If-Match": first.headers["etag"]}).status_code == 204
 
 
+def test_a_name_that_is_taken_is_told_at_its_field(rest):
+    for path, body in (
+        ("/accounts", {"name": "bob", "password": "secret"}),
+        ("/users", {"name": "alice", "password": "a long secret"}),
+        ("/me/tokens", {"name": "root"}),
+    ):
+        answer = rest("POST", path, json=body)
+        assert (path, answer.status_code) == (path, 409)
+        assert answer.json()["errors"] == [
+            {"field": "name", "line": None, "message": answer.json()["detail"]}
+        ]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "field"),
     [

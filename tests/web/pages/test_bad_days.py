@@ -182,3 +182,23 @@ def write(page, text):
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(text)
     page.locator(".cm-content").press("Control+s")
+
+
+def test_what_is_taken_is_told_at_its_field_and_what_else_is_said_over_the_veil_of_a_dialog(site, page):
+    """Behind the veil a sentence is dim, and no screen reader looks there."""
+    site.open(page, "/accounts")
+    page.get_by_role("button", name="Add account").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("alice")
+    dialog.get_by_label("Password").fill("secret")
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("There is an account alice@")
+    expect(dialog.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+
+    page.evaluate(
+        "runMethod(Number(document.querySelector('.toast-room').id.slice(1)), 'say', ['Not now.', true])"
+    )
+    expect(dialog.get_by_role("status")).to_have_text("Not now.")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("status").filter(has_text="Not now.")).to_be_visible()

@@ -76,7 +76,7 @@ def add(connection: Connection, keys: KeyRing, spec: AccountSpec, domain: str | 
         account_id = insert_row(connection, tables.accounts, values)
     except IntegrityError:
         raise AlreadyExistsError(
-            f"there is an account {username}@{home.name} already; 'sipwright account set' changes it"
+            f"there is an account {username}@{home.name} already; 'sipwright account set' changes it", "name"
         ) from None
     record_change(connection, "account", account_id)
     return find(connection, keys, f"{username}@{home.name}")

@@ -106,7 +106,8 @@ def add(connection: Connection, keys: KeyRing, user: str | None, spec: ProviderS
         )
     except IntegrityError:
         raise AlreadyExistsError(
-            f"user {owner.name!r} has a provider {name!r} already; remove it first, or choose another name"
+            f"user {owner.name!r} has a provider {name!r} already; remove it first, or choose another name",
+            "name",
         ) from None
     takers.choose(connection, [provider_id])
     record_change(connection, "provider", provider_id)

@@ -38,11 +38,15 @@ _MAIL = re.compile(
 _SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _IPV6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*")
 
+_MOST_TOLD = 60
+
 
 def account_name(text: str) -> str:
     """Check the user part of a SIP address; ``@``, spaces and brackets would not survive in a URI."""
     if not _ACCOUNT.fullmatch(text):
-        raise StoreError(f"{text!r} cannot be an account name; use letters, digits and . - _ + * #", "name")
+        raise StoreError(
+            f"{_told(text)} cannot be an account name; use up to 128 letters, digits and . - _ + * #", "name"
+        )
     return text
 
 
@@ -51,7 +55,7 @@ def domain_name(text: str) -> str:
     lowered = text.strip().lower().strip("[]")
     if len(lowered) > 253 or not (_HOST.fullmatch(lowered) or _IPV6.fullmatch(lowered)):
         raise StoreError(
-            f"{text!r} cannot be a SIP domain; write a host name such as sip.example.org", "domain"
+            f"{_told(text)} cannot be a SIP domain; write a host name such as sip.example.org", "domain"
         )
     return lowered.rstrip(".")
 
@@ -72,7 +76,7 @@ def provider_name(text: str) -> str:
         raise StoreError("'local' cannot be a provider name: in dial strings it means this switch", "name")
     if "." in text:
         raise StoreError(
-            f"{text!r} cannot be a provider name; a name with a dot is a host in dial strings", "name"
+            f"{_told(text)} cannot be a provider name; a name with a dot is a host in dial strings", "name"
         )
     return _label(text, "a provider name").lower()
 
@@ -91,7 +95,7 @@ def mail_address(text: str) -> str:
     """Check a mail address, and give it in lower case, in which it is looked for."""
     lowered = text.strip().lower()
     if len(lowered) > 254 or ".." in lowered or not _MAIL.fullmatch(lowered):
-        raise StoreError(f"{text!r} is not a mail address; write one such as carol@example.org", "email")
+        raise StoreError(f"{_told(text)} is not a mail address; write one such as carol@example.org", "email")
     return lowered
 
 
@@ -99,7 +103,7 @@ def script_secret_name(text: str) -> str:
     """Check the name of a secret of scripts."""
     if not _SECRET.fullmatch(text):
         raise StoreError(
-            f"{text!r} cannot be the name of a secret; use up to 64 letters, digits and _, such as API_KEY",
+            f"{_told(text)} cannot be the name of a secret; use up to 64 letters, digits and _, such as API_KEY",
             "name",
         )
     return text
@@ -127,14 +131,16 @@ def split_name(name: str, domain: str | None = None) -> tuple[str, str | None]:
     """Split ``name@domain``; a domain may not be given twice in two ways."""
     username, at, named = name.partition("@")
     if at and domain is not None and domain.lower() != named.lower():
-        raise StoreError(f"{name!r} names another domain than {domain!r}; give one of the two", "domain")
+        raise StoreError(
+            f"{_told(name)} names another domain than {_told(domain)}; give one of the two", "domain"
+        )
     return username, named if at else domain
 
 
 def _free(text: str, what: str) -> str:
     if not text.isprintable() or not _FREE.fullmatch(text):
         raise StoreError(
-            f"{text!r} cannot be the name of {what}; use up to 64 letters, no / among them", "name"
+            f"{_told(text)} cannot be the name of {what}; use up to 64 letters, no / among them", "name"
         )
     return text
 
@@ -142,6 +148,12 @@ def _free(text: str, what: str) -> str:
 def _label(text: str, what: str) -> str:
     if not _LABEL.fullmatch(text):
         raise StoreError(
-            f"{text!r} cannot be {what}; use letters, digits and . - _, a letter or digit first", "name"
+            f"{_told(text)} cannot be {what}; use up to 64 letters, digits and . - _, a letter or digit first",
+            "name",
         )
     return text
+
+
+def _told(text: str) -> str:
+    """Return what somebody has written as a sentence quotes it: who has sent megabytes knows them."""
+    return repr(text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}…")

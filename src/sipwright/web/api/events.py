@@ -44,7 +44,8 @@ Words = Annotated[
 ]
 _EXAMPLE = (
     'id: node1-17\nevent: call.started\ndata: {"id":"node1-17","type":"call.started","at":"2026-11-29T08:00:00.000Z",'
-    '"node":"node1","user":"alice","call":"c1a2b3","data":{"caller":"alice@example.org","callee":"bob@example.org"}}\n\n'
+    '"node":"node1","user":"alice","call":"c1a2b3","data":{"from":"alice@example.org","to":"bob@example.org",'
+    '"direction":"out","account":"alice@example.org"}}\n\n'
 )
 
 

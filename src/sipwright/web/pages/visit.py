@@ -12,7 +12,7 @@ from nicegui import context
 from nicegui.client import Client
 from starlette.requests import Request
 
-from sipwright.usecases.errors import Invalid, Throttled, Unavailable, UseCaseError, said_to
+from sipwright.usecases.errors import Conflict, Invalid, Throttled, Unavailable, UseCaseError, said_to
 from sipwright.usecases.issued import csrf_of
 from sipwright.web.pages.elements import prefix
 from sipwright.web.pages.format import moment, sentence, time_of_day
@@ -143,6 +143,8 @@ class Visit:
             left = [one.message for one in error.fields if not _told_at(fields, one.field, one.message)]
             if left or not error.fields:
                 self.say(sentence(left[0] if left else str(error)), bad=True)
+        elif isinstance(error, Conflict) and _told_at(fields, error.field, str(error)):
+            pass
         elif isinstance(error, Throttled):
             self.say(f"{sentence(str(error))} Try again in {max(1, round(error.retry_after))} s.", bad=True)
         else:
