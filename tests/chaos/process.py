@@ -35,8 +35,8 @@ THIS_RELEASE = {
 WIDE = WIDE_LIMITS | THIS_RELEASE
 """The settings of a switch of this release that has such a load."""
 
-AN_EARLIER_RELEASE = {"WEB__LISTEN": f"{HOST}:8080", "SSH__LISTEN": f"{HOST}:2222"}
-"""What has no effect in it: it takes no empty address for none."""
+KNOWN_TO_ALL = ("SIP__UDP", "SIP__TCP")
+"""Where every release listens. One refuses to start with a setting that it does not know, and 0.1.0 has no faces."""
 
 
 class SwitchProcess(RunningSwitch):
@@ -61,21 +61,28 @@ class SwitchProcess(RunningSwitch):
 
     def run_command(self, *arguments: str) -> str:
         """Run a command of the program that is to be started, on the data folder."""
-        if self.program is RunningSwitch.program:
+        if self._is_of_this_release:
             return super().run_command(*arguments)
         command = [str(self.program), *arguments, "--data", str(self.data)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     async def launch(self) -> None:
         """Start it and wait until it answers."""
-        # A release before this one refuses to start with a setting that it does not know.
-        own = THIS_RELEASE if self.program is RunningSwitch.program else AN_EARLIER_RELEASE
+        own = THIS_RELEASE if self._is_of_this_release else {}
         await asyncio.to_thread(self.start, **own, **self._settings)
+
+    def _listening(self) -> dict[str, str]:
+        places = super()._listening()
+        return places if self._is_of_this_release else {name: places[name] for name in KNOWN_TO_ALL}
+
+    @property
+    def _is_of_this_release(self) -> bool:
+        return self.program is RunningSwitch.program
 
     async def end(self, how: signal.Signals) -> None:
         """End it, and wait until it is gone; from now on it is the program of this release."""
         await asyncio.to_thread(self.stop, how)
-        if self.program is not RunningSwitch.program:
+        if not self._is_of_this_release:
             self.program = RunningSwitch.program
             await asyncio.to_thread(self.run_command, "init")  # which brings its database up to date
 

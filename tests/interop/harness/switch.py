@@ -152,16 +152,7 @@ class RunningSwitch:
 
     def start(self, **settings: str) -> None:
         """Start the switch and wait until it answers; `settings` are environment variables without their prefix."""
-        listen = json.dumps([f"{HOST}:{self.port}"])
-        tls = json.dumps([f"{HOST}:{self.tls_port}"])
-        variables = {
-            "SIP__UDP": listen,
-            "SIP__TCP": listen,
-            "SIP__TLS": tls,
-            "LOG__FORMAT": "json",
-            **NO_FACES,
-            **settings,
-        }
+        variables = {"LOG__FORMAT": "json", **self._listening(), **settings}
         # A switch that is installed has its bytecode: without it half of a start would go into making that.
         removed = (OURS, "PYTHONDONTWRITEBYTECODE")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(removed)}
@@ -172,6 +163,12 @@ class RunningSwitch:
         until(self._answers, "the switch answers OPTIONS", self.patience)
         faces = [settings[name] for name in NO_FACES if settings.get(name)]
         until(lambda: self._have_come(faces), "its pages and its console listen", self.patience)
+
+    def _listening(self) -> dict[str, str]:
+        """Return the settings that say where it listens, if nobody says otherwise."""
+        listen = json.dumps([f"{HOST}:{self.port}"])
+        tls = json.dumps([f"{HOST}:{self.tls_port}"])
+        return {"SIP__UDP": listen, "SIP__TCP": listen, "SIP__TLS": tls, **NO_FACES}
 
     def _answers(self) -> bool:
         assert self._process is not None
