@@ -9,9 +9,10 @@ import stat
 import orjson
 import pytest
 
-from sipwright.control.client import SwitchAway, SwitchClient, connect
+from sipwright.control.client import SwitchAway, SwitchClient
 from sipwright.control.events import LOST
-from sipwright.control.protocol import LONGEST_LINE, ControlError, write_request
+from sipwright.control.protocol import LONGEST_LINE, SOCKET, ControlError, write_request
+from sipwright.folder_sockets import connect
 from sipwright.node import control_server
 from sipwright.node.control_server import ControlServer
 from sipwright.node.event_stream import EventStream
@@ -63,7 +64,7 @@ async def raw(server, tmp_path):
     opened = []
 
     async def connected():
-        opened.append(await asyncio.open_unix_connection(sock=connect(tmp_path)))
+        opened.append(await asyncio.open_unix_connection(sock=connect(tmp_path, SOCKET)))
         return opened[-1]
 
     yield connected

@@ -44,15 +44,10 @@ def require_switch(given: Path | None) -> None:
 
 def is_running(given: Path | None) -> bool:
     """Return whether a switch runs with a data folder."""
-    from sipwright.control.client import connect
+    from sipwright.control.protocol import SOCKET
+    from sipwright.folder_sockets import is_listening
 
-    try:
-        connect(settings_of(given).data_dir).close()
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return True
+    return is_listening(settings_of(given).data_dir, SOCKET)
 
 
 def say_when_away(given: Path | None) -> None:

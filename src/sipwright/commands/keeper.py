@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sipwright.commands.systemd import tell_systemd, watchdog_interval
 from sipwright.config import Settings
+from sipwright.event_loop import new_loop
 from sipwright.log_output import LogFile, configure_log, load_log
 from sipwright.parent import end_with_parent
 
@@ -25,7 +26,7 @@ def main() -> None:
     end_with_parent()
     settings = Settings.load(given.data)
     configure_log(settings.log)
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_keep(settings))
 
 
@@ -49,14 +50,6 @@ async def _keep(settings: Settings) -> None:
         except TimeoutError:
             continue
     await keeper.close()
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import typer
 from sipwright.commands.common import CommandError, Data, data_dir, say
 from sipwright.commands.ownership import warn_root
 from sipwright.commands.systemd import tell_systemd, watchdog_interval
+from sipwright.event_loop import new_loop
 
 if TYPE_CHECKING:
     from sipwright.commands.hand_over import HandOver
@@ -102,7 +103,7 @@ def serve(
     """
     _renounce()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(settings, on_ready, sockets))
 
 
@@ -221,14 +222,6 @@ async def _ended(stopped: asyncio.Event, neighbours: Neighbours | None) -> None:
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:
         task.cancel()
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def explain(error: OSError, settings: Settings) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -18,8 +16,9 @@ from sipwright.control.events import Event
 from sipwright.control.protocol import SOCKET, ControlError, write_request
 from sipwright.control.shared_events import SharedEvents
 from sipwright.errors import UserError
+from sipwright.folder_sockets import connect
 
-__all__ = ["SwitchAway", "SwitchClient", "connect"]
+__all__ = ["SwitchAway", "SwitchClient"]
 
 PATIENCE = 45.0
 """Seconds that an answer may take: longer than anything that a switch does about a request."""
@@ -121,7 +120,9 @@ class SwitchClient:
 
     async def _open(self) -> Connection:
         try:
-            return await asyncio.open_unix_connection(sock=connect(self._folder), limit=LONGEST_ANSWER)
+            return await asyncio.open_unix_connection(
+                sock=connect(self._folder, SOCKET), limit=LONGEST_ANSWER
+            )
         except OSError:
             raise SwitchAway(self._away()) from None
 
@@ -150,26 +151,6 @@ class SwitchClient:
             answer.set_exception(ControlError.from_json(parts["error"]))
         else:
             answer.set_result(parts.get("answer"))
-
-
-def connect(folder: Path) -> socket.socket:
-    """Connect to the socket in a folder, however long its path is.
-
-    Raises:
-        OSError: Nobody listens there.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.setblocking(False)
-            connection.connect(f"/proc/self/fd/{handle}/{SOCKET}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-    finally:
-        os.close(handle)
 
 
 async def _line_of(reader: asyncio.StreamReader) -> bytes:

@@ -17,6 +17,7 @@ from typing import cast
 import structlog
 
 from sipwright.config import ConfigError, Settings
+from sipwright.event_loop import new_loop
 from sipwright.log_output import LogFile, configure_log
 from sipwright.parent import end_with_parent
 from sipwright.store.errors import StoreError
@@ -47,7 +48,7 @@ def main() -> None:
     settings = Settings.load(given.data)
     configure_log(settings.log)
     web = None if given.web is None else socket.socket(fileno=given.web)
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(settings, web))
 
 
@@ -170,14 +171,6 @@ class _Console:
             "the SSH console cannot listen, which is tried again", listen=self._listen, error=self._refusal,
             **advice,
         )  # fmt: skip
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 if __name__ == "__main__":

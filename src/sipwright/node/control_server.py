@@ -19,7 +19,6 @@ from typing import Any, cast
 
 import structlog
 
-from sipwright.control.client import connect
 from sipwright.control.protocol import (
     LONGEST_LINE,
     SOCKET,
@@ -30,6 +29,7 @@ from sipwright.control.protocol import (
     write_error,
     write_lost,
 )
+from sipwright.folder_sockets import is_listening, listen
 
 from .event_stream import EventStream
 
@@ -109,35 +109,11 @@ class ControlServer:
             )
 
     def _listen(self) -> socket.socket:
-        """Make the socket, in the place of one that a killed process has left; only our user may use it."""
-        self._refuse_second()
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            # By this way the path may be longer than the 107 bytes of an address.
-            fresh = f"/proc/self/fd/{handle}/{SOCKET}.new"
-            if os.path.lexists(fresh):
-                os.unlink(fresh)
-            listening.bind(fresh)
-            os.chmod(fresh, 0o600)
-            listening.listen(MOST_CLIENTS)
-            os.replace(fresh, f"/proc/self/fd/{handle}/{SOCKET}")
-            self._inode = (self._folder / SOCKET).stat().st_ino
-        except BaseException:
-            listening.close()
-            raise
-        finally:
-            os.close(handle)
+        if is_listening(self._folder, SOCKET):
+            raise OSError(errno.EADDRINUSE, f"a switch listens at {self._folder / SOCKET} already")
+        listening = listen(self._folder, SOCKET, MOST_CLIENTS)
+        self._inode = (self._folder / SOCKET).stat().st_ino
         return listening
-
-    def _refuse_second(self) -> None:
-        try:
-            connect(self._folder).close()
-        except BlockingIOError:
-            pass
-        except OSError:
-            return
-        raise OSError(errno.EADDRINUSE, f"a switch listens at {self._folder / SOCKET} already")
 
     async def close(self) -> None:
         """Listen no more, and let clients go: whoever does not take the rest within `LAST_WORDS` is cut off."""

@@ -8,14 +8,13 @@ to the socket.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
 
+from sipwright.folder_sockets import listen
 from sipwright.transport.flow import Address
 from sipwright.transport.tcp import BACKLOG
 from sipwright.transport.ws import WsTransport
@@ -119,7 +118,7 @@ class HandedWsTransport(WsTransport):
             OSError: The socket cannot be made there.
         """
         self.loop = asyncio.get_running_loop()
-        listener = _listener(self._folder, handed_socket(self.protocol))
+        listener = listen(self._folder, handed_socket(self.protocol), BACKLOG)
         self._server = await self.loop.create_unix_server(
             lambda: self.flow_type(self, None), sock=listener, backlog=BACKLOG
         )
@@ -128,26 +127,3 @@ class HandedWsTransport(WsTransport):
         """Listen no more, and close every connection."""
         await super().close()
         (self._folder / handed_socket(self.protocol)).unlink(missing_ok=True)
-
-
-def _listener(folder: Path, name: str) -> socket.socket:
-    """Make the socket, in the place of one that a killed process has left; only our user may use it."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listening.setblocking(False)
-        place = f"/proc/self/fd/{handle}/{name}"  # so the path may be longer than an address of this kind
-        if os.path.lexists(place):
-            os.unlink(place)
-        before = os.umask(0o177)
-        try:
-            listening.bind(place)
-        finally:
-            os.umask(before)
-        listening.listen(BACKLOG)
-    except BaseException:
-        listening.close()
-        raise
-    finally:
-        os.close(handle)
-    return listening

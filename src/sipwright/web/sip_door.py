@@ -7,13 +7,13 @@ much is looked at by the switch, as on a listener of its own.
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Protocol, cast
 
 import h11
 
 from sipwright.config import Settings
+from sipwright.folder_sockets import connect
 from sipwright.transport.flow import Address
 from sipwright.transport.ws_handed import handed_socket, write_preamble
 from sipwright.web.problems import problem
@@ -61,7 +61,7 @@ class SipDoor:
         side = _Side(browser, place)
         browser.set_protocol(side)
         browser.pause_reading()
-        connecting = _Connecting(self._folder / handed_socket("wss" if is_secure else "ws"), side)
+        connecting = _Connecting(self._folder, handed_socket("wss" if is_secure else "ws"), side)
         connecting.begin(write_preamble(remote, local) + request + rest)
 
     def _asking(self, browser: asyncio.Transport, event: h11.Request) -> tuple[Address, bool]:
@@ -77,8 +77,8 @@ class SipDoor:
 class _Connecting:
     """The way to the switch for one browser."""
 
-    def __init__(self, path: Path, side: _Side) -> None:
-        self._path = path
+    def __init__(self, folder: Path, name: str, side: _Side) -> None:
+        self._folder, self._name = folder, name
         self._side = side
 
     def begin(self, first: bytes) -> None:
@@ -88,13 +88,9 @@ class _Connecting:
     async def _connect(self, first: bytes) -> None:
         browser = self._side
         try:
-            handle = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                transport, _ = await asyncio.get_running_loop().create_unix_connection(
-                    lambda: browser.other, f"/proc/self/fd/{handle}/{self._path.name}"
-                )
-            finally:
-                os.close(handle)
+            transport, _ = await asyncio.get_running_loop().create_unix_connection(
+                lambda: browser.other, sock=connect(self._folder, self._name)
+            )
         except OSError:
             if not browser.transport.is_closing():
                 browser.transport.write(AWAY)

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
+from sipwright.folder_sockets import connect
 from sipwright.services.leases import Fence
 from sipwright.store import Store
 from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import leases
 from sipwright.store.writing import handing_committer
 from sipwright.store.writing import keeper as module
-from sipwright.store.writing.handed_batches import connect
+from sipwright.store.writing.handed_batches import SOCKET
 from sipwright.store.writing.keeper import Keeper
 from sipwright.store.writing.log import segments_in
 from store.writing.batches import call, stored
@@ -130,7 +131,7 @@ async def test_a_row_that_cannot_be_written_costs_its_batch_and_no_more(workers:
 async def test_only_our_own_user_is_let_in(keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module.os, "geteuid", lambda: 4_711)
     monkeypatch.setattr(module, "_CREDENTIALS", Stranger())
-    reader, writer = await asyncio.open_unix_connection(sock=connect(tmp_path))
+    reader, writer = await asyncio.open_unix_connection(sock=connect(tmp_path, SOCKET))
     async with asyncio.timeout(60):
         assert await reader.read() == b""
     writer.close()

@@ -5,9 +5,6 @@ A frame is its length, in four bytes, a letter, and what belongs to it; what the
 
 from __future__ import annotations
 
-import os
-import socket
-from pathlib import Path
 from struct import Struct
 
 __all__ = [
@@ -19,9 +16,7 @@ __all__ = [
     "FENCED",
     "HEAD",
     "SOCKET",
-    "connect",
     "frame",
-    "listen",
 ]
 
 SOCKET = "store.sock"
@@ -35,54 +30,7 @@ COMMITTED, APPLIED, FENCED = b"c", b"a", b"f"
 
 HEAD = Struct("<I")
 
-BACKLOG = 128
-
 
 def frame(kind: bytes, data: bytes = b"") -> bytes:
     """Return a frame as it is sent."""
     return HEAD.pack(len(data) + 1) + kind + data
-
-
-def listen(folder: Path) -> socket.socket:
-    """Return a socket in a data folder that only our own user can connect to.
-
-    Raises:
-        OSError: It cannot be made there.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        # By this way the path may be longer than the 107 bytes of an address.
-        fresh = f"/proc/self/fd/{handle}/{SOCKET}.new"
-        if os.path.lexists(fresh):
-            os.unlink(fresh)
-        made.setblocking(False)
-        made.bind(fresh)
-        os.chmod(fresh, 0o600)
-        made.listen(BACKLOG)
-        os.replace(fresh, f"/proc/self/fd/{handle}/{SOCKET}")
-    except BaseException:
-        made.close()
-        raise
-    finally:
-        os.close(handle)
-    return made
-
-
-def connect(folder: Path) -> socket.socket:
-    """Connect to whoever keeps the database of a data folder.
-
-    Raises:
-        OSError: Nobody does.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        made.setblocking(False)
-        made.connect(f"/proc/self/fd/{handle}/{SOCKET}")
-    except BaseException:
-        made.close()
-        raise
-    finally:
-        os.close(handle)
-    return made

@@ -15,6 +15,7 @@ from typing import cast
 
 import structlog
 
+from sipwright.folder_sockets import connect
 from sipwright.services.leases import Fence
 from sipwright.store.writing.handed_batches import (
     APPLIED,
@@ -23,7 +24,7 @@ from sipwright.store.writing.handed_batches import (
     COMMITTED,
     FENCE,
     FENCED,
-    connect,
+    SOCKET,
     frame,
 )
 from sipwright.store.writing.log_records import written
@@ -155,7 +156,7 @@ class HandingCommitter(asyncio.Protocol):
         began = self._loop.time()
         while not self._is_closed:
             try:
-                await self._loop.create_unix_connection(lambda: self, sock=connect(self._folder))
+                await self._loop.create_unix_connection(lambda: self, sock=connect(self._folder, SOCKET))
                 return
             except OSError as error:
                 if self.failing_since is None and self._loop.time() - began > NOTICED:

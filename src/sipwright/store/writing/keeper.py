@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import structlog
 
+from sipwright.folder_sockets import listen
 from sipwright.store.errors import StoreError
 from sipwright.store.writing.handed_batches import (
     APPLIED,
@@ -27,12 +28,15 @@ from sipwright.store.writing.handed_batches import (
     FENCE,
     FENCED,
     HEAD,
-    listen,
+    SOCKET,
 )
 from sipwright.store.writing.sqlite_committer import SqliteCommitter
 from sipwright.store.writing.writer import Batch
 
 __all__ = ["Keeper"]
+
+BACKLOG = 128
+"""Workers that wait to be taken."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +63,7 @@ class Keeper:
             OSError: The socket cannot be made there.
         """
         self._server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Client(self), sock=listen(folder)
+            lambda: Client(self), sock=listen(folder, SOCKET, BACKLOG)
         )
 
     async def close(self) -> None:
