@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sipwright.node.own_limits import DirectoryLimits
+from sipwright.node.own_limits import DirectoryLimits, SourceShares
+from sipwright.services.dialplan import UserLimits
 
 
 def limits(user=None, **providers):
@@ -51,3 +52,24 @@ def test_a_provider_may_carry_so_many_calls():
     found = limits(short=60.0, none=None)
 
     assert [found.most_carried((7, name)) for name in ("short", "none", "gone")] == [2, inf, inf]
+
+
+@pytest.mark.parametrize(
+    ("user_id", "source", "expected"),
+    [
+        (7, "192.0.2.1", (200, 600)),
+        (8, "192.0.2.1", (20, 60)),  # the provider there is somebody else's
+        (7, "192.0.2.2", (20, 60)),
+        (9, "192.0.2.2", (1, 1)),  # a tenth of few is one
+    ],
+)
+def test_an_address_has_a_tenth_of_a_users_runs_unless_a_provider_of_the_user_is_there(
+    user_id, source, expected
+):
+    there = {"192.0.2.1": [SimpleNamespace(user_id=7)]}
+    shares = SourceShares(
+        lambda user: UserLimits(4, 9) if user == 9 else UserLimits(200, 600),
+        lambda host: there.get(host, []),
+    )
+
+    assert shares(user_id, source) == expected

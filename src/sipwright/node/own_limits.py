@@ -1,14 +1,19 @@
-"""The limits that people have set for one account, user or provider, as calls ask for them."""
+"""The limits of one account, user, provider or address, as calls ask for them; people set most of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
-from sipwright.services.ports import Provider
+from sipwright.services.dialplan import UserLimits
+from sipwright.services.ports import Provider, ProviderView
+from sipwright.services.switch import Share
 from sipwright.store.live.directory import Directory
 
-__all__ = ["DirectoryLimits"]
+__all__ = ["DirectoryLimits", "SourceShares"]
+
+PART = 10
+"""What calls from one address leave of a user's runs to others: nine of ten."""
 
 
 class DirectoryLimits:
@@ -37,3 +42,25 @@ class DirectoryLimits:
         """Return how many calls may go by a provider at once; infinity for any number."""
         found = self._directory.provider(*provider)
         return inf if found is None or not found.most_calls else found.most_calls
+
+
+class SourceShares:
+    """Says what calls from one address may have of a user's runs; a provider of the user may use all of them.
+
+    Args:
+        limits_of: Returns what all runs of a user may use.
+        providers_at: Returns the providers at an address.
+    """
+
+    def __init__(
+        self, limits_of: Callable[[int], UserLimits], providers_at: Callable[[str], Sequence[ProviderView]]
+    ) -> None:
+        self._limits_of = limits_of
+        self._providers_at = providers_at
+
+    def __call__(self, user_id: int, source: str) -> Share:
+        """Return the share of an address."""
+        limits = self._limits_of(user_id)
+        if any(provider.user_id == user_id for provider in self._providers_at(source)):
+            return Share(limits.runs, limits.runs_per_minute)
+        return Share(max(1, limits.runs // PART), max(1, limits.runs_per_minute // PART))

@@ -1,6 +1,6 @@
 """The parts of a node: the only place where everything is wired together.
 
-Read `Wiring.__init__` from top to bottom to see what stands on what; the order of the pipeline's steps is the
+Read `Wiring` from top to bottom to see what stands on what; the order of the steps in `Wiring._make_pipeline` is the
 order in which a request is offered to the services. When all this begins and ends is in `node.py`.
 """
 
@@ -31,7 +31,6 @@ from sipwright.services.switch import (
     DialledNumbers,
     Origins,
     Router,
-    Share,
     Switch,
     SwitchSettings,
     refuse_unknown,
@@ -64,7 +63,7 @@ from .messages_asked import MessagesAsked
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
 from .outage import Outage
-from .own_limits import DirectoryLimits
+from .own_limits import DirectoryLimits, SourceShares
 from .people import People
 from .profile_checks import ProfileChecks
 from .provider_states import ProviderStates
@@ -89,97 +88,127 @@ class Wiring:
         self, settings: Settings, store: Store, nonce_secret: bytes, neighbours: Neighbours | None = None,
         crew: Crew | None = None,
     ) -> None:  # fmt: skip
-        loop = asyncio.get_running_loop()
-        sip = settings.sip
         self.settings = settings
         self.store = store
         self.neighbours = neighbours
         self.crew = crew
-        token = TimedTokens().__call__ if neighbours is None else neighbours.token()
+        self._nonce_secret = nonce_secret
+        self._dns = None if settings.sip.dns is None else listen_address(settings.sip.dns)
         # Deadlines are stored by the one, nonces made by the other, which is not even set when nobody looks.
         self.clock = SteadyClock.found(clock_file(settings.key_file))
-        clock = self.clock.__call__  # the method, as that is called in half the time
-        tap = Tap(clock)
-        self.guarding = Guarding(settings.guard, store, time.monotonic)
-        transports = make_transports(settings, loop.call_soon, self.guarding.sources)
-        dns_server = None if sip.dns is None else listen_address(sip.dns)
+        self._unix_time = self.clock.__call__  # the method, as that is called in half the time
+        self._token = TimedTokens().__call__ if neighbours is None else neighbours.token()
+        self._make_stack()
+        self._make_stun()
+        self._make_scripts()
+        self._make_guard()
+        self._make_switch()
+        self._make_registrar()
+        self._make_notifier()
+        self._make_agent()
+        self._make_pipeline()
+        self._post_guard()
+        self._make_attendants()
+
+    def _make_stack(self) -> None:
+        """Make what brings messages here and takes them away, with what looks at them before anybody else."""
+        sip, loop, clock = self.settings.sip, asyncio.get_running_loop(), self._unix_time
+        neighbours, tap = self.neighbours, Tap(clock)
+        self.guarding = Guarding(self.settings.guard, self.store, time.monotonic)
         self.recorder = Recorder(
-            tap, store.writer, settings.trace.calls, call_later=loop.call_later, clock=clock
+            tap, self.store.writer, self.settings.trace.calls, call_later=loop.call_later, clock=clock
         )
-        is_recording = settings.trace.calls != "off"
-        self.refusals = Refusals(store, self.recorder, unix_time=clock)
+        self.refusals = Refusals(self.store, self.recorder, unix_time=clock)
         self.pipeline = Pipeline(on_refused=self.refusals)
         self.locations = LocationTable(is_gone=lambda source: self.stack.outbound.is_gone(source))
-        self.people = People(store.directory, self.locations)
-        self.known_places = KnownPlaces(store.directory, self.locations, lambda: self.stack, time.monotonic)
+        self.people = People(self.store.directory, self.locations)
+        self.known_places = KnownPlaces(
+            self.store.directory, self.locations, lambda: self.stack, time.monotonic
+        )
+        ways = [name for name in ("udp", "tcp", "tls") if name != "tls" or sip.tls]
         self.stack = Stack(
-            transports, self.pipeline, public_address=sip.public_address,
-            random_token=None if crew is None or neighbours is None else neighbours.branches(),
-            resolver=Resolver(
-                server=dns_server, transports=[name for name in ("udp", "tcp", "tls") if name != "tls" or sip.tls]
-            ),
+            make_transports(self.settings, loop.call_soon, self.guarding.sources), self.pipeline,
+            public_address=sip.public_address,
+            random_token=None if self.crew is None or neighbours is None else neighbours.branches(),
+            resolver=Resolver(server=self._dns, transports=ways),
             networks=networks(sip.networks), is_known=self.known_places, tap=tap,
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
-            on_absorbed_ack=self.recorder.acknowledged if is_recording else None,
+            on_absorbed_ack=self.recorder.acknowledged if self._is_recording else None,
         )  # fmt: skip
 
-        rendezvous = Rendezvous(time.monotonic)
-        self.stun = StunServer(settings.stun.addresses if settings.worker <= 1 else (), time.monotonic)
-        self.stun.on_named = rendezvous.note
+    def _make_stun(self) -> None:
+        """Make what answers STUN, on the ports of SIP too."""
+        self._rendezvous = Rendezvous(time.monotonic)
+        addresses = self.settings.stun.addresses if self.settings.worker <= 1 else ()
+        self.stun = StunServer(addresses, time.monotonic)
+        self.stun.on_named = self._rendezvous.note
         for transport in self.stack.transports:
             transport.on_stun = self.stun.answer
+
+    def _make_scripts(self) -> None:
+        """Make what runs dialplans, and what knows who somebody is."""
+        store, mail = self.store, self.settings.mail
         self.names = ServedNames(store.directory, self.stack)
-        authenticator = self.authenticator = Authenticator(
-            self.names, self._nonces(nonce_secret), unix_time=SteadyClock(self.clock.offset),
+        self.authenticator = Authenticator(
+            self.names, self._nonces(), unix_time=SteadyClock(self.clock.offset),
             flow_keys=self.locations.flow_keys,
         )  # fmt: skip
         self.scripts = Scripts(
-            settings.dialplan, store, self.locations, lambda: self.switch, node=settings.node, clock=clock,
-            mail=MailSettings(**settings.mail.model_dump()), is_own_host=self.stack.addresses.is_own_host,
-            dns_server=dns_server,
+            self.settings.dialplan, store, self.locations, lambda: self.switch, node=self.settings.node,
+            clock=self._unix_time, mail=MailSettings(**mail.model_dump()),
+            is_own_host=self.stack.addresses.is_own_host, dns_server=self._dns,
         )  # fmt: skip
-        origins = self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
-        router = Router(self.names, authenticator, origins, domain_at=self.people.domain_at)
-        destinations = Destinations(
-            self.names, self.locations, router.find, time.monotonic, sip.answer_within
-        )
+
+    def _make_guard(self) -> None:
+        """Make what keeps calls from costing what nobody wants to pay."""
+        settings, store, neighbours = self.settings, self.store, self.neighbours
         self.unusual_calls = UnusualCalls(settings, store, time.time)
         self.learning = BaselineLearning(
             settings, store, time.time, _always if neighbours is None else neighbours.learns_of
         )
         self.scripts.effects.confirm_call = self.unusual_calls.confirm
         self.call_guard = CallGuard(
-            settings.guard,
-            store.directory,
-            store.writer,
-            settings.node,
-            time.monotonic,
-            time.time,
+            settings.guard, store.directory, store.writer, settings.node, time.monotonic, time.time,
             self.unusual_calls,
-        )
+        )  # fmt: skip
+
+    def _make_switch(self) -> None:
+        """Make what calls are, and who may make which."""
+        sip, store = self.settings.sip, self.store
+        self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
+        router = Router(self.names, self.authenticator, self.origins, domain_at=self.people.domain_at)
         self.switch = Switch(
-            self.stack, router, destinations, store.writer,
+            self.stack, router,
+            Destinations(self.names, self.locations, router.find, time.monotonic, sip.answer_within),
+            store.writer,
             SwitchSettings(
                 public_address=sip.public_address, longest_call=sip.longest_call, probe=sip.probe,
-                session_expires=sip.session_expires, min_se=sip.min_se,
-                seen_at=rendezvous.find, calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
+                session_expires=sip.session_expires, min_se=sip.min_se, seen_at=self._rendezvous.find,
+                calls_per_account=sip.calls_per_account, emergency=frozenset(sip.emergency),
             ),
-            node=settings.node, clock=time.monotonic, wall_clock=clock, call_later=self.stack.call_later,
-            token=token, scripts=self.scripts, observer=self.recorder if is_recording else None,
+            node=self.settings.node, clock=time.monotonic, wall_clock=self._unix_time,
+            call_later=self.stack.call_later, token=self._token, scripts=self.scripts,
+            observer=self.recorder if self._is_recording else None,
             is_store_away=lambda: store.writer.is_away,
-            most_from=self._most_from, runs_on=self.scripts.runs_on, own_limits=DirectoryLimits(store.directory),
-            why_no_run=self.scripts.why_no_run,
-            why_stopped=self._why_stopped,
+            most_from=SourceShares(self.scripts.user_limits, self.origins.addresses.at),
+            runs_on=self.scripts.runs_on, own_limits=DirectoryLimits(store.directory),
+            why_no_run=self.scripts.why_no_run, why_stopped=self._why_stopped,
             may_pick_up=self.people.may_pick_up, guard=self.call_guard,
         )  # fmt: skip
-        named_writer = (
-            store.writer if neighbours is None else neighbours.writer(store.writer, self.locations, clock)
+
+    def _make_registrar(self) -> None:
+        """Make what knows where phones are, and what looks at phones and calls for those who watch them."""
+        sip, writer = self.settings.sip, self.store.writer
+        self._writer = (
+            writer
+            if self.neighbours is None
+            else self.neighbours.writer(writer, self.locations, self._unix_time)
         )
         self.location_service = LocationService(
-            self.locations, named_writer, unix_time=clock, on_registered=self._registered
+            self.locations, self._writer, unix_time=self._unix_time, on_registered=self._registered
         )
         self.registrar = Registrar(
-            self.names, authenticator, self.location_service, most_bindings=sip.max_bindings,
+            self.names, self.authenticator, self.location_service, most_bindings=sip.max_bindings,
             lifetimes=Lifetimes(sip.min_expires, sip.max_expires, sip.nat_expires),
         )  # fmt: skip
         self.call_watches = CallWatches(lambda watch: setattr(self.switch.ports, "watch", watch))
@@ -188,62 +217,64 @@ class Wiring:
             self.switch.calls.values,
             lambda is_used: self.call_watches.set("dialogs", self.dialog_watch if is_used else None),
         )
-        self.summaries = MessageSummary(named_writer, clock)
+        self.registrations = RegistrationWatch(
+            self._writer, self._unix_time, self.locations,
+            lambda is_used: self.binding_watches.set("phones", self.registrations if is_used else None),
+        )  # fmt: skip
+
+    def _make_notifier(self) -> None:
+        """Make what tells phones of calls, of each other, and of messages that wait."""
+        store, clock = self.store, self._unix_time
+        self.summaries = MessageSummary(self._writer, clock)
         self.accounts = AccountFetcher(store)
         self.messages_asked = MessagesAsked(store.directory, self.switch)
         self.messages_waiting = MessagesWaiting(
-            self.summaries, lambda: self.notifier, origins.addresses.at, self.messages_asked.over
+            self.summaries, lambda: self.notifier, self.origins.addresses.at, self.messages_asked.over
         )
-        self._registered_at = origins.addresses.registered if crew is None else crew.provider_registered
         self.scripts.effects.messages_waiting = self.messages_waiting.put
-        self.registrations = RegistrationWatch(
-            named_writer, clock, self.locations,
-            lambda is_used: self.binding_watches.set("phones", self.registrations if is_used else None),
-        )  # fmt: skip
-        notifier_ports = NotifierPorts(
-            node=settings.node, stack=self.stack, directory=self.names, authenticator=authenticator,
+        ports = NotifierPorts(
+            node=self.settings.node, stack=self.stack, directory=self.names, authenticator=self.authenticator,
             locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
-            call_later=self.stack.call_later, token=token,
-            rights_of=self.people.rights_of, policy=settings.policy.as_policy(), fetch=self.accounts,
+            call_later=self.stack.call_later, token=self._token, rights_of=self.people.rights_of,
+            policy=self.settings.policy.as_policy(), fetch=self.accounts,
         )  # fmt: skip
         presence = self.registrations.presence
         packages = (self.dialog_watch, self.summaries, presence, self.registrations.reg_info)
-        self.notifier = Notifier(notifier_ports, packages)
+        self.notifier = Notifier(ports, packages)
         self.dialog_watch.notifier = self.registrations.notifier = self.notifier
-        self.publisher = Publisher(notifier_ports, self.notifier, presence)
+        self.publisher = Publisher(ports, self.notifier, presence)
+
+    def _make_agent(self) -> None:
+        """Make what registers at providers, and knows which of their servers work."""
+        settings, store, neighbours = self.settings, self.store, self.neighbours
+        addresses = self.origins.addresses
+        self._registered_at = addresses.registered if self.crew is None else self.crew.provider_registered
         self.agent = Agent(
-            self.stack,
-            store.directory,
-            store.writer,
-            Registrations(store.database),
-            node=settings.node,
-            wall_clock=clock,
-            servers=self.switch.servers,
-            on_registered=self._provider_registered,
+            self.stack, store.directory, store.writer, Registrations(store.database), node=settings.node,
+            wall_clock=self._unix_time, servers=self.switch.servers, on_registered=self._provider_registered,
             may_act=_always if neighbours is None else neighbours.membership.may_act,
             is_share=None if neighbours is None else neighbours.is_share,
-        )
+        )  # fmt: skip
         self.switch.servers.on_back = self.agent.server_is_back
         self.provider_states = ProviderStates(
-            store, self.switch.servers, settings.node, clock=time.monotonic, unix_time=clock
+            store, self.switch.servers, settings.node, clock=time.monotonic, unix_time=self._unix_time
         )
-
-        self.keep_alives = KeepAlives(store, self.stack, self.locations, sip.keep_alive, time.monotonic)
         self.profile_checks = ProfileChecks(
-            store, self.stack, believed_certificates(settings), unix_time=time.time, dns=dns_server
+            store, self.stack, believed_certificates(settings), unix_time=time.time, dns=self._dns
         )
 
-        # The one thing that is given late: a step sends through the stack, which offers it what comes in.
+    def _make_pipeline(self) -> None:
+        """List who is offered a request, in their order.
+
+        It is given to the stack late: a step sends through the stack, which offers it what comes in.
+        """
+        store, names = self.store, self.names
         self.outage = Outage(
-            settings.key_file.parent,
-            store.writer,
-            self.switch.store_is_away,
-            self.recorder,
-            self.refusals,
-            DatabaseFile(settings.database_url).displaced,
-        )
+            self.settings.key_file.parent, store.writer, self.switch.store_is_away, self.recorder, self.refusals,
+            DatabaseFile(self.settings.database_url).displaced,
+        )  # fmt: skip
         self.options = answer_options
-        if not sip.session_expires:
+        if not self.settings.sip.session_expires:
             self.options = partial(answer_options, told=Switch.told_without_timer)
         steps: tuple[Step, ...] = (
             self.outage,
@@ -251,62 +282,67 @@ class Wiring:
             self.notifier,
             self.publisher,
             self.messages_waiting,
-            *self._shares(neighbours),
+            *self._shares(),
             self.switch,
             self.options,
             refuse_method,
         )
+        again = Pipeline(steps, on_refused=self.refusals)
         self.pipeline.steps = (
             self.guarding,
-            DialledNumbers(self.names, self.switch.ports.settings.help, self.people.domain_at),
+            DialledNumbers(names, self.switch.ports.settings.help, self.people.domain_at),
             refuse_unknown,
-            AccountLoader(
-                store,
-                self.names,
-                origins.takers,
-                Pipeline(steps, on_refused=self.refusals),
-                watching=self.notifier.accounts_of,
-            ),
+            AccountLoader(store, names, self.origins.takers, again, watching=self.notifier.accounts_of),
             *steps,
         )
         self.quick_way = QuickWay(
             self.stack, self.registrar, store.directory, self.pipeline.refuse, is_scanner=program_of_scanner
-        )  # fmt: skip
+        )
         self.stack.receiver.quick_way = self.quick_way.__call__
+
+    def _make_attendants(self) -> None:
+        """Make what looks after all that, follows what people change, and does what they ask for."""
+        settings, store = self.settings, self.store
         store.directory.listeners.append(FollowedChanges(self))
-        self._post_guard()
+        self.keep_alives = KeepAlives(
+            store, self.stack, self.locations, settings.sip.keep_alive, time.monotonic
+        )
         self.collector = Collector(lambda: self.stack.messages)
         self.clock_watch = ClockWatch(
             self.clock, clock_file(settings.key_file), self.stack, store,
             has_deadlines=lambda: bool(self.switch.calls) or not self.scripts.executions.is_idle,
-            on_followed=presence.follow_clock,
+            on_followed=self.registrations.presence.follow_clock,
         )  # fmt: skip
         self.monitoring = Monitoring(self, lambda: len(self.control.events))
-        if neighbours is not None:
-            neighbours.serve(self, partial(take_up, self.switch, self.scripts), nonce_secret)
-            if crew is not None:
-                crew.serve(self, neighbours, nonce_secret)
-        self.control = Control(self, nonce_secret)
+        if self.neighbours is not None:
+            self.neighbours.serve(self, partial(take_up, self.switch, self.scripts), self._nonce_secret)
+            if self.crew is not None:
+                self.crew.serve(self, self.neighbours, self._nonce_secret)
+        self.control = Control(self, self._nonce_secret)
 
-    def _nonces(self, secret: bytes) -> NonceKeeper:
+    @property
+    def _is_recording(self) -> bool:
+        return self.settings.trace.calls != "off"
+
+    def _nonces(self) -> NonceKeeper:
         """Return what makes and judges nonces; where there are several nodes, each knows its own."""
         if self.neighbours is None:
-            return NonceKeeper(secret)
+            return NonceKeeper(self._nonce_secret)
         membership = self.neighbours.membership
         return NonceKeeper(
-            secret, issuer=membership.name,
+            self._nonce_secret, issuer=membership.name,
             others=lambda: [name for name in membership.nodes if name != membership.name],
         )  # fmt: skip
 
-    def _shares(self, neighbours: Neighbours | None) -> tuple[LimitShares, ...]:
+    def _shares(self) -> tuple[LimitShares, ...]:
         """Return the step that takes this node's parts of limits, where there are others that take theirs."""
         self.limit_shares: LimitShares | None = None
-        if neighbours is None:
+        if self.neighbours is None:
             return ()
         settings = self.switch.ports.settings
         last = Pipeline((self.switch, self.options, refuse_method), on_refused=self.refusals)
         self.limit_shares = LimitShares(
-            self.store, neighbours.membership, self.call_guard, users_of(self.names, self.origins.takers),
+            self.store, self.neighbours.membership, self.call_guard, users_of(self.names, self.origins.takers),
             lambda request: settings.is_emergency("out", request.request_uri.user or ""),
             self.switch.ports.active_calls, last, time.monotonic, time.time,
         )  # fmt: skip
@@ -351,17 +387,6 @@ class Wiring:
         """Return why nothing is sent to a provider any more, if it has refused our registration for good."""
         found = None if provider is None else self.store.directory.provider(*provider)
         return None if found is None else self.agent.why_stopped(found.id)
-
-    def _most_from(self, user_id: int, source: str) -> Share:
-        """Return what calls from one address may have of a user's runs: a tenth.
-
-        A provider of the user may use all of them.
-        """
-        limits = self.scripts.user_limits(user_id)
-        there = self.origins.addresses.at(source)
-        if there and any(one.user_id == user_id for one in there):
-            return Share(limits.runs, limits.runs_per_minute)
-        return Share(max(1, limits.runs // 10), max(1, limits.runs_per_minute // 10))
 
 
 def _always(_thing: object = None) -> bool:
