@@ -29,7 +29,7 @@ def policy(as_json: Json = False, data: Data = None) -> None:
         (
             row["action"],
             row["domain"] or (f"provider {row['provider']}" if row["provider"] else "all"),
-            *(words[row[party]] for party in PARTIES),  # type: ignore[index]
+            *(words[row[party]] for party in PARTIES),  # type: ignore[index]  # they are text, True, False or None
         )
         for row in rows
     )

@@ -54,6 +54,7 @@ class ConsoleChannel(asyncssh.SSHServerChannel[str]):
     def _process_x11_req_request(self, packet: SSHPacket) -> bool:
         return False
 
+    # asyncssh's own answers later and returns None; one that has the answer at once returns it, as of other requests.
     def _process_auth_agent_req_at_openssh_dot_com_request(self, packet: SSHPacket) -> bool:  # type: ignore[override]
         return False
 

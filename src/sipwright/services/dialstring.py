@@ -294,7 +294,7 @@ class _Parser:
             else:
                 said[name] = self.value(OPTIONS[name].kind)
             if self.accept("]"):
-                return LegOptions(**said, headers=tuple(headers))  # type: ignore[arg-type]
+                return LegOptions(**said, headers=tuple(headers))  # type: ignore[arg-type]  # as `OPTIONS` says
             if not self.accept(","):
                 raise self.error("expected , or ]")
 

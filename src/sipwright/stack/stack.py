@@ -259,7 +259,7 @@ class Stack:
         flow = to if isinstance(to, Flow) else None
         if "Via" not in request.headers:
             flow = self.outbound.put_via(request, to, self.new_branch())
-        (flow or self.outbound.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]
+        (flow or self.outbound.flow_to(to)).send(bytes(request))  # type: ignore[arg-type]  # else it is a target
 
     def send_response(self, response: Response | bytes, flow: Flow) -> None:
         """Send a response without a transaction; one that cannot be sent is lost, as on a network."""

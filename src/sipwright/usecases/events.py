@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 
 from sipwright.control.events import LOST, TYPES, Event
@@ -24,7 +24,7 @@ class Events:
     @needs("read")
     def follow(
         self, actor: Actor, *, types: Collection[str] = (), q: str | None = None, after: str | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """Give events as they happen, of some types and that fit a filter (``event call and user alice``).
 
         With `after`, an event's id, those that came since come first. When the switch goes away and comes back, the
@@ -41,7 +41,7 @@ class Events:
             raise Invalid.of("q", str(error)) from error
         wanted = frozenset(types)
 
-        async def those() -> AsyncIterator[Event]:
+        async def those() -> AsyncGenerator[Event]:
             async with aclosing(self._ground.switch.follow(after)) as events:
                 async for event in events:
                     is_wanted = not wanted or event.type in wanted

@@ -41,7 +41,7 @@ def needs(
             allow(actor, needed)
             return method(self, actor, *args, **kwargs)
 
-        checked.needs = needed  # type: ignore[attr-defined]
+        checked.needs = needed  # type: ignore[attr-defined]  # read by `needs_of`
         return checked
 
     return around

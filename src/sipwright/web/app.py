@@ -71,7 +71,7 @@ def create_app(usecases: UseCases, settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.closing = asyncio.Event()
     install_handlers(app)
-    app.openapi = describe(app)  # type: ignore[method-assign]
+    app.openapi = describe(app)  # type: ignore[method-assign]  # as FastAPI says it is done
     app.include_router(health.router)
     app.include_router(metrics.router)
     for resource in RESOURCES:

@@ -14,7 +14,8 @@ from sipwright.errors import UserError
 
 __all__ = ["Maintenance", "OutsideSettings", "ServerSettings", "read_settings"]
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _CONFIG = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -60,7 +61,7 @@ class Maintenance(BaseModel):
 
     begin: Annotated[datetime | time, Field(alias="from")]
     until: datetime | time
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = list(DAYS)  # type: ignore[arg-type]
+    days: list[Day] = [*DAYS]
     timezone: str = "UTC"
     servers: list[str] = []
 

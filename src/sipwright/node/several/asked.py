@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 import orjson
@@ -81,7 +82,10 @@ class Asked:
                     self._do(row), name=f"asked for {row.name[:50]}"
                 )
                 self._tasks[row.id] = task
-                task.add_done_callback(lambda _, request_id=row.id: self._tasks.pop(request_id))  # type: ignore[misc]
+                task.add_done_callback(partial(self._done, row.id))
+
+    def _done(self, request_id: str, _task: object) -> None:
+        del self._tasks[request_id]
 
     async def forget(self) -> None:
         """Delete what nobody wants to know of any more.

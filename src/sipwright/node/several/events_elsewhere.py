@@ -18,6 +18,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -194,7 +195,10 @@ class EventsFromOthers:
             if name not in self._asking and now >= self._asked_at.get(name, float("-inf")) + ASK_EVERY:
                 task = asyncio.get_running_loop().create_task(self._ask_one(name), name=f"events of {name}")
                 self._asking[name] = task
-                task.add_done_callback(lambda _, name=name: self._asking.pop(name))  # type: ignore[misc]
+                task.add_done_callback(partial(self._answered, name))
+
+    def _answered(self, name: str, _task: object) -> None:
+        del self._asking[name]
 
     async def _ask_one(self, name: str) -> None:
         self._asked_at[name] = self._clock()

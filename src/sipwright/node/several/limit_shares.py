@@ -206,7 +206,8 @@ class LimitShares:
         if share is None or share.allowance != allowance:
             return Want(scope, allowance, held, True)
         left = self._left(scope, share)
-        kept = Part(*(one + max(0, other) for one, other in zip(held, left, strict=True)))  # type: ignore[arg-type]
+        each = (one + max(0, other) for one, other in zip(held, left, strict=True))
+        kept = Part(*each)  # type: ignore[arg-type]  # it has as many, of these types
         return Want(scope, allowance, kept, share.is_low(left))
 
     async def _take(self, limits: Mapping[Scope, _Limit]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -280,6 +281,6 @@ class MovedCalls:
             gone, over = ended & over, ended
             try:
                 if gone:
-                    await self._database.write(lambda c, gone=gone: forget_tags(c, gone), of_nodes=False)  # type: ignore[misc]
+                    await self._database.write(partial(forget_tags, tags=gone), of_nodes=False)
             except (StoreError, OSError) as error:
                 log.debug("tags of calls that are over not deleted", why=str(error))

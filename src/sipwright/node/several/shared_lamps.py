@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -196,7 +197,10 @@ class SharedLamps:
                     self._ask_one(name, watched), name=f"lamps of {name}"
                 )
                 self._asking[name] = task
-                task.add_done_callback(lambda _, name=name: self._asking.pop(name))  # type: ignore[misc]
+                task.add_done_callback(partial(self._answered, name))
+
+    def _answered(self, name: str, _task: object) -> None:
+        del self._asking[name]
 
     async def _ask_one(self, name: str, watched: frozenset[int]) -> None:
         self._asked[name] = self._clock(), watched

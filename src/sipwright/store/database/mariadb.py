@@ -123,7 +123,7 @@ def _cursor() -> type[Any]:
             for value in args.values() if isinstance(args, dict) else args:
                 if isinstance(value, str) and not value.isascii():
                     value.encode()
-            return super()._escape_args(args, conn)  # type: ignore[misc]
+            return super()._escape_args(args, conn)  # type: ignore[misc]  # the driver has no types
 
     return WholeTexts
 

@@ -50,8 +50,9 @@ class _Definitions(MySQLDDLCompiler):
 
     def visit_create_table(self, create: CreateTable, **kw: Any) -> str:
         create.if_not_exists = True
-        return str(super().visit_create_table(create, **kw))  # type: ignore[no-untyped-call]
+        return str(super().visit_create_table(create, **kw))  # type: ignore[no-untyped-call]  # nor has SQLAlchemy
 
+    # SQLAlchemy has more parameters, which it hands on by name.
     def visit_create_index(self, create: CreateIndex, **kw: Any) -> str:  # type: ignore[override]
         create.if_not_exists = True
         return super().visit_create_index(create, **kw)
@@ -60,7 +61,7 @@ class _Definitions(MySQLDDLCompiler):
         return " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"
 
 
-class MariadbDialect(loader("asyncmy")):  # type: ignore[misc]
+class MariadbDialect(loader("asyncmy")):  # type: ignore[misc]  # made at run time
     """SQLAlchemy's dialect, with our types."""
 
     supports_statement_cache = True

@@ -265,7 +265,7 @@ class Store(Administration):
             known = select(tables.accounts.c.id)
             connection.execute(delete(tables.bindings).where(column.account_id.not_in(known)))
             rows = rows_as_stored(connection, query)
-            return [row if row[3].isascii() else restored(row) for row in rows]  # type: ignore[misc]
+            return [row if row[3].isascii() else restored(row) for row in rows]  # type: ignore[misc]  # rows are tuples
 
         return await self.database.write(work)
 

@@ -149,7 +149,7 @@ class _Stream:
         Raises:
             UseCaseError: The filter or a type is none.
         """
-        self._next = asyncio.create_task(anext(self._events))  # type: ignore[arg-type]
+        self._next = asyncio.create_task(anext(self._events))
         await asyncio.wait([self._next], timeout=0.05)
         if self._next.done() and self._next.exception() is not None:
             self._next.result()
@@ -159,7 +159,7 @@ class _Stream:
         try:
             while not closing.done():
                 if self._next is None:
-                    self._next = asyncio.create_task(anext(self._events))  # type: ignore[arg-type]
+                    self._next = asyncio.create_task(anext(self._events))
                 await asyncio.wait(
                     [self._next, closing], timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -200,7 +200,7 @@ class _Stream:
         if self._next is not None:
             self._next.cancel()
             await asyncio.gather(self._next, return_exceptions=True)
-        await self._events.aclose()  # type: ignore[attr-defined]
+        await self._events.aclose()
 
 
 async def _lines(events: _Stream) -> AsyncIterator[bytes]:

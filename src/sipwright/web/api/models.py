@@ -118,7 +118,7 @@ def _kind(hint: Any, seconds: Collection[str]) -> Any:
     if origin in (types.UnionType, typing.Union):
         return typing.Union[inner]  # noqa: UP007 (made at run time)
     if origin in (tuple, list, Sequence) and inner:
-        return list[inner[0]]  # type: ignore[valid-type]
+        return list[inner[0]]  # type: ignore[valid-type]  # made at run time
     if origin in (dict, Mapping):
-        return dict[inner]  # type: ignore[valid-type,misc]
+        return dict[inner]  # type: ignore[valid-type,misc]  # made at run time
     return hint

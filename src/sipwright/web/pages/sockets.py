@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from weakref import WeakSet
 
 from nicegui.client import Client
-from socketio.exceptions import ConnectionRefusedError  # type: ignore[import-untyped]
+from socketio.exceptions import ConnectionRefusedError  # type: ignore[import-untyped]  # it has no types
 from starlette.requests import HTTPConnection
 
 from sipwright.web.visitors import COOKIE
@@ -60,7 +60,7 @@ def _connecting(inner: Callable[..., Any]) -> Callable[..., Any]:
             raise ConnectionRefusedError(_RELOAD)
         await inner(sid, environ, *given)
 
-    connect.is_guarded = True  # type: ignore[attr-defined]
+    connect.is_guarded = True  # type: ignore[attr-defined]  # `guard` looks whether it is there
     return connect
 
 

@@ -112,7 +112,7 @@ _OPTIONS = [each.name for each in fields(LegOptions)]
 _LegSpec: Any = _make("LegSpec", ["target", *_OPTIONS], defaults=[None] * len(_OPTIONS))
 
 
-class LegSpec(_LegSpec):  # type: ignore[misc]
+class LegSpec(_LegSpec):  # type: ignore[misc]  # made above
     """What ``leg()`` returns and ``dial()`` takes: one leg, with its options."""
 
     __slots__ = ()

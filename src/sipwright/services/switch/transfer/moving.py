@@ -116,7 +116,8 @@ class Moving:
         places = [leg.destination.flow for leg in call.legs]
         try:
             for leg in legs:
-                leg.flow = None if leg.flow is None else _Placed(place(leg.flow.key))  # type: ignore[assignment]
+                if leg.flow is not None:
+                    leg.flow = _Placed(place(leg.flow.key))  # type: ignore[assignment]  # only its key is written
                 leg.left = None if leg.left is None else place(leg.left)
             for leg in call.legs:
                 known = leg.destination.flow
