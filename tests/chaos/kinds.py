@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from .plans import Behaviour, Plan
 from .scripts import CALLERS, CLOSING_PHONES, CLOSING_PROVIDERS, NAT_PHONES, TCP_PHONES
 
-__all__ = ["make_plan"]
+__all__ = ["KNOWN_TO_ALL", "make_plan"]
 
 
 def make_plan(number: int, dice: random.Random, kinds: Collection[str] = (), longest: float = 12.0) -> Plan:
@@ -269,3 +269,6 @@ _MAKERS: dict[str, tuple[int, Callable[[int, str, random.Random], Plan]]] = {
     "rebound": (4, _rebound),
     "closed": (3, _closed),
 }
+
+KNOWN_TO_ALL = tuple(kind for kind in _MAKERS if kind not in ("forked", "roaming", "rebound", "closed"))
+"""The kinds that every release can carry: 0.1.0 tells no forks apart, and forgets who has closed a connection."""

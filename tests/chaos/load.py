@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .audit import audit
-from .kinds import make_plan
+from .kinds import KNOWN_TO_ALL, make_plan
 from .ledger import Ledger, Outage
 from .line import Line
 from .mobile import Mobile
@@ -104,6 +104,11 @@ class Load:
         self._homes = {account: line for line in self.lines for account in line.accounts}
         self._calls: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_of_this_release(self) -> bool:
+        """Whether what is called is the program of this release, or will be as soon as it answers again."""
+        return self.options.begins_with is None or bool(self.ledger.outages)
+
     def line_of(self, plan: Plan) -> Line:
         """Return the socket that a caller has."""
         if plan.account is not None and plan.account not in CALLERS:
@@ -173,8 +178,9 @@ class Load:
         while True:
             behind = (time.monotonic() - started) * self.options.rate - number
             for _ in range(int(behind)):
+                known = () if self.is_of_this_release else KNOWN_TO_ALL
                 plan = self.plans[number] = make_plan(
-                    number, self.dice, self.options.kinds, self.options.longest
+                    number, self.dice, self.options.kinds or known, self.options.longest
                 )
                 plan.rings_for = {name: ring + self.options.longer for name, ring in plan.rings_for.items()}
                 task = asyncio.create_task(live(self, plan), name=str(plan))

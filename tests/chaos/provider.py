@@ -24,7 +24,8 @@ class Provider(Line):
     """A socket that challenges each new call, and for every other call also the requests inside of it.
 
     What others want of a provider in a call is not signed in the owner's name, so it is not asked for credentials.
-    For every third call the credentials of the INVITE are stale once. With status 0 it challenges nothing.
+    For every third call the credentials of the INVITE are stale once, which 0.1.0 took for a refusal. With status 0 it
+    challenges nothing.
     """
 
     def __init__(self, load: Load, port: int, protocol: str, status: int) -> None:
@@ -54,7 +55,9 @@ class Provider(Line):
             return True
         if not digest.verify(credentials, request.method, request.uri_text, self._secret):
             self.ledger.fault("provider", f"#{number}", f"{request.call_id}: wrong credentials")
-        elif is_new and not number % 3 and request.call_id not in self._stale:
+        elif (
+            is_new and not number % 3 and request.call_id not in self._stale and self.load.is_of_this_release
+        ):
             self._stale.add(request.call_id)
             self._challenge(incoming, number, stale=True)
             return True
