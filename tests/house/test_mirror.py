@@ -39,6 +39,7 @@ ELSEWHERE = {
     "services/own_probes": "node/test_monitoring",
     "services/switch/midcall/session_timer": "services/switch/midcall/test_session",
     "services/switch/midcall/refresh": "services/switch/midcall/test_session",
+    "services/switch/midcall/refer_names": "services/switch/midcall/test_headers_cross",
     "commands/settings_file": "commands/test_init",
     "services/switch/call/tally": "node/test_counts",
     "web/pages/public_status": "web/pages/test_status",

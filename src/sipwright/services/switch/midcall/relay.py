@@ -7,13 +7,11 @@ call was set up. An UPDATE goes on as a re-INVITE where the other end takes none
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from sipwright.sdp import is_hold
 from sipwright.services.refusals import store_away
 from sipwright.sip import Request, Response, make_response, parse
-from sipwright.sip.headers.names import KEYS
 from sipwright.sip.provisional import requires_reliable
 from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
@@ -26,19 +24,16 @@ from ..model.header_table import Party
 from ..model.leg_state import LegState
 from ..model.relayed_headers import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
+from .refer_names import name_refer, note_refer
 from .refresh import NOT_ALLOWED, answer_refresh
 
 __all__ = ["Relay"]
 
 _NAMES_US = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"})
 _REFRESHES = frozenset({"INVITE", "UPDATE"})
-_EVENT_ID = re.compile(r"(?i)(refer[ \t]*;(?:[^;]*;)*?[ \t]*id[ \t]*=[ \t]*)([0-9]{1,10})")
 
 PROMPTLY = 20.0
 """Seconds within which a re-INVITE in place of an UPDATE has to be answered, as that has to be (RFC 3311 §5.2)."""
-
-MOST_REFERS = 8
-"""The REFERs of one leg whose names are remembered."""
 
 _OF_THE_CALL = frozenset({"INVITE", "UPDATE", "PRACK"})
 """What a call needs to go on, so that we stand for it at a provider; all else is somebody else's wish.
@@ -168,23 +163,24 @@ class Relay:
         assert flow is not None
         body = call.body_for(self.request, self.sender, receiver)
         told = call.ports.settings.extensions
-        headers = self._translated(relayed_headers(self.request, self.sender.passage_to(receiver), told))
+        headers = relayed_headers(self.request, self.sender.passage_to(receiver), told)
+        headers = name_refer(headers, self.request, self.sender, receiver)
         if method in _REFRESHES:
             headers += call.ports.sessions.headers(receiver)
         elif self.rack is not None:
             headers.append(("RAck", self.rack))
         contact = receiver.contact_on(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
-        request = dialog.make_request(method, via=call.ports.new_via(flow), contact=contact, headers=headers,
-        body=body,
-                                      content_type=content_type)  # fmt: skip
+        request = dialog.make_request(
+            method, via=call.ports.new_via(flow), contact=contact, headers=headers,
+            body=body, content_type=content_type,
+        )  # fmt: skip
         if self._is_ours_to_sign(method):
             receiver.sign(request)
         if method == "INVITE":
             receiver.invite_cseq = dialog.local_cseq
         elif method == "REFER":
-            crossed = (self.request.cseq.number, dialog.local_cseq)
-            receiver.refers = (*receiver.refers, crossed)[-MOST_REFERS:]
+            note_refer(receiver, self.request.cseq.number, dialog.local_cseq)
         self.wire = bytes(request)
         call.changed()
         call.when_stored(partial(self._send, request))
@@ -224,17 +220,6 @@ class Relay:
         self.request, self.flow = incoming.request, incoming.flow
         self.server = incoming.open(self)
         self.call.changed()
-
-    def _translated(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Name the REFER that an event is about as the receiver knows it (RFC 3515 §2.4.6)."""
-        known: dict[int, int] = {}
-        if self.request.method == "NOTIFY":
-            known = {ours: theirs for theirs, ours in self.sender.refers}
-        elif self.request.method == "SUBSCRIBE":
-            known = dict(self.receiver.refers)
-        if not known:
-            return headers
-        return [(name, _with_id(value, known) if KEYS[name] == "event" else value) for name, value in headers]
 
     def _send(self, request: Request) -> None:
         if self._is_done:
@@ -485,10 +470,3 @@ class Relay:
 
     def on_timeout(self, transaction: ServerTransaction) -> None:
         """Take no notice: nothing has changed by a request that failed, whether the sender heard it or not."""
-
-
-def _with_id(event: str, known: dict[int, int]) -> str:
-    """Return an Event with the CSeq number of the dialog that it goes to, where it names a REFER that has crossed."""
-    named = _EVENT_ID.match(event)
-    number = None if named is None else known.get(int(named[2]))
-    return event if named is None or number is None else f"{named[1]}{number}{event[named.end() :]}"
