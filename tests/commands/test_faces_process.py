@@ -99,7 +99,7 @@ def test_a_switch_whose_pages_cannot_listen_says_so_and_is_a_switch(start_switch
 
         assert (said["level"], said["listen"]) == ("warning", f"127.0.0.1:{port}")
         assert said["error"] == "Address already in use"
-        assert "change [web] listen" in said["advice"]
+        assert "change [web] listen" in said["what_to_do"]
         assert answers_sip(switch)
         assert "Pages  " not in switch.log_text()
         assert f"No pages yet           127.0.0.1:{port} cannot be had" in switch.log_text()
@@ -114,7 +114,7 @@ def test_a_console_that_cannot_listen_says_so_and_begins_when_it_can(start_switc
         (said,) = first(switch, "the SSH console cannot listen, which is tried again")
 
         assert (said["level"], said["listen"]) == ("warning", place)
-        assert "change [ssh] listen" in said["advice"]
+        assert "change [ssh] listen" in said["what_to_do"]
         assert f"another program listens on {place}" in switch.log_text()
         assert "ssh -p" not in switch.log_text()
         key = switch.data / "ssh_host_ed25519_key"
@@ -131,7 +131,7 @@ def test_a_certificate_that_is_none_is_told(start_switch: StartSwitch):
     switch = start(start_switch, free_port(), WEB__CERTIFICATE="nix.pem", WEB__KEY="nix.key")
     (said,) = first(switch, "the pages cannot listen, which is tried again")
 
-    assert "certificate and key" in said["advice"]
+    assert "certificate and key" in said["what_to_do"]
     assert answers_sip(switch)
 
 

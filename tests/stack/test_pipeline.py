@@ -99,7 +99,7 @@ def test_a_bug_costs_one_request_and_is_logged_with_its_call_id(element, peer, r
 
     assert peer.statuses == [500, 200]
     assert element.log.events == ["request failed"]
-    assert element.log.lines[0][1]["call_id"] == "abc@192.0.2.2"
+    assert element.log.lines[0][1]["sip_call_id"] == "abc@192.0.2.2"
     assert element.stack.snapshot().failed == 1
 
 

@@ -86,7 +86,7 @@ class FacesProcess:
             if said != self._refusal:
                 log.warning(
                     "the pages cannot listen, which is tried again", listen=self._settings.web.listen,
-                    error=error.strerror or str(error), advice=advice,
+                    error=error.strerror or str(error), what_to_do=advice,
                 )  # fmt: skip
             return False
         return True

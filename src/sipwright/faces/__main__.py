@@ -166,7 +166,7 @@ class _Console:
             return
         advice = {}
         if isinstance(error, OSError):
-            advice["advice"] = 'change [ssh] listen in sipwright.toml; "" is for none'
+            advice["what_to_do"] = 'change [ssh] listen in sipwright.toml; "" is for none'
         log.warning(
             "the SSH console cannot listen, which is tried again", listen=self._listen, error=self._refusal,
             **advice,

@@ -49,7 +49,7 @@ class BaselineLearning:
             try:
                 await self.learn()
             except StoreError as error:
-                log.warning("what is usual could not be learnt", why=str(error))
+                log.warning("what is usual could not be learnt", error=str(error))
             await asyncio.sleep(LEARN_EVERY)
 
     async def learn(self) -> None:

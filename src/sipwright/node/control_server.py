@@ -96,7 +96,7 @@ class ControlServer:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise
-            log.error("nobody can steer this switch from outside: no control socket", why=str(error))
+            log.error("nobody can steer this switch from outside: no control socket", error=str(error))
 
     async def start(self) -> None:
         """Answer those who have connected, and whoever does from now on."""

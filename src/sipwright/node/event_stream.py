@@ -230,7 +230,7 @@ class EventStream:
             fresh.write_text(_text(self._reserved))
             os.replace(fresh, self._memory)
         except OSError as error:
-            log.warning("ids of events may come again after a restart", why=str(error))
+            log.warning("ids of events may come again after a restart", error=str(error))
 
 
 def _read(memory: Path | None) -> int:

@@ -166,7 +166,7 @@ class Guarding:
                 lambda connection: bans.add_by_itself(connection, pending, now, first)
             )
         except StoreError as error:
-            log.warning("bans could not be stored", number=len(pending), why=str(error))
+            log.warning("bans could not be stored", number=len(pending), error=str(error))
             return
         for host, number in phones.items():
             self._spare(host, pending[host].text, number)

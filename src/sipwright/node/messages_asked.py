@@ -108,7 +108,7 @@ class MessagesAsked:
             try:
                 subscription = _Subscription(self._switch, provider)
             except ParseError as error:
-                log.warning("provider not asked for messages", provider=provider.name, reason=str(error))
+                log.warning("provider not asked for messages", provider=provider.name, error=str(error))
                 return
             self._asked[provider_id] = subscription
             subscription.ask()

@@ -178,7 +178,9 @@ class Scripts:
                 continue
             call = waiting.get(row.id)
             if plan is None:
-                log.error("dialplan run lost", execution=row.id, call=row.call_id, why="its version is gone")
+                log.error(
+                    "dialplan run lost", execution=row.id, call_id=row.call_id, why="its version is gone"
+                )
                 continue
             if call is None:
                 after = AfterCall()

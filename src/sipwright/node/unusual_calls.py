@@ -115,7 +115,7 @@ class UnusualCalls:
             try:
                 await self.store()
             except StoreError as error:
-                log.warning("calls that were held back could not be stored", why=str(error))
+                log.warning("calls that were held back could not be stored", error=str(error))
 
     async def store(self) -> None:
         """Store what was held back, and tell its users."""

@@ -144,7 +144,7 @@ class Pipeline:
         self._log.error(
             "request failed",
             method=request.method,
-            call_id=request.headers.get("Call-ID"),
+            sip_call_id=request.headers.get("Call-ID"),
             source=incoming.flow.key,
             exc_info=error,
         )

@@ -142,7 +142,7 @@ class Bans:
             try:
                 await self.look()
             except UseCaseError as error:
-                log.debug("bans cannot be read", why=str(error))
+                log.debug("bans cannot be read", error=str(error))
             await asyncio.sleep(LOOK_EVERY)
 
     def _refuse_allowed(self, ban: Ban) -> None:

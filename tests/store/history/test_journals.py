@@ -55,7 +55,7 @@ async def test_one_that_a_newer_version_has_written_is_left_alone(store):
 
     assert list(found) == ["named"]
     assert [(event["execution"], event["log_level"]) for event in logs] == [("newer", "error")]
-    assert "start that one" in logs[0]["why"]
+    assert "start that one" in logs[0]["error"]
 
 
 @pytest.mark.parametrize("text", [OLD, NAMED])

@@ -109,7 +109,7 @@ class Asked:
                 request = Request(0, row.name, orjson.loads(row.arguments))
                 await self._answer(row, await answer_to(self._handlers.get(row.name), request))
         except (StoreError, FencedError, OSError) as error:
-            log.debug("request of another node not done", name=row.name, why=str(error))
+            log.debug("request of another node not done", name=row.name, error=str(error))
 
     async def _answer(self, row: AskedRow, answer: bytes) -> None:
         for attempt in range(1, ATTEMPTS + 1):

@@ -205,7 +205,7 @@ class EventsFromOthers:
         try:
             answer = await self._ask(name, "events.want", by=self._node)
         except (ControlError, StoreError, UserError, OSError) as error:
-            log.debug("another node does not tell its events", node=name, why=str(error))
+            log.debug("another node does not tell its events", node=name, error=str(error))
             self._asked_at.pop(name, None)
             return
         last = int(answer["last"])

@@ -111,8 +111,8 @@ class Exchange:
             except Exception as error:  # the root of a task: whatever fails now may work in a moment
                 if not self._is_failing:
                     ours = not isinstance(error, StoreError | OSError)
-                    why = str(error) or type(error).__name__
-                    log.error("what other nodes ask and tell cannot be read", why=why, exc_info=ours)
+                    what = str(error) or type(error).__name__
+                    log.error("what other nodes ask and tell cannot be read", error=what, exc_info=ours)
                 self._is_failing = True
 
     async def _keep_forgetting(self) -> None:
@@ -121,7 +121,7 @@ class Exchange:
             try:
                 await self._asked.forget()
             except (StoreError, OSError) as error:
-                log.debug("old requests not deleted", why=str(error))
+                log.debug("old requests not deleted", error=str(error))
 
     def _pause(self) -> float:
         if self._bus is not None and self._bus.is_there:

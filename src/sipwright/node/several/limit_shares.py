@@ -167,7 +167,7 @@ class LimitShares:
             ours = not isinstance(error, StoreError | OSError)
             log.warning(
                 "the node's parts of limits cannot be taken; what it has stays good",
-                why=str(error),
+                error=str(error),
                 exc_info=ours,
             )
         self._is_failing = True

@@ -138,8 +138,8 @@ class MovedCalls:
                 if not await self._fetch(node, named):
                     await self._send(node, refer.to_tag or "")
         except FAILURES as error:
-            why = str(error) or type(error).__name__
-            log.info("the two calls of a transfer are at different nodes", node=node, why=why)
+            what = str(error) or type(error).__name__
+            log.info("the two calls of a transfer are at different nodes", node=node, error=what)
         finally:
             self._waiting.keep(key, False)
         self._retake(bytes(refer), flow)
@@ -283,4 +283,4 @@ class MovedCalls:
                 if gone:
                     await self._database.write(partial(forget_tags, tags=gone), of_nodes=False)
             except (StoreError, OSError) as error:
-                log.debug("tags of calls that are over not deleted", why=str(error))
+                log.debug("tags of calls that are over not deleted", error=str(error))

@@ -207,7 +207,7 @@ class SharedLamps:
         try:
             await self._ask(name, "lamps.want", by=self._node, accounts=sorted(watched))
         except (UserError, OSError) as error:
-            log.debug("another node does not tell its dialogs", node=name, why=str(error))
+            log.debug("another node does not tell its dialogs", node=name, error=str(error))
             self._asked.pop(name, None)
 
     async def close(self) -> None:

@@ -289,7 +289,7 @@ class Agent:
 
     def _refuse(self, provider: ProviderView, why: str) -> None:
         """Leave a provider alone until it is changed."""
-        log.error("provider cannot be registered with", provider=provider.name, reason=why)
+        log.error("provider cannot be registered with", provider=provider.name, why=why)
         row = (provider.id, self._node, str(State.FAILED), None, None, None, None, None, why)
         self._put(provider.id, (*row, self._wall_clock(), None))
         self._unusable.add(provider.id)

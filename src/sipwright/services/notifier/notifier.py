@@ -226,7 +226,7 @@ class Notifier:
                 subscriber = Subscriber.restored(self.teller, self.packages[row.event], row, known, ahead)
             except (UnreadableSubscription, LookupError, TypeError, ValueError) as error:
                 log.error(
-                    "a subscription of an earlier process stays in the database", id=row.id, why=str(error)
+                    "a subscription of an earlier process stays in the database", id=row.id, error=str(error)
                 )
                 continue
             self.table.add(subscriber)

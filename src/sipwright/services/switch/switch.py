@@ -432,7 +432,9 @@ class Switch:
                 recovered.append(restore(self.ports, row))
             except UnreadableError as error:
                 self.unread.add(row.id)
-                log.error("a call of an earlier process stays in the database", call=row.id, why=str(error))
+                log.error(
+                    "a call of an earlier process stays in the database", call_id=row.id, error=str(error)
+                )
         waiting = {}
         for one in recovered:
             call = one.call
@@ -460,7 +462,7 @@ class Switch:
                 with one.call.event():
                     recover(one)
             except Exception:  # one call must not cost the others
-                log.exception("call not recovered", call=one.call.id)
+                log.exception("call not recovered", call_id=one.call.id)
 
     def late_response(self, response: Response, flow: Flow) -> None:
         """Take a response that belongs to no transaction."""

@@ -31,7 +31,9 @@ def read_journals(connection: Connection, which: ColumnElement[bool]) -> dict[st
         try:
             entries[run] = {entry.sequence: entry for entry in read_entries(run, text)}
         except (ValueError, TypeError, LookupError) as error:
-            log.error("the journal of a run cannot be read; it stays as it is", execution=run, why=str(error))
+            log.error(
+                "the journal of a run cannot be read; it stays as it is", execution=run, error=str(error)
+            )
     moved = select(*columns).where(tables.journal.c.execution_id.in_(select(runs.id).where(which)))
     for row in connection.execute(moved):
         entry = JournalRow(*restored(tuple(row)))

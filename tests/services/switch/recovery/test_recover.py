@@ -111,8 +111,11 @@ def test_a_call_that_nobody_here_can_read_stays_in_the_database(bench, alice, bo
         bench.restart()
 
     (event,) = [entry for entry in logs if entry["log_level"] == "error"]
-    assert (event["call"], event["event"]) == ("other", "a call of an earlier process stays in the database")
-    assert why in event["why"]
+    assert (event["call_id"], event["event"]) == (
+        "other",
+        "a call of an earlier process stays in the database",
+    )
+    assert why in event["error"]
     assert bench.switch.snapshot().calls == {"talking": 1}
     assert bench.database.rows["call"]["other"] == ("other", document)
     assert bench.switch.unread == {"other"}

@@ -285,7 +285,9 @@ class Leg(OwnCode, BriefUser):
         self.owner.changed()
 
     def _no_rule(self, event: LegEvent) -> None:
-        log.error("no rule for a leg", call=self.owner.id, leg=self.index, state=self.state, happened=event)
+        log.error(
+            "no rule for a leg", call_id=self.owner.id, leg=self.index, state=self.state, happened=event
+        )
 
     @property
     def party(self) -> Party:

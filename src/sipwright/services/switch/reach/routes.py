@@ -327,8 +327,10 @@ class PeerRoutes:
         refusal = self._stack.outbound.refusal(uri, beside=flow, is_proved=leg.is_proved)
         suppressed = None if refusal is None else self._throttle.admit(refusal, self._stack.clock())
         if suppressed is not None:
-            call = leg.owner.id
-            log.warning("peer not followed", call=call, leg=leg.index, reason=refusal, suppressed=suppressed)
+            call_id = leg.owner.id
+            log.warning(
+                "peer not followed", call_id=call_id, leg=leg.index, reason=refusal, suppressed=suppressed
+            )
 
 
 def _is_elsewhere(leg: Leg, dialog: Dialog, flow: Flow) -> bool:
