@@ -148,8 +148,8 @@ def dial(
 
     With ``wait`` it goes on whatever happens: after a call that was answered, and when the caller ``hung_up``.
 
-    ``transfer`` is "pass", "refuse" or "place"; without it a transfer that a phone of yours asks for is passed on, and
-    one that somebody outside asks of a phone of yours is refused. ``redirect`` is "follow" (the usual), "return" or
+    ``transfer`` is "pass", "refuse" or "place"; without it the switch carries out a transfer that a phone of yours asks
+    for, and refuses one that somebody outside asks for. ``redirect`` is "follow" (the usual), "return" or
     "rerun". With ``early=False`` the caller hears a ringing tone until somebody answers, and nothing else.
     """
 
