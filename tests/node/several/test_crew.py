@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from sipwright.cluster.moved_tags import MovedTags
-from sipwright.node.several import crew as module
+from sipwright.node.several import crew_questions
 from sipwright.node.several.crew import Crew, Place
 from sipwright.node.several.shared_bindings import SharedBindings
 from sipwright.services.registrar import LocationTable
@@ -233,7 +233,7 @@ async def test_how_all_are_is_asked_of_each(pair):
 
 
 async def test_one_that_does_not_answer_is_not_waited_for_long(pair, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    monkeypatch.setattr(crew_questions, "PATIENCE", 0.05)
     pair[1].crew.close()
 
     assert await pair[0].crew.statuses() == {"north+2": None}

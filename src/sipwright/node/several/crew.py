@@ -9,7 +9,6 @@ a phone has come or gone, and who has started.
 
 from __future__ import annotations
 
-import asyncio
 import marshal
 import re
 from collections.abc import Callable, Mapping
@@ -28,6 +27,8 @@ from sipwright.transport.flow import Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowTokens
 from sipwright.transport.lent_flow import LentFlow
 from sipwright.transport.link import Link
+
+from .crew_questions import CrewQuestions
 
 if TYPE_CHECKING:
     from sipwright.services.authentication import Authenticator
@@ -51,9 +52,6 @@ MOST_TALKS = 4_096
 _TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=")
 _INVITED = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+INVITE")
 _ENDED = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+BYE")
-
-PATIENCE = 1.0
-"""Seconds that the other workers have to follow a change before nobody waits for them any more."""
 
 
 class Place(NamedTuple):
@@ -92,11 +90,9 @@ class Crew:
         self._talks: Bounded[str, str] = Bounded(MOST_TALKS)
         self._unasked: list[str] | None = None
         """While a CANCEL is looked at that another worker does not know, those who are to look at it after this one."""
-        self._waiting: dict[int, tuple[dict[str, Any], asyncio.Event]] = {}
-        self._asked = 0
+        self._questions = CrewQuestions(self._links.keys(), self._tell, self._answer)
         self.status: Callable[[], dict[str, Any]] = dict
         """Says how this worker is."""
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def others(self) -> frozenset[str]:
@@ -130,8 +126,7 @@ class Crew:
 
     def close(self) -> None:
         """Say and hear nothing more."""
-        for task in self._tasks:
-            task.cancel()
+        self._questions.close()
         for link in self._links.values():
             link.close()
 
@@ -318,26 +313,11 @@ class Crew:
 
     async def follow_changes(self) -> None:
         """Let the others take what was changed in the database, and wait until they have, for a moment."""
-        await self._ask("change")
+        await self._questions.ask("change")
 
     async def statuses(self) -> dict[str, dict[str, Any] | None]:
         """Return how each of the others is, by its name; None of one that does not say so."""
-        return dict.fromkeys(self._links) | await self._ask("status")
-
-    async def _ask(self, what: str) -> dict[str, Any]:
-        """Ask all others, and return what they have answered in time; one that is being started again does not."""
-        self._asked += 1
-        ticket, answers, done = self._asked, dict[str, Any](), asyncio.Event()
-        self._waiting[ticket] = answers, done
-        self._tell("asked", (what, ticket))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await done.wait()
-        except TimeoutError:
-            pass
-        finally:
-            del self._waiting[ticket]
-        return answers
+        return dict.fromkeys(self._links) | await self._questions.ask("status")
 
     def drain(self) -> None:
         """Let the others give all they have to other nodes, and end."""
@@ -375,28 +355,19 @@ class Crew:
         self._parts.notifier.registered(account_id)
 
     def _was_asked(self, worker: str, said: tuple[str, int]) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(worker, *said))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._questions.asked(worker, *said)
 
-    async def _answer(self, worker: str, what: str, ticket: int) -> None:
-        answer: dict[str, Any] = {}
+    async def _answer(self, what: str) -> dict[str, Any] | None:
         if what == "status":
-            answer = self.status()
-        else:
-            try:
-                await self._parts.store.catch_up()
-            except (StoreError, OSError):  # all changes are looked for every second besides
-                return
-        self._tell("answer", (ticket, answer), worker)
+            return self.status()
+        try:
+            await self._parts.store.catch_up()
+        except (StoreError, OSError):  # all changes are looked for every second besides
+            return None
+        return {}
 
     def _answered(self, worker: str, said: tuple[int, Any]) -> None:
-        ticket, answer = said
-        if ticket in self._waiting:
-            answers, done = self._waiting[ticket]
-            answers[worker] = answer
-            if len(answers) == len(self._links):
-                done.set()
+        self._questions.answered(worker, *said)
 
     def _moved(self, worker: str, said: tuple[list[str], int]) -> None:
         self._neighbours.membership.moved_tags.came(*said)
