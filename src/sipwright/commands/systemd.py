@@ -44,47 +44,9 @@ def unit(
         "Type=notify",
         f"User={user or _owner(folder)}",
         f"ExecStart={_quoted(program or _program())} run --data {_quoted(str(folder))}",
-        "ExecReload=/bin/kill -HUP $MAINPID",
-        "Restart=always",
-        "RestartSec=100ms",
-        "# What is to be finished takes seconds; whatever is left over is taken up at the next start.",
-        "KillMode=mixed",
-        "TimeoutStopSec=20",
-        "LimitNOFILE=65536",
-        "# A process that hangs is ended, and the next one goes on with its calls.",
-        "WatchdogSec=30",
-        "# The sockets outlive the process: what comes in while it is started again waits in them.",
-        "FileDescriptorStoreMax=512",
+        *_LIFE,
         "",
-        "UMask=0077",
-        "NoNewPrivileges=yes",
-        "ProtectSystem=strict",
-        f"ReadWritePaths={_quoted(str(folder))}",
-        "# Where the log is, should it not go to the journal: after a rotation it is opened anew there.",
-        "LogsDirectory=sipwright",
-        "LogsDirectoryMode=0750",
-        "PrivateTmp=yes",
-        "PrivateDevices=yes",
-        "PrivateMounts=yes",
-        "DevicePolicy=closed",
-        "ProtectKernelTunables=yes",
-        "ProtectKernelModules=yes",
-        "ProtectKernelLogs=yes",
-        "ProtectControlGroups=yes",
-        "ProtectClock=yes",
-        "ProtectHostname=yes",
-        "ProtectProc=invisible",
-        "RestrictNamespaces=yes",
-        "RestrictRealtime=yes",
-        "RestrictSUIDSGID=yes",
-        "RemoveIPC=yes",
-        "LockPersonality=yes",
-        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
-        "SystemCallArchitectures=native",
-        "# The workers of scripts confine themselves further, for which they need the last four.",
-        "SystemCallFilter=@system-service seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self",
-        "SystemCallFilter=~@privileged",
-        "SystemCallErrorNumber=EPERM",
+        *_RIGHTS.replace("FOLDER", _quoted(str(folder))).splitlines(),
     ]
     if not str(folder).startswith(("/home/", "/root/")) and not sys.prefix.startswith(("/home/", "/root/")):
         lines.append("ProtectHome=yes")
@@ -140,3 +102,50 @@ def tell_systemd(state: str, file: int | None = None) -> None:
             socket.send_fds(manager, [state.encode()], [] if file is None else [file])
         except OSError:
             pass  # it does not matter to a call whether anybody is told
+
+
+_LIFE = """\
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=100ms
+# What is to be finished takes seconds; whatever is left over is taken up at the next start.
+KillMode=mixed
+TimeoutStopSec=20
+LimitNOFILE=65536
+# A process that hangs is ended, and the next one goes on with its calls.
+WatchdogSec=30
+# The sockets outlive the process: what comes in while it is started again waits in them.
+FileDescriptorStoreMax=512
+""".splitlines()
+
+_RIGHTS = """\
+UMask=0077
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=FOLDER
+# Where the log is, should it not go to the journal: after a rotation it is opened anew there.
+LogsDirectory=sipwright
+LogsDirectoryMode=0750
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateMounts=yes
+DevicePolicy=closed
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectProc=invisible
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallArchitectures=native
+# The workers of scripts confine themselves further, for which they need the last four.
+SystemCallFilter=@system-service seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+"""

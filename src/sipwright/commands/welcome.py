@@ -109,67 +109,86 @@ def welcome(
 
     Where the pages or the console could not listen, that is told: what answers there is another program.
     """
-    server = format_address(reachable_address(settings)).removesuffix(":5060")
     folder = settings.data_dir
     shown = f" --data {folder}" if folder != Path("data").absolute() else ""
     places = [f"{place} ({transport.upper()})" for transport, place in settings.sip.listens]
     lines = [
         "",
         f"Sipwright is running: SIP on {', '.join(places) or 'no address: [sip] udp and tcp are empty'}",
+        *(_pages(settings, made, admin, shown) if has_pages else _no_pages(settings)),
     ]
-    if has_pages:
-        lines += ["", f"  Pages                  {pages_address(settings)}"]
-        if made is not None:
-            lines += [f"    log in as {made.admin:<8} password {made.admin_password}   (shown only now)"]
-        elif admin is not None:
-            lines += [
-                f"    log in as {admin}   (a password that is lost: sipwright user password {admin}{shown})"
-            ]
-    elif settings.web.address is not None:
-        lines += [
-            "",
-            f"  No pages yet           {settings.web.listen} cannot be had: the warning above says why, and what to",
-            f"                         change in {shown_file(settings)}",
-        ]
     if settings.ssh.address is not None and not has_console:
-        lines += [
-            "",
-            f"  No console yet         another program listens on {settings.ssh.listen}; change [ssh] listen in",
-            f"                         {shown_file(settings)}, and start it again",
-        ]
+        lines += _no_console(settings)
     elif settings.ssh.address is not None:
         lines += ["", *console_lines(settings, made.admin if made is not None else admin)]
-    if made is not None:
-        lines += ["", f"  Phone settings         server (registrar, domain, proxy): {server}"]
+    if made is not None or places:
+        lines += _phones(settings, made, shown)
+    if made is not None and not has_pages:
         lines += [
-            f"    {name:<8} user name {name:<8} password {password}"
-            for name, password in made.accounts.items()
+            "",
+            f"  Admin                  {made.admin}, password {made.admin_password}   (shown only now)",
         ]
-        if not has_pages:
-            lines += [
-                "",
-                f"  Admin                  {made.admin}, password {made.admin_password}   (shown only now)",
-            ]
-    elif places:
+    if shutil.which("sipwright") is None:
+        lines += ["", f"  In another terminal    PATH={Path(sys.argv[0]).parent}:$PATH"]
+    say(*lines, *(line.replace("SHOWN", shown) for line in _NEXT))
+
+
+def _pages(settings: Settings, made: FirstStart | None, admin: str | None, shown: str) -> list[str]:
+    lines = ["", f"  Pages                  {pages_address(settings)}"]
+    if made is not None:
+        lines += [f"    log in as {made.admin:<8} password {made.admin_password}   (shown only now)"]
+    elif admin is not None:
         lines += [
+            f"    log in as {admin}   (a password that is lost: sipwright user password {admin}{shown})"
+        ]
+    return lines
+
+
+def _no_pages(settings: Settings) -> list[str]:
+    if settings.web.address is None:
+        return []
+    return [
+        "",
+        f"  No pages yet           {settings.web.listen} cannot be had: the warning above says why, and what to",
+        f"                         change in {shown_file(settings)}",
+    ]
+
+
+def _no_console(settings: Settings) -> list[str]:
+    return [
+        "",
+        f"  No console yet         another program listens on {settings.ssh.listen}; change [ssh] listen in",
+        f"                         {shown_file(settings)}, and start it again",
+    ]
+
+
+def _phones(settings: Settings, made: FirstStart | None, shown: str) -> list[str]:
+    server = format_address(reachable_address(settings)).removesuffix(":5060")
+    if made is None:
+        return [
             "",
             f"  Phone settings         server {server}; 'sipwright account list{shown}' has the user names; a password",
             f"                         that is lost is set anew: sipwright account set NAME --password P{shown}",
         ]
-    if shutil.which("sipwright") is None:
-        lines += ["", f"  In another terminal    PATH={Path(sys.argv[0]).parent}:$PATH"]
-    lines += [
+    known = made.accounts.items()
+    return [
         "",
-        f"  Place a test call      sipwright call-test{shown}",
-        f"  Who is registered      sipwright bindings{shown}",
-        f"  Another phone          sipwright account add NAME --password P{shown}",
-        f"  Edit a dialplan        sipwright dialplan show out{shown} > out.py",
-        f"                         sipwright dialplan set out out.py{shown}   (after your changes)",
-        "",
-        "Ctrl-C stops it.",
-        "",
+        f"  Phone settings         server (registrar, domain, proxy): {server}",
+        *(f"    {name:<8} user name {name:<8} password {password}" for name, password in known),
     ]
-    say(*lines)
+
+
+_NEXT = """
+  Place a test call      sipwright call-testSHOWN
+  Who is registered      sipwright bindingsSHOWN
+  Another phone          sipwright account add NAME --password PSHOWN
+  Edit a dialplan        sipwright dialplan show outSHOWN > out.py
+                         sipwright dialplan set out out.pySHOWN   (after your changes)
+
+Ctrl-C stops it.
+
+""".splitlines()
+"""What somebody may do next; `SHOWN` is the option that names the data folder, where it is needed."""
 
 
 def shown_file(settings: Settings) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,15 +104,7 @@ class Node(Wiring):
             # However long it takes to read what there is: nobody is to go on with it meanwhile.
             self._begin(self.neighbours.membership.run())
         await self.scripts.open()
-        bindings = await self.store.load_bindings()
-        if self.neighbours is not None:
-            bindings = self.neighbours.bindings.own(bindings)
-        self.locations.load(bindings, time.monotonic(), self.clock())
-        said = await self.store.load_event_states()
-        self.summaries.load(said)
-        self.registrations.presence.load(said)
-        self.dialog_watch.hold()
-        self.notifier.recover(await self.store.load_subscriptions(self.settings.node))
+        await self._take_up_phones()
         await self.agent.load()
         self.origins.addresses.start()
         if self.crew is not None:
@@ -123,6 +115,32 @@ class Node(Wiring):
         self.control.listen()
         # But for registrations and pings nothing is looked at before every call of the earlier process is there again.
         self.stack.intake.hold(but_pings=True)
+        calls = await self._take_up_calls()
+        self.stack.intake.release()
+        self.provider_states.load(await self.store.load_provider_states(self.settings.node))
+        await self.agent.start()
+        await self.monitoring.open()
+        for work in self._works():
+            self._begin(work)
+        log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=calls,
+                 **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
+                    if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip
+        self.collector.start(time.monotonic())
+
+    async def _take_up_phones(self) -> None:
+        """Read where phones are, and what they want to know."""
+        bindings = await self.store.load_bindings()
+        if self.neighbours is not None:
+            bindings = self.neighbours.bindings.own(bindings)
+        self.locations.load(bindings, time.monotonic(), self.clock())
+        said = await self.store.load_event_states()
+        self.summaries.load(said)
+        self.registrations.presence.load(said)
+        self.dialog_watch.hold()
+        self.notifier.recover(await self.store.load_subscriptions(self.settings.node))
+
+    async def _take_up_calls(self) -> int:
+        """Go on with the calls and the scripts of an earlier process; return how many calls there were."""
         calls = await self.store.load_calls(self.settings.node)
         await self.call_guard.open(await self.store.load_spendings())
         await take_up(self.switch, self.scripts, calls, await self.scripts.load(self.settings.node))
@@ -134,28 +152,23 @@ class Node(Wiring):
         if self.neighbours is not None:
             await self.neighbours.exchange.start()
             await self.neighbours.moved.note_strays()
-        self.stack.intake.release()
-        self.provider_states.load(await self.store.load_provider_states(self.settings.node))
-        await self.agent.start()
-        await self.monitoring.open()
-        for work in (
-            self.store.follow_changes(),
-            self._rounds().run(),
-            self.clock_watch.run(),
-            keep_forgetting(self.settings, self.store, self.monitoring.forget),
-            self.profile_checks.run(),
-            self.keep_alives.run(),
-            self.monitoring.watch(),
-            self.unusual_calls.keep_storing(),
-            self.learning.run(),
-            *(() if self.neighbours is None else self.neighbours.tasks()),
-            *(() if self.limit_shares is None else (self.limit_shares.run(),)),
-        ):
-            self._begin(work)
-        log.info("switch started", node=self.settings.node, registered=len(self.locations), calls=len(calls),
-                 **{name: getattr(self.settings.sip, name) for name in TRANSPORTS
-                    if name in ("udp", "tcp") or getattr(self.settings.sip, name)})  # fmt: skip
-        self.collector.start(time.monotonic())
+        return len(calls)
+
+    def _works(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Give what goes on until the node ends."""
+        yield self.store.follow_changes()
+        yield self._rounds().run()
+        yield self.clock_watch.run()
+        yield keep_forgetting(self.settings, self.store, self.monitoring.forget)
+        yield self.profile_checks.run()
+        yield self.keep_alives.run()
+        yield self.monitoring.watch()
+        yield self.unusual_calls.keep_storing()
+        yield self.learning.run()
+        if self.neighbours is not None:
+            yield from self.neighbours.tasks()
+        if self.limit_shares is not None:
+            yield self.limit_shares.run()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something run until the node ends; what ends by a fault of ours is missing from then on."""
