@@ -12,7 +12,6 @@ from sipwright.node.collector import (
     GROWTH,
     SPACING,
     Collector,
-    CollectorSnapshot,
     resident_memory,
 )
 
@@ -25,9 +24,7 @@ class Process:
         self.memory = ENOUGH
         self.now = 1000.0
         self.collected: list[float] = []
-        self.collector = Collector(
-            lambda: self.messages, memory=lambda: self.memory, collect=self.collect, timer=lambda: self.now
-        )
+        self.collector = Collector(lambda: self.messages, memory=lambda: self.memory, collect=self.collect)
         self.collector._rest(self.now)
 
     def collect(self) -> int:
@@ -100,20 +97,6 @@ def test_growing_without_end_costs_one_look_a_minute(process):
         found += process.seconds(1, messages=1)
 
     assert found == [SPACING * number for number in range(1, 11)]
-
-
-def test_the_snapshot_says_how_long_it_took_at_most(process):
-    def collect() -> int:
-        process.now += took.pop()
-        return 7
-
-    took = [0.1, 0.25]
-    process.collector._collect = collect
-    for _ in range(2):
-        process.seconds(70, messages=1)
-        process.seconds(1)
-
-    assert process.collector.snapshot() == CollectorSnapshot(2, 14, pytest.approx(0.25))
 
 
 def test_what_exists_at_the_start_is_never_looked_at_again_until_the_end():

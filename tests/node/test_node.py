@@ -127,12 +127,3 @@ async def test_the_steps_are_asked_in_this_order(node):
         answer_options,
         refuse_method,
     ]
-
-
-async def test_a_snapshot_has_the_numbers_of_all_parts(node):
-    before = node.snapshot().stack.requests
-    await asked(node, "OPTIONS")
-    seen = node.snapshot()
-
-    assert (seen.name, seen.stack.requests - before) == ("node1", 1)
-    assert (seen.registrar.accounts, seen.switch.legs) == (0, 0)

@@ -9,26 +9,15 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-__all__ = ["Collector", "CollectorSnapshot", "resident_memory"]
+__all__ = ["Collector", "resident_memory"]
 
 SPACING = 60.0
 """Seconds between two looks at everything, at least."""
 
 ENOUGH, GROWTH = 400_000_000, 1.5
 """So many bytes, and so many times the memory after the last look at everything, make one due while messages come."""
-
-
-@dataclass(frozen=True, slots=True)
-class CollectorSnapshot:
-    """How often everything was looked at, how many objects that freed, and how long it took at most."""
-
-    collections: int
-    freed: int
-    slowest: float
 
 
 class Collector:
@@ -43,26 +32,21 @@ class Collector:
         messages: Callable[[], int],
         *,
         memory: Callable[[], int] | None = None,
-        collect: Callable[[], int] = gc.collect,
-        timer: Callable[[], float] = time.perf_counter,
+        collect: Callable[[], object] = gc.collect,
     ) -> None:
         """Look at nothing yet.
 
         Args:
             messages: Returns how many messages have come in so far.
             memory: Returns how many bytes this process takes.
-            collect: Looks at everything, and returns how many objects it has freed.
-            timer: The clock that says how long that took.
+            collect: Looks at everything.
         """
         self._messages = messages
         self._memory = memory or resident_memory
         self._collect = collect
-        self._timer = timer
         self._seen = self._seen_at_last = messages()
         self._base = self._memory()
         self._due_at = 0.0
-        self._collections = self._freed = 0
-        self._slowest = 0.0
 
     def start(self, now: float) -> None:
         """Take what exists now for what lives as long as the process, which is never looked at at all.
@@ -87,15 +71,8 @@ class Collector:
         if (is_quiet and has_worked) or self._memory() >= max(ENOUGH, GROWTH * self._base):
             self._look_at_everything(now)
 
-    def snapshot(self) -> CollectorSnapshot:
-        """Return the counters."""
-        return CollectorSnapshot(self._collections, self._freed, self._slowest)
-
     def _look_at_everything(self, now: float) -> None:
-        started = self._timer()
-        self._freed += self._collect()
-        self._slowest = max(self._slowest, self._timer() - started)
-        self._collections += 1
+        self._collect()
         self._rest(now)
 
     def _rest(self, now: float) -> None:

@@ -5,28 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from sipwright.config import TRANSPORTS, Settings
 from sipwright.ending import end
-from sipwright.services.agent import AgentSnapshot
-from sipwright.services.notifier import (
-    NotifierSnapshot,
-)
-from sipwright.services.registrar import RegistrarSnapshot
-from sipwright.services.stun import StunSnapshot
-from sipwright.services.switch import (
-    SwitchSnapshot,
-)
-from sipwright.stack import StackSnapshot
 from sipwright.store import Store
 from sipwright.store.writing.waiting_log import folder_of
-from sipwright.store.writing.writer import WriterSnapshot
 
-from .collector import CollectorSnapshot
 from .forgetting import keep_forgetting
 from .guarding import MEASURE_EVERY
 from .rounds import Rounds
@@ -35,24 +22,9 @@ from .several.neighbours import Neighbours
 from .taking_up import take_up
 from .wiring import Wiring
 
-__all__ = ["Node", "NodeSnapshot"]
+__all__ = ["Node"]
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSnapshot:
-    """What the faces show of a node."""
-
-    name: str
-    stack: StackSnapshot
-    registrar: RegistrarSnapshot
-    switch: SwitchSnapshot
-    notifier: NotifierSnapshot
-    agent: AgentSnapshot
-    writer: WriterSnapshot
-    collector: CollectorSnapshot
-    stun: StunSnapshot
 
 
 class Node(Wiring):
@@ -230,14 +202,6 @@ class Node(Wiring):
         await self.scripts.close()
         self.unusual_calls.close()
         self.collector.close()
-
-    def snapshot(self) -> NodeSnapshot:
-        """Return the numbers of all parts."""
-        return NodeSnapshot(
-            self.settings.node, self.stack.snapshot(), self.location_service.snapshot(), self.switch.snapshot(),
-            self.notifier.snapshot(), self.agent.snapshot(), self.store.writer.snapshot(), self.collector.snapshot(),
-            self.stun.snapshot(),
-        )  # fmt: skip
 
     def _rounds(self) -> Rounds:
         """Return what is looked at again and again."""

@@ -95,7 +95,6 @@ class WriterSnapshot:
     rows: int
     commits: int
     refused: int
-    slowest_commit: float
     failing_since: float | None
 
 
@@ -122,7 +121,6 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._row_count = self._commits = self._refused = 0
-        self._slowest = 0.0
         self.is_away = False
         """What is put will not be committed soon; as `look` has found."""
         self.is_displaced = False
@@ -217,7 +215,6 @@ class Writer:
             self._row_count,
             self._commits,
             self._refused,
-            self._slowest,
             self._committer.failing_since,
         )
 
@@ -246,7 +243,6 @@ class Writer:
         self._under_way = None
         self._commits += 1
         self._row_count += batch.size
-        self._slowest = max(self._slowest, self._loop.time() - self._flushed_at)
         if batch.refused:
             self._refused += len(batch.refused)
             batch.callbacks = [call for call in batch.callbacks if call[:2] not in batch.refused]
