@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from tests.stack.conftest import PEER, response_to
 
@@ -299,3 +303,19 @@ def test_one_tap_hears_all_transports(element, peer, request_text):
 
     assert heard == [("in", "udp"), ("out", "udp")]
     assert isinstance(element.received[0].request, Request)
+
+
+def test_a_tag_tells_which_process_has_answered_whatever_its_environment_says():
+    """Workers of one switch know by it who was asked, and where it is random nobody outside can guess it."""
+    code = "from sipwright.stack import Stack; print(Stack.tag_of('z9hG4bK1', '192.0.2.1', 'call'))"
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+
+    assert told[0] != told[1]

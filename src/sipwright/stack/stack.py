@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from secrets import token_bytes
 from typing import cast
 
 import structlog
@@ -52,6 +53,9 @@ from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
 
 SECURE = ("tls", "wss")
+
+_OWN = token_bytes(16)
+"""What tells the tags of this process from those of another one."""
 
 
 Send = Callable[[bytes, transaction.Flow], None]
@@ -312,8 +316,8 @@ class Stack:
     @staticmethod
     def tag_of(branch: str | None, host: str, call_id: str) -> str:
         """Return our To tag for a request of which these are known."""
-        # Keyed by the random hash seed of this process, so nobody outside can guess it.
-        return f"{hash((branch, host, call_id)) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+        # Keyed by the random hash seed of this process, so nobody outside can guess it; the environment may set that.
+        return f"{hash((branch, host, call_id, _OWN)) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
     def _transmit(self, data: bytes, flow: Flow) -> None:
         """Send for the transactions; a response whose connection has ended opens another one (§18.2.2)."""
