@@ -147,9 +147,11 @@ def test_they_call_each_other_through_a_dialplan(switch, pages, caller, callee):
     for kind in (caller, callee):
         tells(pages[kind], "over")
 
-    cdrs = until(
-        lambda: [cdr for cdr in switch.all_cdrs() if f"sip:{caller}@" in cdr["from_uri"]], "its CDRs"
-    )
+    def ended():
+        cdrs = [cdr for cdr in switch.all_cdrs() if f"sip:{caller}@" in cdr["from_uri"]]
+        return cdrs if len(cdrs) >= 2 else []
+
+    cdrs = until(ended, "its CDRs")
     assert [(cdr["leg"], cdr["status"], cdr["hung_up_by"]) for cdr in cdrs] == [
         (0, 200, "callee"),
         (1, 200, "callee"),

@@ -10,6 +10,9 @@ pytestmark = pytest.mark.peer("sipp")
 
 GATEWAY = "127.0.0.5"
 
+ROUNDS = 3
+"""So often something else may have kept the machine busy."""
+
 
 @pytest.fixture(scope="module")
 def gateway_port():
@@ -76,14 +79,18 @@ def test_the_out_plan_dials(switch):
 
 def test_the_script_goes_on_when_nobody_answers_in_time(switch):
     bob = switch.new_account()
-    callee = switch.answering("ring-cancelled", bob)
+    for _ in range(ROUNDS):
+        callee = switch.answering("ring-cancelled", bob)
+        trace, cdrs = call(switch, "call-refused", "impatient", bob)
+        callee.finish()
+        rang = cdrs[1]["ended_at"] - cdrs[1]["started_at"]
 
-    trace, cdrs = call(switch, "call-refused", "impatient", bob)
-
-    callee.finish()
-    assert (trace.statuses, trace.response(480).reason) == ([401, 180, 480], "Gave Up")
-    assert reached(cdrs) == [(480, "switch"), (408, "switch")]
-    assert 0.9 < cdrs[1]["ended_at"] - cdrs[1]["started_at"] < 2
+        assert (trace.statuses, trace.response(480).reason) == ([401, 180, 480], "Gave Up")
+        assert reached(cdrs) == [(480, "switch"), (408, "switch")]
+        assert rang > 0.9
+        if rang < 2:
+            break
+    assert rang < 2
 
 
 def test_a_script_that_ends_without_an_answer_reports_the_last_dial(switch):

@@ -215,15 +215,19 @@ class RunningSwitch:
         """Return everything that was logged."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    def _log_lines(self) -> list[str]:
+        """Return the lines that are whole: another one may just be written."""
+        return self.log_text().rpartition("\n")[0].splitlines()
+
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return the log events, all or those of one name."""
-        lines = [line for line in self.log_text().splitlines() if line.startswith("{")]
+        lines = [line for line in self._log_lines() if line.startswith("{")]
         events = [json.loads(line) for line in lines]
         return [event for event in events if name is None or event["event"] == name]
 
     def new_faults(self) -> list[str]:
         """Return what has gone wrong inside the switch since this was asked last."""
-        lines = self.log_text().splitlines()[self._looked_at :]
+        lines = self._log_lines()[self._looked_at :]
         self._looked_at += len(lines)
         return [line for line in lines if _is_fault(line)]
 

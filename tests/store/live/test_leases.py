@@ -27,12 +27,14 @@ def new(owner: str = "a", seconds: float = 60.0, name: str = "roll-ups") -> Ask:
 
 
 async def test_a_lease_that_nobody_has_had_is_made(leases: Leases):
+    began = time.monotonic()
     answer = await leases.execute(new(seconds=60.0))
+    took = time.monotonic() - began
 
     assert answer.is_granted
     assert answer.row is not None
     assert answer.row[:3] == ("roll-ups", "a", 1)
-    assert 59.0 < answer.row.left <= 60.0
+    assert 59.0 - took < answer.row.left <= 60.0
 
 
 async def test_only_one_of_many_makes_it(leases: Leases):
@@ -137,6 +139,7 @@ async def test_a_write_names_its_fence(store: Store, leases: Leases):
 
 
 async def test_the_clock_is_unix_time(store: Store):
+    before = time.time()
     found = await store.database.read(lambda c: c.scalar(select(database_time(c))))
 
-    assert abs(found - time.time()) < 5.0
+    assert before - 1.0 <= found <= time.time() + 1.0
