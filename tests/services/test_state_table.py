@@ -1,6 +1,7 @@
 """The machines that are tables: calls, transfers, runs of dialplans."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,10 @@ def test_a_mistake_is_logged_and_leaves_nothing_where_it_was(monkeypatch):
     ]
 
 
+@cache
 def written_states(path):
     """Return whose states a file writes: `self.state = RunState.OVER`, or what a table says."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Assign):
             names = {
@@ -76,7 +79,8 @@ def written_states(path):
                 if isinstance(each, ast.Attribute)
             }
             if names & {"state", "stage"}:
-                yield from {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+                found |= {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+    return found
 
 
 @pytest.mark.parametrize("states", WRITERS)

@@ -301,7 +301,7 @@ def ways(*names):
     """Return where in the code a way is asked of the stack by one of these names."""
     return {
         f"{module}:{scope}"
-        for module, scope, node in scopes()
+        for module, scope, node in scopes(rf"\.({'|'.join(names)})\b")
         if module.startswith(("services/", "node/", "monitor/"))
         and isinstance(node, ast.Attribute)
         and node.attr in names
