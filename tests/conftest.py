@@ -15,8 +15,12 @@ from interop.harness import RunningSwitch
 
 pytest_plugins = ["pytester", "databases"]
 
-# How fast a machine makes up examples says nothing about the project.
-settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast a machine makes up examples says nothing about the project. They are the same in each run, unless `make` is
+# told otherwise (SEED=default).
+settings.register_profile(
+    "steady", deadline=None, derandomize=os.environ.get("SEED", "1").isdigit(),
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
 settings.load_profile("steady")
 
 HERE = Path(__file__).parent
