@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.util import await_
 
 import database_servers as servers
+from interop.harness import free_pair, free_port
 from sipwright.services.leases import Ask, Fence
 from sipwright.store import Administration, Store
 from sipwright.store.live.leases import Leases
@@ -29,7 +29,8 @@ class GaleraServer(servers.Mariadb):
     """One of them; what weighs more goes on alone when the other one is lost."""
 
     def __init__(self, weight: int) -> None:
-        self.port, self.link = free_port(), free_port()
+        # The port after that of the link is the one by which it takes what it has missed.
+        self.port, self.link, copies = free_port(), free_pair(), free_port()
         provider = (
             f"gmcast.listen_addr=tcp://127.0.0.1:{self.link};pc.weight={weight};gcache.size=16M"
             ";evs.suspect_timeout=PT1S;evs.inactive_timeout=PT2S;evs.keepalive_period=PT0.3S"
@@ -39,6 +40,7 @@ class GaleraServer(servers.Mariadb):
             "--skip-networking=0", "--bind-address=127.0.0.1", f"--port={self.port}", "--binlog-format=ROW",
             "--wsrep-on=1", f"--wsrep-provider={LIBRARY}", f"--wsrep-node-address=127.0.0.1:{self.link}",
             f"--wsrep-provider-options={provider}", "--wsrep-sst-method=rsync", "--wsrep-retry-autocommit=0",
+            f"--wsrep-sst-receive-address=127.0.0.1:{copies}",
         )  # fmt: skip
 
     def join(self, address: str) -> None:
@@ -57,12 +59,6 @@ class GaleraServer(servers.Mariadb):
         except (OSError, servers.asyncmy.errors.MySQLError):
             return False
         return bool(state == "ON")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 Pair = tuple[GaleraServer, GaleraServer]

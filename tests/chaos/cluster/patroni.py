@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from interop.harness.network import free_port
 
 from .database import Postgres
 
@@ -34,7 +35,7 @@ class Member:
     """One server and the Patroni that keeps it."""
 
     def __init__(self, name: str, folder: Path, etcd: int) -> None:
-        self.name, self.port, self._rest = name, _free_port(), _free_port()
+        self.name, self.port, self._rest = name, free_port(HOST), free_port(HOST)
         self.data = folder / name
         self._log = folder / f"{name}.log"
         self._settings = folder / f"{name}.json"
@@ -132,7 +133,7 @@ class Patroni(Postgres):
         self.folder = Path(tempfile.mkdtemp(prefix="sipwright-patroni-", dir="/tmp"))
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres")
-        etcd = _free_port()
+        etcd = free_port(HOST)
         self._etcd = self._start_etcd(etcd)
         self._members = [Member(name, self.folder, etcd) for name in ("one", "two")]
         try:
@@ -167,7 +168,7 @@ class Patroni(Postgres):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start_etcd(self, port: int) -> subprocess.Popen[bytes]:
-        here, others = f"http://{HOST}:{port}", f"http://{HOST}:{_free_port()}"
+        here, others = f"http://{HOST}:{port}", f"http://{HOST}:{free_port(HOST)}"
         command = [
             "etcd", "--data-dir", str(self.folder / "etcd"), "--unsafe-no-fsync",
             "--listen-client-urls", here, "--advertise-client-urls", here,
@@ -182,12 +183,6 @@ class Patroni(Postgres):
 
     def _wait_until_whole(self) -> None:
         _wait(lambda: any(member.says("sync") for member in self._members), "there is a standby in step")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(is_so: Callable[[], bool], what: str) -> None:

@@ -6,7 +6,7 @@ Everything here waits by asking again until a deadline; nothing sleeps for a len
 from .baresip import Baresip
 from .kamailio import Kamailio
 from .namespaces import Namespaces
-from .network import free_port, is_listening, until
+from .network import free_pair, free_port, is_listening, until
 from .phone import Phone
 from .roamer import Connected, Roamer
 from .shared import SharedSwitch, new_database
@@ -28,6 +28,7 @@ __all__ = [
     "SharedSwitch",
     "Sipp",
     "Trace",
+    "free_pair",
     "free_port",
     "is_listening",
     "new_database",
