@@ -107,11 +107,13 @@ def pages(switch, site, servers):
     """A page of each kind, registered under its name."""
     with sync_api.sync_playwright() as playwright:
         flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-                 "--ignore-certificate-errors"]  # fmt: skip
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+                 "--ignore-certificate-errors",
+                 "--allow-loopback-in-peer-connection"]  # fmt: skip  # a machine may have no other network
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags, timeout=60_000)
         found = {}
         for kind in ("jssip", "sipjs"):
             page = browser.new_context(permissions=["microphone"], ignore_https_errors=True).new_page()
+            page.set_default_timeout(60_000)
             page.goto(site)
             page.evaluate(
                 "settings => start(...settings)",
