@@ -241,6 +241,15 @@ async def test_a_new_password_ends_the_pause_whoever_gives_it(carols: UseCases, 
     assert await carols.login.log_in(Visitor("web", "203.0.113.2"), "carol", "her own one")
 
 
+async def test_who_was_guessed_at_by_a_clock_that_was_ahead_waits_no_longer_for_it(carols: UseCases):
+    now = 1_000_000.0
+    at(carols, now + 86_400.0)
+    await guessed_too_often(carols, PASSWORD)
+
+    at(carols, now)
+    assert await carols.login.log_in(WEB, "carol", PASSWORD)
+
+
 async def test_another_process_lets_somebody_try_again(carols: UseCases, admin: Actor):
     """The command line is no part of the process that the pages are in, which remembers who has to wait."""
     at(carols, 1_000_000.0)

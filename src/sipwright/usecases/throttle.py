@@ -34,7 +34,7 @@ class Throttle:
         """
         now = self._ground.unix_time()
         until, good_until = max((self._waits.get(limit.key, _NEVER) for limit in limits), default=_NEVER)
-        if until > now and good_until > now:
+        if until > now and now < good_until <= now + LOOK_AGAIN:  # beyond that the clock was ahead
             raise _throttled(until - now)
         refused = await self._ground.keep(lambda c: throttles.take(c, limits, now))
         if refused is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from limits.storage import Storage
-from sqlalchemy import Connection, case, delete, literal, select, update
+from sqlalchemy import Connection, case, delete, literal, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from sipwright.store.dialects import dialect_of
@@ -12,15 +12,20 @@ from sipwright.store.schema.people_tables import throttles
 __all__ = ["ThrottleRows"]
 
 
+CLOCKS_DIFFER = 60.0
+"""Seconds that a try of another process, or of another node, may be ahead of one here."""
+
+
 class ThrottleRows(Storage):
     """Keeps counts in the rows of one transaction, which is gone after it."""
 
     STORAGE_SCHEME = None
 
-    def __init__(self, connection: Connection, now: float) -> None:
+    def __init__(self, connection: Connection, now: float, longest: float = 86_400.0) -> None:
         super().__init__()
         self._connection = connection
         self._now = now
+        self._longest = longest
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -33,7 +38,8 @@ class ThrottleRows(Storage):
         end, is_ours = self._now + expiry, column.key == key
         new = select(literal(key), literal(0), literal(end))
         missing = dialect_of(self._connection).insert_missing(throttles, ["key", "count", "expires_at"], new)
-        is_over = column.expires_at <= self._now
+        # One that ends later than any can was begun while the clock was ahead: nobody waits for hours because of that.
+        is_over = or_(column.expires_at <= self._now, column.expires_at > end + CLOCKS_DIFFER)
         added = (
             update(throttles)
             .where(is_ours)
@@ -50,9 +56,9 @@ class ThrottleRows(Storage):
 
     def get(self, key: str) -> int:
         """Return a count."""
-        column = throttles.c
-        query = select(column.count).where(column.key == key, column.expires_at > self._now)
-        return self._connection.scalar(query) or 0
+        column, latest = throttles.c, self._now + self._longest + CLOCKS_DIFFER
+        is_on = (column.expires_at > self._now, column.expires_at <= latest)
+        return self._connection.scalar(select(column.count).where(column.key == key, *is_on)) or 0
 
     def get_expiry(self, key: str) -> float:
         """Return when a count is over."""

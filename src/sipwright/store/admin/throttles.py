@@ -5,7 +5,7 @@ It is slow to import, and most commands count nothing: it is loaded when it is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, delete, update
@@ -28,19 +28,17 @@ class Limit(NamedTuple):
     seconds: int
 
 
-def take(connection: Connection, limits: Iterable[Limit], now: float) -> tuple[Limit, float] | None:
+def take(connection: Connection, limits: Sequence[Limit], now: float) -> tuple[Limit, float] | None:
     """Count one more try; return the limit that allows no more, and for how many seconds, which counts nothing."""
     from limits.strategies import FixedWindowRateLimiter
 
     from sipwright.store.admin.throttle_rows import ThrottleRows
 
-    rows = ThrottleRows(connection, now)
-    limiter = FixedWindowRateLimiter(rows)
-    asked = [(limit, _item(limit)) for limit in limits]
     # All are looked at before one is counted: nobody uses up another's limit with tries that are refused.
-    for step in (limiter.test, limiter.hit):
-        for limit, item in asked:
-            if not step(item, limit.key):
+    for step in (FixedWindowRateLimiter.test, FixedWindowRateLimiter.hit):
+        for limit in limits:
+            item, rows = _item(limit), ThrottleRows(connection, now, limit.seconds)
+            if not step(FixedWindowRateLimiter(rows), item, limit.key):
                 return limit, max(1.0, rows.get_expiry(item.key_for(limit.key)) - now)
     return None
 
