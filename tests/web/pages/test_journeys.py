@@ -189,7 +189,9 @@ def test_a_dialplan_is_written_checked_while_typing_tried_and_saved(site, page):
     type_into_editor(page, 'dial("bob@local", ring=20)\nrespond(480, "Nobody is here")\n')
     expect(page.locator(".cm-told")).to_have_count(0)
     page.get_by_role("button", name="Try it").click()
-    expect(page.get_by_role("region", name="How the tried call went")).to_contain_text("480")
+    tried = page.get_by_role("region", name="How the tried call went")
+    expect(tried).to_contain_text("480")
+    expect(tried).to_be_in_viewport(ratio=0.9)
     page.locator(".cm-content").press("Control+s")
 
     expect(page.get_by_text("Version 1 is live.")).to_be_visible()

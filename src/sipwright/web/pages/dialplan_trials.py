@@ -7,7 +7,7 @@ from typing import Any
 from sipwright.usecases.dialplans import Replay, ReplayWish, Try, TryWish
 from sipwright.usecases.errors import Invalid
 from sipwright.web.pages.draft import Draft
-from sipwright.web.pages.elements import actions, button, note, tag
+from sipwright.web.pages.elements import actions, bring_into_view, button, note, tag
 from sipwright.web.pages.format import plural
 from sipwright.web.pages.widgets import Field
 
@@ -105,6 +105,7 @@ class TryPanel:
             with tag("div", "diff", tabindex="0", role="region", aria_label="How the tried call went"):
                 for line in found.lines:
                     tag("div", "", line or " ")
+        bring_into_view(self.tried)
 
 
 def _lines(label: str, placeholder: str, hint: str) -> Field:
@@ -159,6 +160,7 @@ class ReplayPanel:
                     user=self.page.user,
                 )
                 self._show(found)
+                bring_into_view(self.replayed)
         finally:
             self.replaying.props["disabled"] = False
 

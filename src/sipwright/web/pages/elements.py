@@ -14,6 +14,7 @@ from sipwright.web.visitors import prefix_of
 
 __all__ = [
     "actions",
+    "bring_into_view",
     "button",
     "card",
     "copy_button",
@@ -49,6 +50,12 @@ def text(element: Element, content: str) -> None:
     if element._text != content:
         element._text = content
         element.update()
+
+
+def bring_into_view(element: Element) -> None:
+    """Scroll, once it is drawn, until one sees what has just been asked for: it may stand below the window."""
+    scroll = f"document.getElementById('{element.html_id}')?.scrollIntoView({{block: 'nearest'}})"
+    context.client.run_javascript(f"requestAnimationFrame(() => requestAnimationFrame(() => {scroll}))")
 
 
 def button(
