@@ -37,6 +37,7 @@ ELSEWHERE = {
     "monitor/probes/result": "monitor/probes/test_prober",
     "node/self_probes": "node/test_monitoring",
     "services/own_probes": "node/test_monitoring",
+    "services/edge/signed_headers": "services/edge/test_edge",
     "services/switch/midcall/session_timer": "services/switch/midcall/test_session",
     "services/switch/midcall/refresh": "services/switch/midcall/test_session",
     "services/switch/midcall/refer_names": "services/switch/midcall/test_headers_cross",

@@ -31,17 +31,15 @@ from sipwright.services.edge.ports import BACK, BRANCH, Peers
 from sipwright.services.edge.repeats import FIRST, Repeats
 from sipwright.services.edge.replaced import replaced_tags
 from sipwright.services.edge.routed_flow import RoutedFlow
+from sipwright.services.edge.signed_headers import KEEPS, SignedHeaders
 from sipwright.services.edge.unheard import Unheard
-from sipwright.sip import NameAddr, ParseError, Reject, Request, Response
+from sipwright.sip import Reject, Request, Response
 from sipwright.sip.headers import Via
 from sipwright.stack import Incoming, OnAck, OnStrayResponse, Stack, boot_in
 from sipwright.transport.flow import Address, Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
 __all__ = ["Edge"]
-
-_KEEPS = "flow"
-"""The parameter of a Route whose sender keeps the flow by itself, and wants no Record-Route in the answer."""
 
 _PASSED = "passed"
 """The parameter of a Route that was passed on already, as a node that it names is back."""
@@ -68,7 +66,7 @@ class Edge:
         """Another node has all that was here: what still comes for it is handed on, also what other nodes send."""
         self.expects_for: Callable[[], float] = float
         """Says for how many seconds more phones are expected back whose connections have ended with a node."""
-        self._here = f"{address[0]}:{address[1]}"
+        self._signed = SignedHeaders(stack, peers, tokens, address)
         self._flows: Bounded[str, RoutedFlow] = Bounded()
         self._moved_invites: Bounded[str, str] = Bounded()
         """The nodes that have INVITEs which have come here, as their callers pick something up there, say."""
@@ -151,7 +149,7 @@ class Edge:
             rest = without_edges(rest)
             way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{BACK}={token}"
         else:
-            way = f"Route: <sip:{token}@{there};lr;{_KEEPS}>"
+            way = f"Route: <sip:{token}@{there};lr;{KEEPS}>"
         # What is lost on the way is said again, and by then the network, or another node, is there.
         with suppress(OSError):
             flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
@@ -166,7 +164,7 @@ class Edge:
         if tag is not None and self._waits(incoming, tag, is_known=is_for_node):
             return True
         if "route" in request.headers.index():
-            token, keeps = self._take_own_routes(request, is_for_node)
+            token, keeps = self._signed.take_routes(request, is_for_node)
             if not is_for_node and self._peers.is_peer(incoming.flow.remote):
                 if token is not None:
                     return self._forward(incoming, token, keeps)
@@ -262,7 +260,7 @@ class Edge:
         """
         request = incoming.request
         route, *further = request.headers.get_list("Route")
-        own = self._own(route, is_of_any=True)
+        own = self._signed.read(route, is_of_any=True)
         edge = None if own is None else self._peers.edge_of(own[0].node)
         flow = None if edge is None else self._stack.flow_to_edge(edge)
         if flow is None or edge == incoming.flow.remote:
@@ -315,20 +313,19 @@ class Edge:
 
     def _send(self, incoming: Incoming, flow: Flow, token: FlowToken | None, *, is_bare: bool = False) -> str:
         request = incoming.request
-        left = (
-            71 if request.max_forwards is None else request.max_forwards
-        )  # without one it gets 70 (§16.6 step 3)
+        # Without one it gets 70 (§16.6 step 3).
+        left = 71 if request.max_forwards is None else request.max_forwards
         if left <= 0:
             raise Reject(483)
         headers = list(request.headers.items())
         forwarded = Request(request.method, request.uri_text, headers, request.body)
         forwarded.headers.set("Max-Forwards", str(left - 1))
         if token is not None and request.method in _MAKES_DIALOG:
-            for value in self._record_routes(flow, token):
+            for value in self._signed.record_routes(flow, token):
                 forwarded.headers.insert("Record-Route", value)
         branch = BRANCH + blake2b(known_by(request).encode(), digest_size=10).hexdigest()
         back = self._tokens.write(incoming.reply_flow.key, self._peers.name)
-        via = f"{self._via(flow, branch, token)};{BACK}={back}{f';{_BARE}' if is_bare else ''}"
+        via = f"{self._signed.via(flow, branch, token)};{BACK}={back}{f';{_BARE}' if is_bare else ''}"
         forwarded.headers.insert("Via", via)
         try:
             flow.send(bytes(forwarded))
@@ -342,47 +339,6 @@ class Edge:
         """Return the refusal of a request to a phone, which says for how long that is worth waiting for."""
         expected = ceil(self.expects_for())
         return Reject(430, "Flow Failed", (("Retry-After", str(expected)),) if expected else (), why=why)
-
-    def _via(self, flow: Flow, branch: str, token: FlowToken | None) -> str:
-        """Return our Via, but for the parameters; what is under way at a lost node has that of its edge."""
-        if token is None or token.node == self._peers.name or flow.protocol != "udp":
-            return self._stack.via_for(flow, branch)
-        of_other = parse_flow_key(token.flow_key).local
-        return f"SIP/2.0/UDP {self._stack.sent_by(of_other, flow.remote)};branch={branch};rport"
-
-    def _record_routes(self, flow: Flow, token: FlowToken) -> list[str]:
-        """Return what leads back through here: the nodes' side first, the phone's on top of it (RFC 5658 §6)."""
-        user = self._tokens.write(token.flow_key, self._peers.name)
-        nodes = f"<sip:{user}@{self._here};lr>"
-        phones = self._stack.local_contact(flow, user)[:-1] + ";lr>"
-        return [nodes] if phones == nodes else [nodes, phones]
-
-    def _take_own_routes(self, request: Request, is_for_node: bool) -> tuple[FlowToken | None, bool]:
-        """Take the Routes that name this node off a request (RFC 3261 §16.4), and those of all nodes if it is for one.
-
-        Returns what they say, and whether whoever has put them there keeps the flow by itself.
-        """
-        routes = request.headers.get_list("Route")
-        found, keeps = None, False
-        while routes and (own := self._own(routes[0], is_for_node)) is not None:
-            found = found if keeps else own[0]
-            keeps |= own[1]
-            del routes[0]
-        if found is not None:
-            request.headers.remove("Route")
-            for route in routes:
-                request.headers.add("Route", route)
-        return found, keeps
-
-    def _own(self, route: str, is_of_any: bool = False) -> tuple[FlowToken, bool] | None:
-        try:
-            uri = NameAddr.parse(route, "route").uri
-        except ParseError:
-            return None
-        token = None if uri.raw_user is None else self._tokens.read(uri.raw_user)
-        if token is None or not (is_of_any or self._peers.acts_for(token.node)):
-            return None
-        return token, _KEEPS in uri.params
 
     # Responses.
 
@@ -412,7 +368,7 @@ class Edge:
         for value in reversed(rest):
             response.headers.insert("Via", value)
         if _BARE in via.params:
-            self._take_own_records(response)
+            self._signed.take_records(response)
         self._stack.send_response(response, known)
 
     def _edge_for(self, response: Response, back: Flow) -> Address | None:
@@ -421,16 +377,6 @@ class Edge:
             return None
         owner = None if response.from_tag is None else self._peers.owner_of(response.from_tag)
         return self._peers.moved(back.remote) if owner is None else self._peers.edge_of(owner)
-
-    def _take_own_records(self, response: Response) -> None:
-        """Take off what was for the phone alone: the node that has the call knows the way (RFC 3261 §16.7 step 8)."""
-        if "record-route" not in response.headers.index():
-            return
-        records = response.headers.get_list("Record-Route")
-        response.headers.remove("Record-Route")
-        for value in records:
-            if self._own(value, is_of_any=True) is None:
-                response.headers.add("Record-Route", value)
 
     def _hand_back(self, response: Response, flow: Flow) -> bool:
         """Hand a response on to the node that has its dialog, if a phone has sent it to another one."""

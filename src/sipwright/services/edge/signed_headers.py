@@ -1,0 +1,76 @@
+"""What the edge writes into headers with tokens of its own, and reads there again: Via, Record-Route and Route."""
+
+from __future__ import annotations
+
+from sipwright.services.edge.ports import Peers
+from sipwright.sip import NameAddr, ParseError, Request, Response
+from sipwright.stack import Stack
+from sipwright.transport.flow import Address, Flow, parse_flow_key
+from sipwright.transport.flow_token import FlowToken, FlowTokens
+
+__all__ = ["KEEPS", "SignedHeaders"]
+
+KEEPS = "flow"
+"""The parameter of a Route whose sender keeps the flow by itself, and wants no Record-Route in the answer."""
+
+
+class SignedHeaders:
+    """The headers of one edge, which other nodes reach at `address`."""
+
+    def __init__(self, stack: Stack, peers: Peers, tokens: FlowTokens, address: Address) -> None:
+        self._stack = stack
+        self._peers = peers
+        self._tokens = tokens
+        self._here = f"{address[0]}:{address[1]}"
+
+    def via(self, flow: Flow, branch: str, token: FlowToken | None) -> str:
+        """Return our Via, but for the parameters; what is under way at a lost node has that of its edge."""
+        if token is None or token.node == self._peers.name or flow.protocol != "udp":
+            return self._stack.via_for(flow, branch)
+        of_other = parse_flow_key(token.flow_key).local
+        return f"SIP/2.0/UDP {self._stack.sent_by(of_other, flow.remote)};branch={branch};rport"
+
+    def record_routes(self, flow: Flow, token: FlowToken) -> list[str]:
+        """Return what leads back through here: the nodes' side first, the phone's on top of it (RFC 5658 §6)."""
+        user = self._tokens.write(token.flow_key, self._peers.name)
+        nodes = f"<sip:{user}@{self._here};lr>"
+        phones = self._stack.local_contact(flow, user)[:-1] + ";lr>"
+        return [nodes] if phones == nodes else [nodes, phones]
+
+    def take_routes(self, request: Request, is_for_node: bool) -> tuple[FlowToken | None, bool]:
+        """Take the Routes that name this node off a request (RFC 3261 §16.4), and those of all nodes if it is for one.
+
+        Returns what they say, and whether whoever has put them there keeps the flow by itself.
+        """
+        routes = request.headers.get_list("Route")
+        found, keeps = None, False
+        while routes and (own := self.read(routes[0], is_for_node)) is not None:
+            found = found if keeps else own[0]
+            keeps |= own[1]
+            del routes[0]
+        if found is not None:
+            request.headers.remove("Route")
+            for route in routes:
+                request.headers.add("Route", route)
+        return found, keeps
+
+    def take_records(self, response: Response) -> None:
+        """Take off what was for the phone alone: the node that has the call knows the way (RFC 3261 §16.7 step 8)."""
+        if "record-route" not in response.headers.index():
+            return
+        records = response.headers.get_list("Record-Route")
+        response.headers.remove("Record-Route")
+        for value in records:
+            if self.read(value, is_of_any=True) is None:
+                response.headers.add("Record-Route", value)
+
+    def read(self, route: str, is_of_any: bool = False) -> tuple[FlowToken, bool] | None:
+        """Return the token of a Route of this edge, or of any, and whether its sender keeps the flow by itself."""
+        try:
+            uri = NameAddr.parse(route, "route").uri
+        except ParseError:
+            return None
+        token = None if uri.raw_user is None else self._tokens.read(uri.raw_user)
+        if token is None or not (is_of_any or self._peers.acts_for(token.node)):
+            return None
+        return token, KEEPS in uri.params
