@@ -41,7 +41,6 @@ ELSEWHERE = {
     "services/switch/midcall/session_timer": "services/switch/midcall/test_session",
     "services/switch/midcall/refresh": "services/switch/midcall/test_session",
     "services/switch/midcall/refer_names": "services/switch/midcall/test_headers_cross",
-    "commands/settings_file": "commands/test_init",
     "services/switch/call/tally": "node/test_counts",
     "web/pages/public_status": "web/pages/test_status",
     "commands/acting": "commands/test_token",
