@@ -41,4 +41,12 @@ went wrong then is counted apart, as nobody can tell whose fault it is. The exit
     make chaos ARGS='--rate 50 --kills 5'           # fewer calls, fewer kills
     make chaos ARGS='--signal TERM'                 # clean stops instead: they must lose nothing either
     make chaos ARGS='--from PATH/bin/sipwright'     # an upgrade under load: until the first kill, another release
+
+PATH is the environment of that release, which makes the data folder with its own commands. That of 0.1.0:
+
+    git worktree add ../release d3b5f99
+    python3 -m venv ../release/.venv && ../release/.venv/bin/pip install -e ../release
+
+Until the first kill there are only the calls that every release can carry (`kinds.py:KNOWN_TO_ALL`). The first outage
+has `sipwright init` in it, which brings the database up to date. `tests/golden/test_folder.py` is the small form.
 """
