@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
+from structlog.testing import capture_logs
 from tests.services.switch.conftest import SDP, Bench, Provider, Row, document_of, every_leg_keeps_the_rules  # noqa: F401
 
 from sipwright.config import GuardSettings
@@ -179,6 +180,15 @@ def test_two_hundred_calls_to_premium_numbers_with_a_stolen_password_spend_nothi
     assert {row[15] for row in town.bench.database.rows["cdr"].values()} == {"Premium Numbers Are Closed"}
     assert town.told[0] == ("guard.refused", "Premium Numbers Are Closed")
     assert len(town.told) <= 200
+
+
+def test_the_log_names_a_call_that_was_not_let_out_as_the_records_do(town):
+    with capture_logs() as lines:
+        town.dial(f"{PREMIUM}@trunk")
+
+    (line,) = [each for each in lines if each["event"] == "call not let out"]
+    (kept,) = {key[0] for key in town.bench.database.rows["cdr"]}
+    assert (line["call_id"], "call" in line) == (kept, False)
 
 
 def test_where_premium_numbers_are_open_they_spend_no_more_than_the_money_of_the_day(town):

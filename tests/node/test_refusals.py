@@ -134,6 +134,7 @@ async def test_a_call_to_a_disabled_account_is_a_line_and_a_cdr(settings):
     await node.stop()
 
     line, other = [line for line in lines if line["event"] == "request refused"]
+    assert (line["sip_call_id"], "call_id" in line) == ("disabled", False)
     assert "there is no account nobody@example.org" in other["why"]  # the one does not hide the other
     assert (
         "account bob@example.org is disabled; 'sipwright account set bob@example.org --enable'" in line["why"]

@@ -341,7 +341,9 @@ class CallGuard:
     def _tell(self, user_id: int, event: str, said: dict[str, str]) -> None:
         left_out = self._lines.admit((user_id, said["reason"]), self._clock())
         if left_out is not None:
-            log.warning(event, **said, left_out=left_out)
+            # An event has its call beside what it says; in the log it is named as everywhere there.
+            logged = {"call_id" if name == "call" else name: value for name, value in said.items()}
+            log.warning(event, **logged, left_out=left_out)
             if self.watch is not None:
                 self.watch("guard.refused", said)
 

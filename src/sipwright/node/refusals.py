@@ -97,7 +97,7 @@ class Refusals:
                 source=format_address(incoming.source),
                 why=why,
                 to=_cut(request.uri_text),
-                call_id=_cut(request.call_id),
+                sip_call_id=_cut(request.call_id),
                 left_out=left_out,
             )
             if self.watch is not None and is_fault:
