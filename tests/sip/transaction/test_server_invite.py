@@ -30,6 +30,32 @@ def test_no_100_goes_out_when_the_tu_has_answered(bench, invite, status):
     assert bench.labels() == [status]
 
 
+def test_a_provisional_response_is_repeated_once_a_minute(bench, invite):
+    """§13.3.1.1: no proxy on the way is to give up a phone that rings for long."""
+    tx = bench.server(invite())
+    bench.respond(tx, 180)
+    bench.run_until(30.0)
+    bench.respond(tx, 183)
+
+    assert bench.run_until(160.0) == [(90.0, 183), (150.0, 183)]
+    bench.respond(tx, 486)
+    assert bench.leftovers() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("flow", ["udp", "tcp"])
+def test_what_was_acknowledged_and_a_100_are_not_repeated(bench, invite, flow):
+    """A connection loses nothing, but the proxies behind it have their timers, too."""
+    tx = bench.server(invite(), getattr(bench, flow))
+    bench.respond(tx, 180, headers=[("RSeq", "1"), ("Require", "100rel")])
+    assert bench.run_until(100.0) == []
+
+    bench.respond(tx, 100)
+    assert bench.run_until(200.0) == []
+
+    bench.respond(tx, 180)
+    assert bench.run_until(300.0) == [(260.0, 180)]
+
+
 def test_a_repeated_invite_gets_the_last_provisional_response_again(bench, invite):
     tx = bench.server(invite())
     bench.respond(tx, 180)

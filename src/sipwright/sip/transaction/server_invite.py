@@ -5,7 +5,7 @@
              INVITE             V send 100 if TU is silent for 100 ms
              send response+------------+
                  +--------| Proceeding |--------+ 101-199 from TU
-                 +------->|            |<-------+ send response
+                 +------->|            |<-------+ send response, and once a minute again
                           +------------+
             300-699 from TU |        | 2xx from TU
             send response   |        | send response
@@ -30,7 +30,9 @@ A response that cannot be sent changes no state (RFC 6026 §8.8).  The TU repeat
 reliable.py is there.
 
 A 100 ends the repetitions of the INVITE (§17.1.1.2), so it promises that nobody has to ask again.  A TU that cannot
-promise that yet, because what it was asked is not stored, holds it back with `promise_nothing`.
+promise that yet, because what it was asked is not stored, holds it back with `promise_nothing`.  A proxy gives up an
+INVITE of which it has heard nothing for three minutes but that somebody rings, so that is said once a minute (§13.3.1.1);
+what has an RSeq was heard, and is for the TU to follow (RFC 3262 §3).
 """
 
 from __future__ import annotations
@@ -53,6 +55,9 @@ from sipwright.sip.transaction.base import (
 )
 from sipwright.sip.transaction.timers import Timer
 
+REMINDER = 60.0
+"""Seconds after which a provisional response is sent again (RFC 3261 §13.3.1.1)."""
+
 
 class ServerInvite(ServerTransaction):
     """Answers an INVITE, and repeats what is no 2xx until it is acknowledged."""
@@ -71,14 +76,28 @@ class ServerInvite(ServerTransaction):
     def may_promise(self, now: float) -> None:
         """Let the 100 go out in its time, which may have come."""
         self._is_silent = False
-        if self._is_trying_due:
+        if self._is_trying_due and self.last_response is None:
             self._is_trying_due = False
             self.handle(Timer.TRYING, None, now)
             self._driver.perform(self, now)
 
     def _provide(self, response: Any, now: float) -> None:
         self._send(response, now)
-        self.retransmit_at = None
+        self._remind_later(now)
+
+    def _remind_later(self, now: float) -> None:
+        said = self.last_response
+        if said is None or said[8:11] == b"100" or b"\r\nRSeq:" in said:
+            self.retransmit_at = None
+        else:
+            self._retransmit_after(REMINDER, now)
+
+    def _try_or_remind(self, _: Any, now: float) -> None:
+        if self.last_response is None:
+            self._send_trying(None, now)
+        else:
+            self._repeat(None, now)
+            self._remind_later(now)
 
     def _repeat_or_try(self, _: Any, now: float) -> None:
         if self.last_response is None:
@@ -90,7 +109,7 @@ class ServerInvite(ServerTransaction):
         self.retransmit_at = None
         if self._is_silent:
             self._is_trying_due = True
-        elif self.last_response is None:
+        else:
             super()._send_trying(_, now)
 
     def _repeat_later(self, _: None, now: float) -> None:
@@ -102,7 +121,7 @@ class ServerInvite(ServerTransaction):
     INITIAL = PROCEEDING
     RULES = {
         (PROCEEDING, REQUEST):      (PROCEEDING, _repeat_or_try),
-        (PROCEEDING, Timer.TRYING): (PROCEEDING, _send_trying),
+        (PROCEEDING, Timer.TRYING): (PROCEEDING, _try_or_remind),
         (PROCEEDING, CANCEL):       (PROCEEDING, ServerTransaction._deliver),
         (PROCEEDING, PROVISIONAL):  (PROCEEDING, _provide),
         (PROCEEDING, SUCCESS):      (ACCEPTED,   ServerTransaction._send_final),

@@ -154,6 +154,32 @@ def test_a_reliable_response_is_repeated_until_it_is_acknowledged(bench, alice, 
     assert len(heard(alice, 180)) == 6
 
 
+@pytest.mark.parametrize("headers", [MAY, MUST])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_phone_that_rings_for_long_is_told_of_once_more(bench, alice, bob, headers, restarts):
+    """§3 and RFC 3261 §13.3.1.1: proxies on the way give up what they hear nothing of for three minutes."""
+    alice.invite(headers=headers)
+    rings(bob, 7, status=180)
+    prack(alice, heard(alice, 180)[0])
+    bob.answer(bob.last("PRACK"), 200)
+    if restarts:
+        bench.restart()
+    alice.clear()
+    bench.run(155)
+
+    again = heard(alice, 180)
+    assert {is_told_reliably(response) for response in again} == {headers is MUST}
+    assert {response.body for response in again} == {b""}
+    if headers is MUST:
+        prack(alice, again[0])
+        assert alice.statuses("PRACK") == [200]
+    bob.answer(bob.last("INVITE"), 200)
+    alice.ack(alice.last(200))
+    alice.send(alice.in_dialog("BYE", alice.last(200)))
+    bob.answer(bob.last("BYE"), 200)
+    assert bench.is_empty()
+
+
 def test_a_call_whose_caller_acknowledges_nothing_fails(bench, alice, bob):
     alice.invite(headers=MUST)
     rings(bob, status=180, body=False)

@@ -46,6 +46,9 @@ MOST_WAITING = 8
 
 NO_PRACK = Outcome(504, "No PRACK")
 
+EXTENSION = 150.0
+"""Seconds after which a caller who has acknowledged that somebody rings is told so once more (RFC 3262 §3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -81,7 +84,7 @@ class Provisionals:
         "unacknowledged",
     )
 
-    timers = ()
+    timers = ("extension",)
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -303,6 +306,8 @@ class Provisionals:
     def go_on(self) -> None:
         """Go on after a PRACK: with what had to wait for it."""
         self._tell_next()
+        if self.call.caller.is_open:
+            self.call.arm("extension", EXTENSION)
         answered, self._answered = self._answered, None
         if answered is not None:
             self.call.callee_responded(*answered)
@@ -345,6 +350,7 @@ class Provisionals:
     def end(self) -> None:
         """Repeat nothing more, as there is a final response; the first may still be acknowledged (§3)."""
         self._stop()
+        self.call.disarm("extension")
         self._answered = None
         del self.told[1:]
         self.answers.clear()
@@ -361,7 +367,9 @@ class Provisionals:
         return self._acknowledged_by(prack) is not None
 
     def timer(self, name: str) -> None:
-        """Do nothing: it has no timers."""
+        """Keep the proxies on the way waiting, which give up what they hear nothing of (RFC 3261 §16.6, timer C)."""
+        if self.call.caller.is_open and not self.told:
+            self.call.progress(self.call.caller.progress, None)
 
     def abandon(self) -> None:
         """Stop: the call is over, or nobody has answered it."""
