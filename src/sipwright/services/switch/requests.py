@@ -17,7 +17,7 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
-from .midcall.offers import Refusal, earlier_update, refusal_of_offer, refusal_of_update
+from .midcall.offers import Refusal, earlier_update, later, refusal_of_offer, refusal_of_update
 from .midcall.provisionals import Provisionals
 from .midcall.refresh import answer_refresh
 from .midcall.relay import Relay
@@ -223,7 +223,7 @@ class Requests:
         open_one = leg.reinvite or other.reinvite
         if isinstance(open_one, Relay) and open_one.sender is leg:  # its own earlier one (RFC 3261 §14.2)
             if not open_one.is_answered:
-                incoming.respond(500, "Earlier INVITE Pending", headers=(("Retry-After", "2"),))
+                _refuse_for_now(incoming, later(incoming.request))
                 return
             # No ACK will come: the sender lost its connection, and what it asks now it asks instead of that.
             open_one.forsaken()

@@ -30,9 +30,10 @@ A response that cannot be sent changes no state (RFC 6026 §8.8).  The TU repeat
 reliable.py is there.
 
 A 100 ends the repetitions of the INVITE (§17.1.1.2), so it promises that nobody has to ask again.  A TU that cannot
-promise that yet, because what it was asked is not stored, holds it back with `promise_nothing`.  A proxy gives up an
-INVITE of which it has heard nothing for three minutes but that somebody rings, so that is said once a minute (§13.3.1.1);
-what has an RSeq was heard, and is for the TU to follow (RFC 3262 §3).
+promise that yet, because what it was asked is not stored, holds it back with `promise_nothing`.
+
+A proxy gives up an INVITE of which it has heard nothing for three minutes, so what was said last is said again once a
+minute (§13.3.1.1); what has an RSeq was heard, and is for the TU to follow (RFC 3262 §3).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ import pytest
 from tests.services.switch.conftest import SDP
 
 from sipwright.services.leg_options import LegOptions
+from sipwright.services.switch.midcall.reinvite import after_glare
 from sipwright.services.switch.requests import MOST_PROCESSES
 
 HOLD = SDP.format("20.0.0.1") + "a=sendonly\r\n"
@@ -89,9 +90,23 @@ def test_glare_is_answered_491(bench, alice, bob, talking):
 def test_a_second_invite_of_the_same_end_is_answered_500(bench, alice, bob, talking):
     ok, _ = talking
     reinvite(alice, ok, body=HOLD)
-    reinvite(alice, ok, body=HOLD)
+    for _ in range(5):
+        reinvite(alice, ok, body=HOLD)
 
-    assert alice.last(500).headers.get("Retry-After") is not None
+    pauses = [int(m.headers.get("Retry-After")) for m in alice.heard if getattr(m, "status", 0) == 500]
+    assert all(0 <= pause <= 10 for pause in pauses)
+    assert len(set(pauses)) > 2  # as chance will have it (§14.2)
+
+
+def test_a_change_of_ours_that_has_crossed_another_one_is_tried_again_when_the_peer_does_not(bench, talking):
+    """§14.1: later by the one whose Call-ID it is."""
+    (call,) = bench.switch.calls.values()
+    pauses = {
+        leg.index: sorted(after_glare(leg, salt) for salt in range(300)) for leg in (call.caller, *call.legs)
+    }
+
+    assert [0.0 < pauses[0][0] < 0.1, 1.9 < pauses[0][-1] <= 2.01] == [True, True]
+    assert [2.1 <= pauses[1][0] < 2.2, 3.9 < pauses[1][-1] <= 4.0] == [True, True]
 
 
 def test_an_end_that_lost_its_connection_may_ask_again_without_an_ack_to_the_answer(

@@ -88,7 +88,7 @@ def test_a_caller_who_gives_up_leaves_the_call_as_it_was(bench, alice, bob, desk
 def test_a_collision_is_tried_again(bench, alice, bob, desk, talking):
     take_over(desk, talking[1])
     alice.answer(alice.last("INVITE"), 491)
-    bench.run(3)
+    bench.run(4.1)
     alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
 
     assert desk.statuses()[-1] == 200

@@ -218,7 +218,7 @@ def test_a_collision_with_a_change_of_the_remaining_end_is_tried_again(bench, al
     accept_reports(bob)
     carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
     alice.answer(alice.last("INVITE"), 491)
-    bench.run(3)
+    bench.run(4.1)
     alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
 
     assert b"c=IN IP4 20.0.0.1" in carol.last("ACK").body
@@ -572,7 +572,7 @@ def test_an_end_that_is_always_busy_changing_is_given_up(bench, alice, bob, caro
     carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
     for _ in range(10):
         alice.answer(alice.last("INVITE"), 491)
-        bench.run(2.2)
+        bench.run(4.1)
     accept_reports(bob)
     carol.answer(carol.last("BYE"), 200)
 

@@ -16,7 +16,7 @@ from ..call.leg import Leg
 from .provisionals import Provisionals
 from .relay import Relay
 
-__all__ = ["Refusal", "earlier_update", "refusal_of_offer", "refusal_of_update"]
+__all__ = ["Refusal", "earlier_update", "later", "refusal_of_offer", "refusal_of_update"]
 
 Refusal = tuple[int, str, tuple[tuple[str, str], ...]]
 """Status, reason phrase, headers."""
@@ -35,12 +35,12 @@ def earlier_update(call: Call, leg: Leg) -> Relay | None:
 def refusal_of_update(call: Call, leg: Leg, update: Request, earlier: Relay | None) -> Refusal | None:
     """Return how an UPDATE is to be refused, given the earlier one of its leg; None when it may be taken."""
     if earlier is not None:
-        return _later(update)
+        return later(update)
     if not update.body:
         return None
     if call.peer is None and call.originator is None and not _is_settled(call, leg):
         # The caller's own offer is not answered yet, or that which we have made to a callee.
-        return _later(update) if leg is call.caller else _PENDING
+        return later(update) if leg is call.caller else _PENDING
     for each in (leg, call.other(leg)):
         if each is not None and each.reinvite is not None and not isinstance(each.reinvite, Relay):
             return _PENDING  # a re-INVITE of ours
@@ -54,7 +54,7 @@ def refusal_of_offer(call: Call, leg: Leg, request: Request) -> Refusal | None:
         if leg in (relay.sender, relay.receiver) and relay.has_open_offer and not are_both:
             # What the sender has offered itself is met by 500, what we have by 491.
             is_own = (relay.sender is leg) is relay.had_offer
-            return _later(request) if is_own else _PENDING
+            return later(request) if is_own else _PENDING
     return None
 
 
@@ -77,7 +77,7 @@ def _is_settled(call: Call, leg: Leg) -> bool:
     return local in provisionals.given and (not is_offered or dialog in provisionals.answers)
 
 
-def _later(request: Request) -> Refusal:
+def later(request: Request) -> Refusal:
     """Return a 500 that says after how many seconds to try again, from 0 to 10 as chance will have it."""
     seconds = crc32(f"{request.call_id}{request.cseq.number}".encode()) % 11
     return 500, "Another Offer Pending", (("Retry-After", str(seconds)),)

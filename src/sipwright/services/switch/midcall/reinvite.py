@@ -7,20 +7,19 @@ the business of who sent it, since that may have to carry an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from zlib import crc32
 
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Request, Response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
 
 from ..call.call import Call
+from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.leg_state import LegState
 from ..model.stored_processes import StoredReInvite
 
-__all__ = ["GLARE", "ReInvite"]
-
-GLARE = 2.1
-"""Seconds after which a re-INVITE that crossed another one is sent again (RFC 3261 §14.1)."""
+__all__ = ["ReInvite", "after_glare"]
 
 
 class ReInvite:
@@ -154,6 +153,17 @@ class ReInvite:
 
     def acknowledged(self, ack: Request) -> None:
         """Take no notice of an ACK of the peer: nothing of this was sent by it."""
+
+
+def after_glare(leg: Leg, salt: int = 0) -> float:
+    """Return after how many seconds to try again a change that has crossed one of the peer (RFC 3261 §14.1).
+
+    As chance will have it: from 2.1 to 4 where the Call-ID is ours, up to 2 where it is the peer's. So the two meet no
+    more.
+    """
+    number = 0 if leg.dialog is None else leg.dialog.local_cseq
+    chance = crc32(f"{leg.sip_call_id}{number}{salt}".encode())
+    return 2.1 + chance % 191 / 100 if isinstance(leg, Callee) else 0.01 + chance % 200 / 100
 
 
 def _forgotten(response: Response | None) -> None:

@@ -17,7 +17,6 @@ or does not know the call any more, too (§10). Whoever refreshes is told by `si
 from __future__ import annotations
 
 from functools import partial
-from zlib import crc32
 
 from sipwright.sip import Request, Response, parse
 from sipwright.sip.headers.numbers import parse_seconds
@@ -26,12 +25,11 @@ from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import ReconnectingFlow
 
 from ..call.call import Call
-from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.leg_state import ANSWERED
 from ..model.stored_processes import StoredReInvite, StoredSession
 from .refresh import NOT_ALLOWED
-from .reinvite import ReInvite
+from .reinvite import ReInvite, after_glare
 
 __all__ = ["SessionTimer"]
 
@@ -297,17 +295,12 @@ class SessionTimer:
         elif left <= BUSY:
             self._drop()  # the peer is there, and will end the call if it does not want to go on like that
         elif response.status == 491:
-            self._wait(min(self._glare(), left))
+            self._tries += 1
+            self._wait(min(after_glare(self.leg, self._tries), left))
         else:
             self._tries += 1
             later = parse_seconds((response.headers.get("retry-after") or "").partition(";")[0].strip()) or 0
             self._wait(min(max(left / 2, later, BUSY), left))
-
-    def _glare(self) -> float:
-        """Return after how many seconds two changes that have met do so no more (RFC 3261 §14.1, RFC 3311 §5.3)."""
-        spread = crc32(f"{self.call.id}{self._tries}".encode()) % 190 / 100
-        self._tries += 1
-        return spread + (2.1 if isinstance(self.leg, Callee) else 0.01)
 
     # The end.
 

@@ -30,7 +30,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..call.ports import CallPorts
-from ..midcall.reinvite import GLARE, ReInvite
+from ..midcall.reinvite import ReInvite, after_glare
 from ..model.call_state import CallEvent, CallState
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE, Outcome
@@ -174,7 +174,7 @@ class Picker:
         call, other = self.call, self._other()
         self._invite = None
         if response is not None and response.status == 491:
-            call.arm("pickup", GLARE)
+            call.arm("pickup", after_glare(call.caller))
         elif response is None or not response.is_success or other is None:
             if response is not None and response.is_success:
                 call.caller.acknowledge()

@@ -21,7 +21,7 @@ from ..call.callee import Callee
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.router import Decision
-from ..midcall.reinvite import GLARE, ReInvite
+from ..midcall.reinvite import ReInvite, after_glare
 from ..model.leg_state import LegState
 from ..model.outcome import Outcome, for_caller
 from ..model.stored_processes import StoredReInvite, StoredTakeover
@@ -171,7 +171,7 @@ class Takeover:
         if response is None or leg is None:
             self._fail(GONE)
         elif response.status == 491:
-            call.arm("replacement", GLARE)
+            call.arm("replacement", after_glare(leg))
         elif not response.is_success:
             self._fail(Outcome(response.status, response.reason))
         else:

@@ -33,7 +33,7 @@ from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.hunt import Hunt
-from ..midcall.reinvite import GLARE
+from ..midcall.reinvite import after_glare
 from ..model.call_state import CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
@@ -285,7 +285,7 @@ class ThirdParty:
         elif self.call.ports.sessions.is_raised(first, response):
             self._offer_again()
         elif response.status == 491:
-            self.call.arm("offer again", GLARE)
+            self.call.arm("offer again", after_glare(first))
         else:
             by = "switch" if response.local else "callee"
             self._give_up(Outcome(response.status, response.reason), by)

@@ -32,7 +32,7 @@ from sipwright.sip import Response, reason_for
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
-from ..midcall.reinvite import GLARE, ReInvite
+from ..midcall.reinvite import ReInvite, after_glare
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from ..model.stored_processes import StoredOffer, StoredReInvite, StoredTransfer
@@ -205,10 +205,10 @@ class Transfer(Referrer):
         else:
             self.call.arm("transfer", BUSY)
 
-    def _try_again(self) -> None:
+    def _try_again(self, leg: Leg) -> None:
         self._tries += 1
         if self._tries < MOST_TRIES:
-            self.call.arm("transfer", GLARE)
+            self.call.arm("transfer", after_glare(leg))
         else:
             self.fail(Outcome(491, "Request Pending"))
 
@@ -219,7 +219,7 @@ class Transfer(Referrer):
         if response is None or target is None:
             self.fail(GONE)
         elif response.status == 491:
-            self._try_again()
+            self._try_again(target)
         elif response.is_success:
             self._take_offer(target, response)
         else:
@@ -249,7 +249,7 @@ class Transfer(Referrer):
         if response is None:
             self.fail(GONE)
         elif response.status == 491:
-            self._try_again()
+            self._try_again(self.remaining)
         elif not response.is_success:
             self.fail(Outcome(response.status, response.reason))
             if response.status in (408, 481):  # it is gone, or does not know the call any more
