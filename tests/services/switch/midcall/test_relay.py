@@ -167,6 +167,40 @@ def test_an_end_that_does_not_know_the_call_any_more_ends_it(bench, alice, bob, 
     assert "BYE" in bob.methods()
 
 
+@pytest.mark.parametrize(
+    ("method", "talks"),
+    [("INFO", 0), ("MESSAGE", 0), ("OPTIONS", 0), ("NOTIFY", 1), ("SUBSCRIBE", 1)],
+)
+def test_an_end_that_does_not_know_the_call_may_say_so_to_anything(bench, alice, bob, talking, method, talks):
+    """§12.2.1.2; of what may be a subscription it says no more than that (RFC 5057 §5.1)."""
+    ok, _ = talking
+    alice.send(alice.in_dialog(method, ok))
+    bob.answer(bob.last(method), 481)
+
+    assert alice.statuses(method) == [481]
+    assert bench.switch.snapshot().calls.get("talking", 0) == talks
+    assert ("BYE" in alice.methods()) is not bool(talks)
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+@pytest.mark.parametrize(("is_there", "talks"), [(True, 1), (False, 0)])
+def test_an_end_that_says_nothing_is_asked_whether_it_is_there(
+    bench, alice, bob, talking, is_there, talks, says_so
+):
+    """§12.2.1.2: what it was sent may have been lost on its way each time, as large datagrams are."""
+    ok, _ = talking
+    alice.send(alice.in_dialog("INFO", ok))
+    if says_so:
+        bob.answer(bob.last("INFO"), 408)  # a proxy before it
+    else:
+        bench.run(32.5)
+    assert {"OPTIONS"} == {*alice.methods()}
+    alice.answer(alice.last("OPTIONS"), 200)
+    bob.answer(bob.last("OPTIONS"), 200 if is_there else 481)
+
+    assert bench.switch.snapshot().calls.get("talking", 0) == talks
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 @pytest.mark.parametrize("side", ["callee", "caller"])
 def test_the_ack_to_the_call_is_not_that_of_a_change_that_has_overtaken_it(

@@ -316,13 +316,21 @@ class Relay:
         elif back.is_final:
             sender.answer(back, call.ports.wall_clock())
         call.when_stored(partial(self._answer, back), is_urgent=back.status >= 300)
-        if self.request.method in _REFRESHES and response.status in (408, 481) and call.peer is not None:
-            # The far end is gone, or does not know the call any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
-            call.hang_up(
-                "switch",
-                f'SIP;cause={response.status};text="{"Re-INVITE" if self.is_invite else "UPDATE"} failed"',
-                status=response.status,
-            )
+        if response.status in (408, 481) and call.peer is not None:
+            self._end_if_gone(response)
+
+    def _end_if_gone(self, response: Response) -> None:
+        """End the call if the far end is gone, or does not know it any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
+
+        To a NOTIFY, a REFER or a SUBSCRIBE a 481 speaks of a subscription (RFC 5057 §5.1). Who says nothing to what is
+        no part of the call, as it may be too large for the way, is asked.
+        """
+        call, method, status = self.call, self.request.method, response.status
+        if method in _REFRESHES or (method in _OF_ITS_OWNER and status == 481):
+            what = "Re-INVITE" if self.is_invite else method
+            call.hang_up("switch", f'SIP;cause={status};text="{what} failed"', status=status)
+        elif method in _OF_ITS_OWNER:
+            call.ports.probe(call)
 
     def _has_to_wait(self, response: Response) -> bool:
         """Return whether a request is answered by its final response alone: none of it is told reliably."""
