@@ -30,7 +30,7 @@ class DialplanSettings(Section):
     emails: Annotated[int, Field(ge=0)] = 3
     messages: Annotated[int, Field(ge=0)] = 5
     callbacks: Annotated[int, Field(ge=0)] = 3
-    recycle: Annotated[int, Field(ge=1)] = 1000
+    recycle: Annotated[int, Field(ge=1)] = 10_000
     fast_path: bool = True
     user_runs: Annotated[int, Field(ge=1)] = 200
     user_runs_per_minute: Annotated[int, Field(ge=1)] = 600

@@ -71,7 +71,7 @@ class Sandbox:
         limits: Limits | None = None,
         *,
         workers: int = 2,
-        recycle: int = 1000,
+        recycle: int = 10_000,
         owner_seconds: Callable[[Hashable], float] = lambda owner: UserLimits().seconds_per_minute,
         fast_path: bool = True,
         plain_at_once: int | None = None,

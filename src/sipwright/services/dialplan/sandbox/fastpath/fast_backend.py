@@ -46,7 +46,7 @@ class FastBackend:
         self,
         limits: Limits,
         workers: int = 1,
-        recycle: int = 1000,
+        recycle: int = 10_000,
         *,
         loop: Loop | None = None,
         tells: bool = True,

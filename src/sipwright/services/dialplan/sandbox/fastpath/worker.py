@@ -58,7 +58,7 @@ class Worker:
     """One process, which serves one script after the other; it is started when it is needed."""
 
     def __init__(
-        self, limits: Limits, recycle: int = 1000, *, loop: Loop | None = None, program: str | None = None
+        self, limits: Limits, recycle: int = 10_000, *, loop: Loop | None = None, program: str | None = None
     ) -> None:
         """Prepare; after ``recycle`` scripts the process is replaced. The loop is the running one if none is given."""
         self._loop = loop
