@@ -205,7 +205,7 @@ def test_who_takes_the_calls_is_said_and_shown(command):
     assert "calls in         account 101@example.org (by default)" in command.ok("provider", "show", "b")
 
     assert command.fails("provider", "set", "b", "--account", "102", "--in", "reception") == (
-        "calls go to an account or to a dialplan; give --account or --in, not both"
+        "calls go to an account or to a dialplan; name one of the two, not both"
     )
     command.ok("provider", "set", "b", "--account", "102")
     (row,) = command.json("provider", "list")

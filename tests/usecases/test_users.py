@@ -76,9 +76,9 @@ async def test_a_user_does_none_of_it(usecases: UseCases, carol: Actor):
 
 
 async def test_the_last_admin_stays_one(usecases: UseCases, admin: Actor):
-    with pytest.raises(Invalid, match="last admin"):
+    with pytest.raises(Conflict, match="last admin"):
         await usecases.users.change(admin, "admin", UserChange(role="user"))
-    with pytest.raises(Invalid, match="last admin"):
+    with pytest.raises(Conflict, match="last admin"):
         await usecases.users.remove(admin, "admin")
 
 
@@ -88,7 +88,7 @@ async def test_two_admins_who_demote_each_other_at_once_leave_one(usecases: UseC
     both = [usecases.users.change(admin, name, to_user) for name in ("admin", "carol")]
     found = await asyncio.gather(*both, return_exceptions=True)
 
-    assert [type(one) for one in found].count(Invalid) == 1
+    assert [type(one) for one in found].count(Conflict) == 1
     assert [user.role for user in await usecases.users.list(admin)].count("admin") == 1
 
 

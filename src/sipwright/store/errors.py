@@ -49,7 +49,7 @@ class AlreadyExistsError(StoreError):
 
 
 class InUseError(StoreError):
-    """A thing that is to be removed and that another one needs."""
+    """A thing that is to be removed, or to be less, and that another one needs, or everybody."""
 
 
 class WrongKeyError(StoreError):

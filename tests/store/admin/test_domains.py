@@ -24,7 +24,7 @@ async def test_domains_are_added_changed_and_removed(store: Store):
 
     await store.add_account("alice@example.org", "secret")
     for name, message in (
-        ("example.org", "still has 1 accounts"),
+        ("example.org", "still has an account; remove that"),
         ("example.net", "is the default domain"),
         ("nowhere.example", "is not served here"),
     ):

@@ -156,7 +156,7 @@ async def test_a_trunk_has_neither_user_name_nor_password(office: Store):
 
     changed = await Administering(office).change_provider("b", ProviderChange(networks=()))
     assert changed.networks == ()
-    with pytest.raises(StoreError, match="give --password as well"):
+    with pytest.raises(StoreError, match="give the one of that name as well"):
         await Administering(office).change_provider("b", ProviderChange(username="u"))
     with pytest.raises(StoreError, match="a password without a user name"):
         await Administering(office).change_provider("b", ProviderChange(password="p"))
@@ -201,7 +201,7 @@ async def test_numbers_have_takers_of_their_own(office: Store):
     assert [one.pattern for one in found.numbers] == ["+35315550100"]
     assert await office.list_providers() == [found]
     for pattern, account_name, message in (
-        ("+353", None, "give --account NAME or --in PLAN"), ("a b", "101", "is not a number or a pattern"),
+        ("+353", None, "name an account, or a dialplan"), ("a b", "101", "is not a number or a pattern"),
         ("+353", "201", "belongs to another user"),
     ):  # fmt: skip
         with pytest.raises(StoreError, match=message):

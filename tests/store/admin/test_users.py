@@ -43,7 +43,7 @@ async def test_users_that_cannot_be_added_or_removed_say_why(store: Store):
             await store.database.write(lambda c, n=name, r=role, t=timezone: users.add(c, n, "no hash", r, t))
 
     await store.add_account("alice", "secret", user="carol")
-    with pytest.raises(StoreError, match="still owns 1 accounts"):
+    with pytest.raises(StoreError, match="still owns 1 account; remove that first"):
         await Administering(store).remove_user("carol")
     await store.remove_account("alice")
     await Administering(store).remove_user("carol")

@@ -75,7 +75,8 @@ def remove(connection: Connection, name: str) -> Domain:
     domain = find(connection, name)
     in_use = select(func.count()).select_from(tables.accounts).where(tables.accounts.c.domain_id == domain.id)
     if count := connection.scalar(in_use):
-        raise InUseError(f"domain {name!r} still has {count} accounts; remove those first")
+        those = f"{count} accounts; remove those" if count > 1 else "an account; remove that"
+        raise InUseError(f"domain {name!r} still has {those} first")
     if domain.is_default:
         raise InUseError(f"{name!r} is the default domain; make another one the default first")
     connection.execute(delete(tables.domains).where(tables.domains.c.id == domain.id))

@@ -27,8 +27,8 @@ def refuse_account(connection: Connection, account_id: int, aor: str) -> None:
             f"provider did add {name} {pattern} --account NAME",
         )
     raise InUseError(
-        f"account {aor} takes {what}; let somebody else take them first ('sipwright {advice}', or --in PLAN), "
-        "or remove it all the same with --force"
+        f"account {aor} takes {what}: let another account or a dialplan take them first, or insist; "
+        f"'sipwright {advice}' or --in PLAN lets them, --force insists"
     )
 
 

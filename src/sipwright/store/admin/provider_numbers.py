@@ -27,7 +27,7 @@ def add(
     """Let an account or a dialplan take the calls to some numbers; whoever took them before does not any more."""
     values = takers.of_names(connection, keys, owner, account, in_plan)
     if values == {"account_id": None, "in_plan": None}:
-        raise StoreError(f"who takes calls to {pattern}? give --account NAME or --in PLAN", "account")
+        raise StoreError(f"who takes calls to {pattern}? name an account, or a dialplan", "account")
     checked = _checked(pattern)
     _delete(connection, provider.id, checked)
     connection.execute(insert(_TABLE).values(provider_id=provider.id, pattern=checked, **values))

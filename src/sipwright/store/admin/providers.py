@@ -123,7 +123,8 @@ def change(
         _refuse_half(change.password, register=bool(change.register))
     elif not (provider.username or change.password):
         raise StoreError(
-            f"a password belongs to the user name {change.username!r}; give --password as well", "password"
+            f"a password belongs to the user name {change.username!r}; give the one of that name as well",
+            "password",
         )
     values = _checked(change, keys, provider_place(provider.user_id, provider.name))
     values |= _calls_in(connection, keys, users.find(connection, user), change)
@@ -257,9 +258,9 @@ def _refuse_half(password: str | None, *, register: bool) -> None:
         StoreError: A password is given, or a registration is wanted.
     """
     if password:
-        raise StoreError("a password without a user name is nobody's; give --username", "username")
+        raise StoreError("a password without a user name is nobody's; give that, too", "username")
     if register:
-        raise StoreError("a registration needs a user name; give --username", "username")
+        raise StoreError("a registration needs a user name; give one", "username")
 
 
 def _calls_in(

@@ -35,9 +35,7 @@ def of_names(
     """
     account, in_plan = _named(account), _named(in_plan)
     if account and in_plan:
-        raise StoreError(
-            "calls go to an account or to a dialplan; give --account or --in, not both", "account"
-        )
+        raise StoreError("calls go to an account or to a dialplan; name one of the two, not both", "account")
     if account:
         with at_field("account"):
             found = accounts.find(connection, keys, account)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sipwright.store.admin.changes import record_change
 from sipwright.store.database import insert_row
-from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
+from sipwright.store.errors import AlreadyExistsError, InUseError, NotFoundError, StoreError
 from sipwright.store.schema import tables
 from sipwright.store.schema.entities import User
 from sipwright.store.schema.names import mail_address, password_text, user_name
@@ -197,13 +197,14 @@ def remove(connection: Connection, name: str) -> User:
     """Remove a user who owns nothing; the last admin stays."""
     user = find(connection, name)
     for what, table in (
-        ("accounts", tables.accounts),
-        ("providers", tables.providers),
-        ("dialplans", tables.dialplans),
+        ("account", tables.accounts),
+        ("provider", tables.providers),
+        ("dialplan", tables.dialplans),
     ):
         owned = connection.scalar(select(func.count()).select_from(table).where(table.c.user_id == user.id))
         if owned:
-            raise StoreError(f"user {name!r} still owns {owned} {what}; remove those first")
+            those = f"{owned} {what}s; remove those" if owned > 1 else f"{owned} {what}; remove that"
+            raise InUseError(f"user {name!r} still owns {those} first")
     _refuse_last_admin(connection, user)
     connection.execute(delete(tables.users).where(tables.users.c.id == user.id))
     record_change(connection, "user", user.id)
@@ -219,7 +220,7 @@ def _refuse_last_admin(connection: Connection, user: User) -> None:
     query = select(tables.users.c.id).where(tables.users.c.role == "admin").order_by(tables.users.c.id)
     admins = connection.scalars(query.with_for_update()).all()
     if list(admins) == [user.id]:
-        raise StoreError(f"{user.name!r} is the last admin; add another one first")
+        raise InUseError(f"{user.name!r} is the last admin; add another one first")
 
 
 def _role(text: str) -> str:
