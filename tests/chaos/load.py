@@ -6,13 +6,14 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from interop.harness.network import is_free
 
 from .audit import audit
 from .kinds import KNOWN_TO_ALL, make_plan
@@ -223,16 +224,5 @@ def _free_ports() -> Iterator[int]:
     count = LAST_PORT - FIRST_PORT + 1
     for offset in range(count):
         port = FIRST_PORT + (os.getpid() * 53 + offset) % count
-        if _is_free(port, socket.SOCK_DGRAM) and _is_free(port, socket.SOCK_STREAM):
+        if is_free(HOST, port):
             yield port
-
-
-def _is_free(port: int, kind: socket.SocketKind) -> bool:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

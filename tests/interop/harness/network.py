@@ -21,7 +21,7 @@ _LISTEN = "0A"
 def free_port(host: str = "127.0.0.1") -> int:
     """Return a port on which neither UDP nor TCP is taken at `host`; each call goes on to the next one."""
     for port in itertools.islice(_candidates(), _SHARE):
-        if _is_free(host, port, socket.SOCK_DGRAM) and _is_free(host, port, socket.SOCK_STREAM):
+        if is_free(host, port):
             return port
     raise RuntimeError(f"none of the {_SHARE} ports that this process has for its tests is free at {host}")
 
@@ -65,7 +65,12 @@ def _share() -> tuple[int, socket.socket]:
     raise RuntimeError(f"{_SHARES} other processes run tests on this machine, and no ports are left")
 
 
-def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Return whether a port is taken at an address neither over UDP nor over TCP."""
+    return _can_be_had(host, port, socket.SOCK_DGRAM) and _can_be_had(host, port, socket.SOCK_STREAM)
+
+
+def _can_be_had(host: str, port: int, kind: socket.SocketKind) -> bool:
     with socket.socket(socket.AF_INET, kind) as probe:
         if kind == socket.SOCK_STREAM:
             # A connection of an earlier test that lingers in TIME_WAIT does not count.
