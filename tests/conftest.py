@@ -51,6 +51,15 @@ LONGEST = (
 )  # fmt: skip
 """Files and folders whose tests take long, the longest first."""
 
+OTHERS = ("SIPWRIGHT_", "LISTEN_", "WATCHDOG_", "NOTIFY_SOCKET")
+"""How variables begin that are for a switch, or a service, from whose shell the tests may be run."""
+
+for _name in list(os.environ):
+    if _name.startswith(OTHERS) or _name.upper().endswith(
+        "_PROXY"
+    ):  # no proxy leads to what is on this machine
+        del os.environ[_name]
+
 _SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _PROGRAMS = {"postgresql": "pg_ctlcluster"}
 

@@ -535,7 +535,7 @@ async def test_a_wildcard_listener_knows_which_address_was_used(listening, phone
     assert (await connect(transport, other.local)).local == ("127.0.0.1", transport.local[1])
 
 
-async def test_ipv6(opened, phone):
+async def test_ipv6(ipv6, opened, phone):
     transport = TcpTransport("::1", 0)
     inbox = await opened(transport)
     caller = await phone(transport)

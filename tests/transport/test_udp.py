@@ -145,7 +145,7 @@ async def test_a_wildcard_socket_asks_the_routing_table_for_its_address(opened, 
 
 
 @pytest.mark.parametrize("host", ["::", "::1"])
-async def test_ipv6(opened, host):
+async def test_ipv6(ipv6, opened, host):
     transport = UdpTransport(host, 0)
     inbox = await opened(transport)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as phone:
