@@ -20,6 +20,9 @@ __all__ = ["check_start", "converse", "live", "until"]
 
 LATEST_ANSWER = 90.0
 
+ACKNOWLEDGED_WITHIN = 32.0
+"""For how long an answer is repeated (RFC 3261 §13.3.1.4): on a busy machine a restart takes its time."""
+
 GRACE = 4.4
 """For how long a phone rings at least after a restart, since it may have answered while nobody listened."""
 
@@ -68,7 +71,7 @@ async def live(load: Load, plan: Plan) -> None:
 async def converse(plan: Plan, caller: Caller | Callee, callee: Callee) -> None:
     """Talk, with all that the plan has for it, and hang up."""
     started = time.monotonic()
-    if not await until(lambda: callee.acknowledged_at > 0, 12.0):
+    if not await until(lambda: callee.acknowledged_at > 0, ACKNOWLEDGED_WITHIN):
         callee.fault("ack", "no ACK to the answer")
     ends: dict[str, End] = {"caller": caller, "callee": callee}
     for moment, side, what in plan.actions:
