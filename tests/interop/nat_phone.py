@@ -83,7 +83,7 @@ class Phone:
             if int(answer.split()[1]) in (401, 407) and not challenge:
                 if method == "INVITE":
                     self.acknowledge(uri, answer, cseq, message)
-                challenge = re.search(r"(?im)^(?:www|proxy)-authenticate: (.*)$", answer)[1]
+                challenge = re.search(r"(?im)^(?:www|proxy)-authenticate: .*$", answer)[0]
                 continue
             return answer, cseq
 
@@ -98,7 +98,7 @@ class Phone:
 
         ha1, ha2 = md5(f"{self.name}:{realm}:{self.password}"), md5(f"{method}:{uri}")
         response = md5(f"{ha1}:{nonce}:00000001:abcd:auth:{ha2}")
-        head = "Proxy-Authorization" if method == "INVITE" and "407" in challenge else "Authorization"
+        head = "Proxy-Authorization" if challenge.lower().startswith("proxy") else "Authorization"
         return (
             f'{head}: Digest username="{self.name}", realm="{realm}", nonce="{nonce}", uri="{uri}", qop=auth, '
             f'nc=00000001, cnonce="abcd", response="{response}", algorithm=MD5\r\n'
