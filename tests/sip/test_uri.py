@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipwright.sip import STAR, ParseError, Uri, uris_match
-from sipwright.sip.uri import hop_uri
+from sipwright.sip.uri import has_sip_scheme, hop_uri, is_secure
 
 
 def parts(uri):
@@ -245,3 +245,20 @@ def test_any_text_is_a_uri_or_a_parse_error(text):
 @pytest.mark.parametrize("text", ["sip.example.com:5070", "sip:sip.example.com:5070"])
 def test_a_setting_names_a_host_or_a_uri(text):
     assert hop_uri(text) == Uri(host="sip.example.com", port=5070)
+    assert hop_uri("SIP:sip.example.com").host == "sip.example.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_sip", "is_sips"),
+    [
+        ("sip:a@b", True, False),
+        ("SIPS:a@b", True, True),
+        ("Sip:b", True, False),
+        ("tel:+1", False, False),
+        ("sipper", False, False),
+        ("b.example:5060", False, False),
+    ],
+)
+def test_a_scheme_is_known_in_any_case(text, is_sip, is_sips):
+    """§19.1.4."""
+    assert (has_sip_scheme(text), is_secure(text)) == (is_sip, is_sips)

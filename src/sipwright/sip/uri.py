@@ -270,7 +270,17 @@ def uris_match(a: Uri, b: Uri) -> bool:
 
 def hop_uri(text: str) -> Uri:
     """Read where a setting says that requests go: a host, perhaps with a port, or a SIP URI."""
-    return Uri.parse(text if text.startswith(("sip:", "sips:")) else f"sip:{text}")
+    return Uri.parse(text if has_sip_scheme(text) else f"sip:{text}")
+
+
+def has_sip_scheme(text: str) -> bool:
+    """Return whether a text begins as a SIP or SIPS URI does, in any case (§19.1.4)."""
+    return text[:5].lower().startswith(("sip:", "sips:"))
+
+
+def is_secure(text: str) -> bool:
+    """Return whether the text of a URI is one of SIPS."""
+    return text[:5].lower() == "sips:"
 
 
 def _params_match(a: Mapping[str, str | None], b: Mapping[str, str | None]) -> bool:

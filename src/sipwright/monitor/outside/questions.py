@@ -16,6 +16,7 @@ from sipwright.monitor.outside.settings import ServerSettings
 from sipwright.monitor.probes.phone import Identity, ProbePhone
 from sipwright.monitor.probes.result import Lost
 from sipwright.sip import ParseError, Uri
+from sipwright.sip.uri import hop_uri
 from sipwright.transport import Address, Resolver, Target
 from sipwright.transport.dns_lookup import query, system_resolver
 from sipwright.transport.route import Routes
@@ -152,7 +153,7 @@ class _SipServer:
 
 def _sip_uri(text: str) -> Uri:
     try:
-        return Uri.parse(text if text.startswith(("sip:", "sips:")) else f"sip:{text}")
+        return hop_uri(text)
     except ParseError as error:
         raise Lost(f"{text!r} is no SIP address: {error}") from None
 

@@ -17,6 +17,7 @@ from sipwright.services.ports import AccountView
 from sipwright.sip import ParseError, Reject, Uri
 from sipwright.sip.form import Form
 from sipwright.sip.subscription import Notify, Subscription
+from sipwright.sip.uri import is_secure
 from sipwright.stack import BRIEF
 from sipwright.transport import Flow
 
@@ -219,8 +220,7 @@ class Teller:
 
     def contact(self, subscriber: Subscriber, flow: Flow) -> str:
         """Return our Contact for a subscriber: of sips where its own is (RFC 3261 §12.1.1)."""
-        is_secure = subscriber.dialog.remote_target.startswith("sips:")
-        return self._ports.stack.local_contact(flow, is_secure=is_secure)
+        return self._ports.stack.local_contact(flow, is_secure=is_secure(subscriber.dialog.remote_target))
 
     def _way_to(self, subscriber: Subscriber) -> Flow | None:
         """Return the flow that the last SUBSCRIBE came by, or that its phone has opened since."""

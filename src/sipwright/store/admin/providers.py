@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sipwright.services.callers import CALLER_HEADERS, IDENTITY, NUMBER_FORMATS
 from sipwright.sip import ParseError, Uri
+from sipwright.sip.uri import has_sip_scheme
 from sipwright.store.admin import provider_numbers, takers, users
 from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.networks import checked_networks, refuse_overlaps
@@ -342,7 +343,7 @@ def _tls_verify(text: str) -> None:
 def _hop(text: str, what: str) -> None:
     """Check where requests are sent: ``HOST[:PORT]``, for a proxy with ``sip:`` if so written."""
     _one_word(text, what)
-    uri = text if what == "proxy" and text.startswith(("sip:", "sips:")) else f"sip:{text}"
+    uri = text if what == "proxy" and has_sip_scheme(text) else f"sip:{text}"
     try:
         read = Uri.parse(uri)
     except ParseError:

@@ -15,6 +15,7 @@ from sipwright.services.switch import Identity
         ("edge.example:5070", "<sip:edge.example:5070;lr>"),
         ("sip.edge.example", "<sip:sip.edge.example;lr>"),
         ("sip:edge.example", "<sip:edge.example;lr>"),
+        ("SIP:edge.example", "<SIP:edge.example;lr>"),
     ],
 )
 def test_the_proxy_of_a_provider_is_a_route(bench, proxy, route):

@@ -77,7 +77,7 @@ async def test_an_address_is_that_of_servers_proxies_and_networks(world, host, n
     world.add("v4", "x", networks=("203.0.113.0/29",))
     world.add("wide", "x", networks=("203.0.113.0/24",))
     world.add("v6", "x", networks=("2001:db8::/64",))
-    world.add("server", "198.51.100.7:5080", outbound_proxy="sip:198.51.100.8;lr")
+    world.add("server", "198.51.100.7:5080", outbound_proxy="SIP:198.51.100.8;lr")
 
     assert world.at(host) == names
 

@@ -65,13 +65,43 @@ def test_a_sip_uri_over_tls_rings_any_phone(bench, caller):
     assert uri_of(caller.last(180)) == "sip:10.0.0.1:5061;transport=tls"
 
 
-def test_who_gives_a_sips_contact_is_given_one(bench, caller):
-    """RFC 3261 §12.1.1: a sips Contact of whoever calls wants one of ours."""
+@pytest.mark.parametrize(
+    ("contact", "record_route", "ours"),
+    [
+        ("<sips:alice@10.0.0.2:5061>", None, "sips:10.0.0.1:5061"),
+        ("<SIPS:alice@10.0.0.2:5061>", None, "sips:10.0.0.1:5061"),
+        ("<sip:alice@10.0.0.2:5061>", "<Sips:10.0.0.2:5061;lr>", "sips:10.0.0.1:5061"),
+        (
+            "<sip:alice@10.0.0.2:5061>",
+            "<sip:10.0.0.2:5061;transport=tls;lr>",
+            "sip:10.0.0.1:5061;transport=tls",
+        ),
+    ],
+)
+def test_who_gives_a_sips_contact_is_given_one(bench, caller, contact, record_route, ours):
+    """RFC 3261 §12.1.1: a sips Contact of whoever calls, or of the first proxy, wants one of ours."""
     bob = bench.phone("bob", "10.0.0.3")
     bench.account("bob", bob)
     request = caller.request("INVITE", "sip:bob@example.org", body="v=0\r\n")
-    request.headers.set("Contact", "<sips:alice@10.0.0.2:5061>")
+    request.headers.set("Contact", contact)
+    if record_route:
+        request.headers.add("Record-Route", record_route)
     caller.send(request)
     bob.answer(bob.last("INVITE"), 180)
 
-    assert uri_of(caller.last(180)) == "sips:10.0.0.1:5061"
+    assert uri_of(caller.last(180)) == ours
+
+
+def test_a_sips_target_is_one_in_any_case(bench, caller):
+    """RFC 3261 §19.1.4: also in what is asked later."""
+    bob = connected(bench, "bob", "10.0.0.3")
+    bench.account("bob", bob)
+    request = caller.request("INVITE", "sip:bob@example.org", body="v=0\r\n")
+    request.headers.set("Contact", "<SIPS:alice@10.0.0.2:5061>")
+    caller.send(request)
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body="v=0\r\n")
+    caller.ack(caller.last(200))
+    bob.send(bob.in_dialog("INVITE", invite, body="v=0\r\n", cseq=70))
+
+    assert uri_of(caller.last("INVITE")) == "sips:10.0.0.1:5061"

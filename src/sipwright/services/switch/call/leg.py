@@ -22,6 +22,7 @@ from sipwright.sip.build import Written
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
+from sipwright.sip.uri import is_secure
 from sipwright.stack import BRIEF, SECURE, BriefUser, Stack
 from sipwright.transport import Flow
 
@@ -318,12 +319,13 @@ class Leg(OwnCode, BriefUser):
     def is_secure(self) -> bool:
         """The peer is promised TLS on the whole way (RFC 3261 §26.2.2)."""
         if self.dialog is not None:
-            return self.dialog.remote_target.startswith("sips:")
+            return is_secure(self.dialog.remote_target)
         invite = self.invite
         if invite is None:
             return False
         try:
-            named = [invite.request_uri, *(contact.uri for contact in invite.contacts)]
+            by = invite.record_route[:1] or invite.contacts
+            named = [invite.request_uri, *(address.uri for address in by)]
         except ParseError:
             named = [invite.request_uri]
         return any(uri.scheme == "sips" for uri in named)

@@ -11,6 +11,7 @@ from sipwright.services.leg_options import PLAIN, LegOptions
 from sipwright.services.ports import AccountView, BindingTarget, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 from sipwright.sip.telephone import dialled_uri
+from sipwright.sip.uri import has_sip_scheme
 
 from ..model.destination import Destination
 from ..model.identity import Identity
@@ -181,9 +182,7 @@ class Destinations:
                 target=f"{user}@{provider.name}",
                 uri=uri,
                 to=uri,
-                route=(f"<{proxy if proxy.startswith(('sip:', 'sips:')) else 'sip:' + proxy};lr>",)
-                if proxy
-                else (),
+                route=(f"<{proxy if has_sip_scheme(proxy) else 'sip:' + proxy};lr>",) if proxy else (),
                 provider=(provider.user_id, provider.name),
                 options=_shown_at(identity, provider, number),
                 answer_within=self.patience_with(provider),

@@ -16,6 +16,7 @@ from sipwright.sip.headers.names import KEYS
 from sipwright.sip.provisional import takes_reliable
 from sipwright.sip.session_timer import LEAST, min_se
 from sipwright.sip.shown import shown
+from sipwright.sip.uri import is_secure
 
 from ..call.call import EXPIRES, Call
 from ..call.callee import Callee
@@ -93,7 +94,7 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
         via=ports.new_via(flow),
         routes=destination.route,
         max_forwards=call.max_forwards,
-        contact=ports.stack.local_contact(flow, is_secure=destination.uri.startswith("sips:")),
+        contact=ports.stack.local_contact(flow, is_secure=is_secure(destination.uri)),
         lines=relayed,
         headers=headers,
         body=body,

@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 
 from sipwright.services.ports import Directory, ProviderView
 from sipwright.sip import ParseError, Uri
+from sipwright.sip.uri import has_sip_scheme, hop_uri
 from sipwright.stack import Stack
 from sipwright.transport.resolver import ResolveError
 from sipwright.transport.route import is_ip_address
@@ -170,7 +171,7 @@ class ProviderAddresses:
             self._at.setdefault(place, set()).add(provider.id)
             if isinstance(place, tuple):
                 self._prefixes[place[:2]] = self._prefixes.get(place[:2], 0) + 1
-            elif place.startswith(("sip:", "sips:")) and place not in self._names:
+            elif has_sip_scheme(place) and place not in self._names:
                 self._names[place] = {}
                 self._unknown.add(place)
 
@@ -190,9 +191,8 @@ class ProviderAddresses:
         for text in (provider.server, provider.outbound_proxy):
             if not text:
                 continue
-            text = text if text.startswith(("sip:", "sips:")) else f"sip:{text}"
             try:
-                uri = Uri.parse(text)
+                uri = hop_uri(text)
                 targets = self._stack.outbound.resolver.resolve_now(uri)
             except (ParseError, ResolveError):
                 continue
@@ -200,7 +200,7 @@ class ProviderAddresses:
             if is_ip_address(host):
                 yield from [target.host for target in targets or ()]
             else:
-                yield text
+                yield str(uri)
 
     # --- names -----------------------------------------------------------------------------------------
 

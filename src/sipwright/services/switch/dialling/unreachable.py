@@ -8,6 +8,7 @@ from urllib.parse import quote
 import structlog
 
 from sipwright.sip import ParseError, Uri
+from sipwright.sip.uri import has_sip_scheme
 from sipwright.stack import Stack
 from sipwright.stack.throttle import Throttle
 
@@ -82,7 +83,7 @@ class Unreachable:
             return Outcome(503, refusal or "Unreachable")
         if self._stack.outbound.resolver.is_unanswered(uri):
             return Outcome(503, f'The DNS Does Not Answer For "{_shown(uri.host)}"')
-        is_whole_uri = destination.target.startswith(("<", "sip:", "sips:"))
+        is_whole_uri = destination.target.startswith("<") or has_sip_scheme(destination.target)
         if destination.provider is None and not destination.route and not is_whole_uri:
             return no_provider_or_host(uri.host)
         return Outcome(503, f'No Address For "{_shown(uri.host)}"')
