@@ -48,6 +48,16 @@ def request_in_dialog(method, cseq):
 ROUTES = [("Record-Route", "<sip:p1;lr>, <sip:p2;lr;x=1>"), ("Record-Route", "<sip:p3>;y=2")]
 
 
+@pytest.mark.parametrize(
+    "contact", ["<sip:bob@192.0.2.2?Subject=x>", '"B" <sip:bob@192.0.2.2;method=BYE>;q=1']
+)
+def test_a_target_has_nothing_that_no_request_uri_may_have(contact):
+    """§19.1.1 table 1: the headers of a Contact are for who is redirected."""
+    target = Dialog.as_uac(invite(), response(contact=contact)).remote_target
+
+    assert target == "sip:bob@192.0.2.2"
+
+
 def test_a_uas_takes_its_part_of_the_dialog_from_the_request():
     """§12.1.1."""
     uas = Dialog.as_uas(invite(*ROUTES), "b")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipwright.sip import STAR, ParseError, Uri, uris_match
-from sipwright.sip.uri import has_sip_scheme, hop_uri, is_secure
+from sipwright.sip.uri import as_request_uri, has_sip_scheme, hop_uri, is_secure
 
 
 def parts(uri):
@@ -262,3 +262,18 @@ def test_a_setting_names_a_host_or_a_uri(text):
 def test_a_scheme_is_known_in_any_case(text, is_sip, is_sips):
     """§19.1.4."""
     assert (has_sip_scheme(text), is_secure(text)) == (is_sip, is_sips)
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("sip:bob@192.0.2.2:5070;ob", "sip:bob@192.0.2.2:5070;ob"),
+        ("sip:bob@192.0.2.2;ob?Subject=hi&body=x", "sip:bob@192.0.2.2;ob"),
+        ("sip:a?b@192.0.2.2", "sip:a?b@192.0.2.2"),
+        ("sip:method@192.0.2.2", "sip:method@192.0.2.2"),
+        ("sip:bob@192.0.2.2;Method=INVITE;transport=tcp", "sip:bob@192.0.2.2;transport=tcp"),
+    ],
+)
+def test_what_a_request_uri_may_not_have_stays_away(text, sent):
+    """§19.1.1 table 1."""
+    assert as_request_uri(text) == sent

@@ -16,7 +16,7 @@ from sipwright.sip.form import Form
 from sipwright.sip.headers.collection import value_of
 from sipwright.sip.headers.name_addr import ADDRESS_LINES
 from sipwright.sip.message import Message, Request, Response
-from sipwright.sip.uri import Uri
+from sipwright.sip.uri import Uri, as_request_uri
 
 # Requests whose Contact, and that of whose 2xx, is where the peer is to be found from now on
 # (RFC 3261 §12.2, RFC 3311 §5, RFC 6665 §4.4.1).
@@ -271,10 +271,7 @@ class Dialog:
             return self.remote_target, self.route_set
         if "lr" in first.params or not first.is_sip:
             return self.remote_target, self.route_set
-        # What must not stand in a Request-URI (§19.1.1 table 1).
-        params = {name: value for name, value in first.params.items() if name != "method"}
-        target = str(first.replace(params=params, headers=""))
-        return target, [*self.route_set[1:], f"<{self.remote_target}>"]
+        return as_request_uri(str(first)), [*self.route_set[1:], f"<{self.remote_target}>"]
 
 
 def contact_uri(message: Message) -> str | None:
@@ -299,7 +296,7 @@ def _read_contact(message: Message) -> str | None:
         except ParseError:
             pass
         else:
-            return str(uri) if uri.is_sip else None
+            return _target(uri)
     try:
         contacts = message.contacts
     except ParseError:
@@ -307,7 +304,11 @@ def _read_contact(message: Message) -> str | None:
             raise
         # A response cannot be refused, and what it answers has happened.
         return None
-    return str(contacts[0].uri) if contacts and contacts[0].uri.is_sip else None
+    return _target(contacts[0].uri) if contacts else None
+
+
+def _target(uri: Uri) -> str | None:
+    return as_request_uri(str(uri)) if uri.is_sip else None
 
 
 def _sender_uri(request: Request) -> str:

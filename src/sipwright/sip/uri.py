@@ -273,6 +273,17 @@ def hop_uri(text: str) -> Uri:
     return Uri.parse(text if has_sip_scheme(text) else f"sip:{text}")
 
 
+def as_request_uri(text: str) -> str:
+    """Return a SIP URI as it may stand in a Request-URI: without a method, and without headers (§19.1.1 table 1)."""
+    if "?" not in text and "method" not in text.lower():
+        return text
+    uri = Uri.parse(text)
+    if not (uri.headers or "method" in uri.params):
+        return text
+    params = {name: value for name, value in uri.params.items() if name != "method"}
+    return str(uri.replace(params=params, headers=""))
+
+
 def has_sip_scheme(text: str) -> bool:
     """Return whether a text begins as a SIP or SIPS URI does, in any case (§19.1.4)."""
     return text[:5].lower().startswith(("sip:", "sips:"))

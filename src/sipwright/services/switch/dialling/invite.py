@@ -16,7 +16,7 @@ from sipwright.sip.headers.names import KEYS
 from sipwright.sip.provisional import takes_reliable
 from sipwright.sip.session_timer import LEAST, min_se
 from sipwright.sip.shown import shown
-from sipwright.sip.uri import is_secure
+from sipwright.sip.uri import as_request_uri, is_secure
 
 from ..call.call import EXPIRES, Call
 from ..call.callee import Callee
@@ -85,7 +85,7 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
             )
     return make_request(
         "INVITE",
-        destination.uri,
+        as_request_uri(destination.uri),
         from_=from_,
         to=f"<{destination.to}>",
         call_id=leg.sip_call_id,
