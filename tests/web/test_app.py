@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 from fastapi import Request
+from structlog.testing import capture_logs
 
 from sipwright.config import Settings, WebSettings
 from sipwright.web.app import create_app, wrap
@@ -116,6 +117,29 @@ async def test_a_fault_of_ours_shows_nothing_of_itself():
     answer = await client_of(CarefulBrowsers(NoFaults(broken))).get("/x")
     assert_problem(answer, 500)
     assert "secret" not in answer.text
+
+
+async def test_who_has_gone_before_their_request_was_whole_is_no_fault_of_ours():
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def nowhere(_message):
+        pass
+
+    app = create_app(None, Settings())
+    app.add_api_route("/read", read, methods=["POST"])
+    app.router.routes.insert(0, app.router.routes.pop())  # before the pages, which take all the rest
+    scope = {
+        "type": "http", "method": "POST", "scheme": "http", "path": "/read", "root_path": "", "query_string": b"",
+        "headers": [], "client": ("192.0.2.1", 5060), "server": ("switch.test", 80), "http_version": "1.1",
+    }  # fmt: skip
+    with capture_logs() as lines:
+        await NoFaults(app)(scope, gone, nowhere)
+
+    assert [line for line in lines if line["log_level"] == "error"] == []
 
 
 @pytest.mark.parametrize(

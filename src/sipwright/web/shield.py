@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sipwright.web.problems import problem
@@ -58,6 +59,8 @@ class NoFaults:
 
         try:
             await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            log.debug("a client has gone before it had said what it wants", path=scope["path"])
         except Exception:
             if scope["type"] == "lifespan":
                 raise

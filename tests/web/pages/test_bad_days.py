@@ -129,6 +129,17 @@ def test_while_the_database_is_locked_nothing_is_half_saved(site, page):
     expect(page.get_by_role("heading", name="in-between@sip.test", level=1)).to_be_visible()
 
 
+def test_what_could_not_be_removed_is_said_and_stays(site, page):
+    site.open(page, "/accounts/carol")
+    page.get_by_role("button", name="Remove account").click()
+    remove = page.get_by_role("dialog").get_by_role("button", name="Remove")
+    with locked(site):
+        remove.click()
+        expect(page.get_by_text("another program keeps it locked")).to_be_visible()
+
+    assert "carol" in site.switch.run_command("account", "list")
+
+
 def test_who_is_not_let_in_yet_is_not_told_where_the_database_is(site, new_page):
     page = new_page()
     page.goto(f"{site.base}/login")

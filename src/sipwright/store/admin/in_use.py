@@ -28,7 +28,8 @@ def refuse_account(connection: Connection, account_id: int, aor: str) -> None:
         )
     raise InUseError(
         f"account {aor} takes {what}: let another account or a dialplan take them first, or insist; "
-        f"'sipwright {advice}' or --in PLAN lets them, --force insists"
+        f"'sipwright {advice}' or --in PLAN lets them, --force insists",
+        "force",
     )
 
 

@@ -12,7 +12,6 @@ from nicegui.events import GenericEventArguments
 from sipwright.sip.digest import ALGORITHMS
 from sipwright.store.admin.specs import AccountChange
 from sipwright.usecases.accounts import AccountDetail
-from sipwright.usecases.errors import Conflict
 from sipwright.usecases.phone_settings import PhoneSettings
 from sipwright.web.pages.account_lamps import MessageLamp, WatchedBy
 from sipwright.web.pages.choices import plan_options
@@ -244,10 +243,9 @@ class _AccountPage:
         self.removing.open()
 
     async def _remove(self) -> None:
-        account = self.detail.account.account
-        try:
+        async def remove() -> None:
+            account = self.detail.account.account
             await self.accounts.remove(self.visit.actor, account, force=bool(self.force.value))
-        except Conflict as error:
-            self.force.fault = str(error)
-            return
-        self.visit.go("/accounts")
+
+        if await self.visit.attempt(remove, force=self.force):
+            self.visit.go("/accounts")

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from nicegui import context
+from nicegui import context, ui
 from nicegui.client import Client
 from starlette.requests import Request
 
@@ -49,6 +49,8 @@ class Visit:
         self._is_shown = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.client.on_delete(lambda: self._end())
+        with self.client:
+            ui.on_exception(self._escaped)
 
     @property
     def query(self) -> dict[str, str]:
@@ -160,6 +162,13 @@ class Visit:
             self.tell(error, **fields)
             return False
         return True
+
+    def _escaped(self, error: Exception) -> None:
+        """Tell what a handler has not: whoever has pressed a button is to see that nothing has come of it."""
+        if isinstance(error, UseCaseError):
+            self.tell(error)
+        else:
+            self.say("Something is wrong with the server; its log says what.", bad=True)
 
     async def watch(self) -> None:
         """Send somebody to log in again once their session has ended: what they still see is not theirs any more."""
