@@ -111,7 +111,7 @@ def kill(pair: Pair) -> None:
 
 def talk(alice: Roamer, bob: Roamer, name: str = "bob") -> tuple[Response, Request]:
     """Let one call the other, up to the ACK; return the dialog of each."""
-    alice.invite(f"sip:{name}@{DOMAIN}", f"call-{alice.port}")
+    alice.invite(f"sip:{name}@{DOMAIN}", alice.new_call_id())
     invite = bob.wait_for_request("INVITE")
     bob.answer(invite, 180, "Ringing")
     bob.answer(invite, 200, "OK")
@@ -175,7 +175,7 @@ def test_a_phone_at_another_node_is_cancelled(pair: Pair, phone: Callable[[str],
     alice, bob = phone("impatient"), phone("bob")
     at(bob, second)
     until_known("bob", first)
-    alice.invite(f"sip:bob@{DOMAIN}", f"call-{alice.port}")
+    alice.invite(f"sip:bob@{DOMAIN}", alice.new_call_id())
     invite = bob.wait_for_request("INVITE")
     bob.answer(invite, 180, "Ringing")
     alice.wait_for_status(180)
@@ -198,7 +198,7 @@ def test_a_cancel_over_a_new_connection_to_another_node_finds_the_call(
     first, second = pair
     alice, bob = connected("waiting", first), phone("bob")
     until_known("waiting", second)
-    alice.invite(f"sip:bob@{DOMAIN}", f"call-{alice.port}")
+    alice.invite(f"sip:bob@{DOMAIN}", alice.new_call_id())
     ringing = bob.wait_for_request("INVITE")
     bob.answer(ringing, 180, "Ringing")
     alice.wait_for_status(180)
@@ -223,7 +223,7 @@ def test_a_cancel_over_a_new_connection_to_another_node_finds_the_call(
 
 def ring(alice: Roamer, bob: Roamer) -> Request:
     """Let one call the other, up to the 180."""
-    alice.invite(f"sip:{bob.account}@{DOMAIN}", f"call-{alice.port}")
+    alice.invite(f"sip:{bob.account}@{DOMAIN}", alice.new_call_id())
     ringing = bob.wait_for_request("INVITE")
     bob.answer(ringing, 180, "Ringing")
     alice.wait_for_status(180)
@@ -257,7 +257,7 @@ def test_a_call_that_rings_at_one_node_is_picked_up_from_another(
     until_known("dave", first)
     ringing = ring(alice, bob)
     named = f"{ringing.call_id};to-tag=t{bob.port};from-tag={ringing.from_tag}"
-    dave.invite(f"sip:bob@{DOMAIN}", f"call-{dave.port}", f"Replaces: {named}\n")
+    dave.invite(f"sip:bob@{DOMAIN}", dave.new_call_id(), f"Replaces: {named}\n")
     answered = takes_what_is_offered(dave)
     alice.acknowledge(alice.wait_for_status(200))
     cancel = bob.wait_for_request("CANCEL")
@@ -279,7 +279,7 @@ def test_a_call_that_rings_at_one_node_is_picked_up_from_another_by_a_code(
     alice, bob, picker = phone("waiting"), phone("bob"), at(phone("picking"), second)
     until_known("picking", first)
     ringing = ring(alice, bob)
-    picker.invite(f"sip:bob@{DOMAIN}", f"call-{picker.port}")
+    picker.invite(f"sip:bob@{DOMAIN}", picker.new_call_id())
     answered = takes_what_is_offered(picker)
     alice.acknowledge(alice.wait_for_status(200))
     cancel = bob.wait_for_request("CANCEL")
@@ -300,10 +300,10 @@ def test_a_call_that_is_parked_at_one_node_is_had_at_another(pair: Pair, phone: 
     first, second = pair
     parked, picker = phone("picking"), at(phone("slots"), second)
     until_known("slots", first)
-    parked.invite(f"sip:frank@{DOMAIN}", f"call-{parked.port}")
+    parked.invite(f"sip:frank@{DOMAIN}", parked.new_call_id())
     waits = parked.wait_for_status(200)
     parked.acknowledge(waits)
-    picker.invite(f"sip:frank@{DOMAIN}", f"call-{picker.port}")
+    picker.invite(f"sip:frank@{DOMAIN}", picker.new_call_id())
     offered = parked.wait_for_request("INVITE")
     parked.answer(offered, 200, "OK")
     parked.wait_for_request("ACK")
@@ -406,7 +406,7 @@ def test_a_phone_that_takes_its_registration_back_elsewhere_rings_nowhere(
     until_known("bob", first)
     bob.unregister(second.address)
     until_known("bob", first, is_there=False)
-    alice.invite(f"sip:bob@{DOMAIN}", f"call-{alice.port}")
+    alice.invite(f"sip:bob@{DOMAIN}", alice.new_call_id())
     refused = alice.wait_for_status(480)
     alice.acknowledge(refused)
 
@@ -420,12 +420,12 @@ def test_calls_and_scripts_go_on_at_the_other_node(pair: Pair, phone: Callable[[
     carol, dave = phone("waiting"), phone("dave")
     answered, invite = talk(carol, dave, "dave")
     erin, frank = phone("impatient"), phone("frank")
-    erin.invite(f"sip:frank@{DOMAIN}", f"call-{erin.port}")
+    erin.invite(f"sip:frank@{DOMAIN}", erin.new_call_id())
     ringing = frank.wait_for_request("INVITE")
     frank.answer(ringing, 180, "Ringing")
     erin.wait_for_status(180)
     grace = phone("sleeping")
-    grace.invite(f"sip:anybody@{DOMAIN}", f"call-{grace.port}")
+    grace.invite(f"sip:anybody@{DOMAIN}", grace.new_call_id())
     grace.wait_for_status(100)
     kill(pair)
     second = pair[1]

@@ -174,7 +174,7 @@ def test_a_cancel_over_another_connection_finds_the_call_of_another_worker(
 ):
     """The kernel gives a new connection to any of them, and nothing in a CANCEL says whose it is."""
     alice, bob = phone("waiting", FIRST, over_tcp=True), phone("bob", FIRST)
-    alice.invite(f"sip:bob@{DOMAIN}", f"call-{alice.port}")
+    alice.invite(f"sip:bob@{DOMAIN}", alice.new_call_id())
     ringing = bob.wait_for_request("INVITE")
     bob.answer(ringing, 180, "Ringing")
     alice.wait_for_status(180)
@@ -254,7 +254,7 @@ def lose_a_worker(switch: RunningSwitch, phone: Callable[..., Roamer]) -> float:
     carol, dave = phone("waiting", SECOND), phone("dave", FIRST)
     answered, _ = talk(carol, dave, "dave")
     grace = phone("sleeping", FIRST)
-    grace.invite(f"sip:anybody@{DOMAIN}", f"call-asleep-{grace.port}")
+    grace.invite(f"sip:anybody@{DOMAIN}", grace.new_call_id())
     grace.wait_for_status(100)
     before = process_of(switch, 2)
     killed_at = kill(switch, 1)

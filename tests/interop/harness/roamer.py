@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import time
@@ -19,6 +20,8 @@ __all__ = ["Connected", "Roamer"]
 SDP = "v=0\no=- 1 1 IN IP4 {host}\ns=-\nc=IN IP4 {host}\nt=0 0\nm=audio 6000 RTP/AVP 0\n"
 
 Message = Request | Response
+
+_calls = itertools.count(1)
 
 
 class Roamer(Phone):
@@ -93,6 +96,10 @@ class Roamer(Phone):
             if method == "INVITE":
                 self.send(self._ack(uri, response, call_id, self._cseq))
             credentials = self._credentials(method, uri, response)
+
+    def new_call_id(self) -> str:
+        """Return a Call-ID that no phone has had: a port may be that of another one in the next test."""
+        return f"call-{self.account}-{next(_calls)}"
 
     def invite(self, uri: str, call_id: str, more: str = "") -> None:
         """Call somebody, up to the first answer that is no challenge; `more` are further headers."""
