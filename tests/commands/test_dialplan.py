@@ -44,7 +44,7 @@ def test_a_script_with_a_mistake_is_not_saved(command, file: Path):
 
     assert f"{file}:" in command.fails("dialplan", "set", "main", str(file))
     assert command.json("dialplan", "list") == []
-    assert "unexpected EOF" in command.fails("dialplan", "check", str(file))
+    assert "'(' was never closed" in command.fails("dialplan", "check", str(file))
 
 
 def test_several_mistakes_are_listed_and_the_first_is_the_error(command, file: Path):

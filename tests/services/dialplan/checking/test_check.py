@@ -53,7 +53,7 @@ def test_a_good_script_has_no_problems(source):
         ("dial('a@b', rng=5)", 1, "`rng` does not match"),
         ("\n\nnope()", 3, "`nope` used when not defined"),
         ("log(1)\nif True:\nlog(2)", 3, "xpected an indented block"),
-        ("log('x'\n", 2, "unexpected EOF"),
+        ("log('x'\n", 1, "'(' was never closed"),
         ("x: int = 'a'", 1, "not assignable"),
         ("import socket_nope", 1, "Cannot resolve"),
         ('x = 1\nnow("Dublin")', 2, "'Dublin' is not a time zone such as 'Europe/Dublin'"),

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ..language.catalogue import CATALOGUE
 from ..language.sipsorcery import NAMES, OldHeader, OldName, OldRequest, OldUri
 from ..language.values import Call, Request
+from .type_words import instead_of
 
 __all__ = ["advice", "foreign_language"]
 
@@ -22,11 +23,15 @@ _RUBY = re.compile(
     re.MULTILINE,
 )
 _RUBY_END = re.compile(r"^[ \t]*end[ \t]*$", re.MULTILINE)
-_ASTERISK = re.compile(r"^\s*(?:exten|same)\s*=>|^\s*\[[\w-]+\]\s*(?:;.*)?$", re.MULTILINE)
+_ASTERISK = re.compile(
+    r"^\s*(?:exten|same)\s*=>|^\s*\[[\w-]+\]\s*(?:;.*)?$|^\s*(?:context|macro)\s+\w+(?:\(.*\))?\s*\{",
+    re.MULTILINE,
+)
 _JAVASCRIPT = re.compile(
     r"^\s*(?:const|let|var)\s+\w+\s*=|\bfunction\s*\w*\s*\(|=>\s*\{|^\s*\}\s*(?:else\b.*)?$", re.MULTILINE
 )
-_XML = re.compile(r"\s*<(?:\?xml|include|extension|condition|Response)\b")
+_XML = re.compile(r"\s*<(?:\?xml|!DOCTYPE|html|include|extension|condition|Response)\b", re.IGNORECASE)
+_RULES = re.compile(r"^\[\[rule\]\]\s*$", re.MULTILINE)
 _LUA = re.compile(r"^\s*local\s+\w+\s*=|^\s*if\b.*\bthen\s*$", re.MULTILINE)
 
 _LANGUAGES = (
@@ -45,6 +50,8 @@ _ATTRIBUTE = re.compile(r"Object of type `(\w+)` has no attribute `(\w+)`")
 _MODULE = re.compile(r"Cannot resolve imported module `([\w.]+)`")
 _OF_OS = re.compile(r"'os\.(\w+)' is not supported")
 _MEMBER = re.compile(r"Module `(\w+)` has no member `(\w+)`")
+_UNQUOTED = re.compile(r"\bdial\(\s*\w+@\w")
+_ADDED = re.compile(r"^\s+(\w+)\s*[-+]=")
 
 _NO_MEDIA = "media never passes through the switch: dial a media server that plays it"
 _NO_FILES = "there are no files here: store.get() and store.set() keep values"
@@ -60,7 +67,7 @@ _INSTEAD = {
     **dict.fromkeys(("open", "file", "Path"), _NO_FILES),
     **dict.fromkeys(
         (
-            "voicemail", "play", "playback", "Playback", "say", "record", "Record", "hold", "park", "answer", "Answer",
+            "voicemail", "play", "playback", "Playback", "say", "record", "Record", "hold", "answer", "Answer",
             "gather", "Gather", "VoiceResponse", "voice_response", "conference", "Conference", "meetme", "MeetMe",
             "background", "Background", "read_digits", "music_on_hold",
         ),
@@ -89,6 +96,15 @@ _INSTEAD = {
         ("environ", "getenv", "env", "ENV", "dotenv", "keyring", "getpass", "secrets", "Secret", "SECRETS"),
         "secret() reads what 'sipwright secret set NAME' keeps",
     ),
+    **dict.fromkeys(("DIALSTATUS", "HANGUPCAUSE", "originate_disposition"), "result = dial(...), then result.status"),
+    **dict.fromkeys(("EXTEN", "destination_number", "dst", "number", "To"), "write req.user"),
+    **dict.fromkeys(("CALLERID", "caller_id_number", "cid", "From"), "write req.from_user"),
+    **dict.fromkeys(("threading", "asyncio", "multiprocessing", "concurrent"), "a script needs none: "
+                    'dial("a@local & b@local") rings both at once, and what takes its time waits by itself'),
+    **dict.fromkeys(("twilio", "asterisk", "pystrix", "plivo", "ESL", "freeswitch", "vonage", "pjsua2"),
+                    "dial(), respond() and req are there without an import: docs/from-asterisk.md"),
+    **dict.fromkeys(("input", "raw_input"), "nobody can be asked while a call waits; store.get() has what you keep"),
+    "__import__": "scripts import at the top, by name", "self": "write req and call",
     "crm": "http_get() asks a service of yours", "lookup": "a dict in the script does that, or store.get()",
     **dict.fromkeys(("nil", "null", "undefined", "NULL"), "write None"),
     **dict.fromkeys(("true", "TRUE"), "write True"),
@@ -99,6 +115,26 @@ _INSTEAD = {
     "session": "write call and req", "channel": "write call and req", "request": "write req",
 }  # fmt: skip
 """What stands here for a name of Python, of another switch or of a web service for calls."""
+
+_FIELD_INSTEAD = {
+    **dict.fromkeys((("Request", name) for name in ("number", "to_user", "dialled", "dialed", "destination", "exten",
+                    "extension", "did", "called", "callee", "dest")), "write req.user"),
+    **dict.fromkeys((("Request", name) for name in ("caller", "callerid", "caller_id", "ani", "from_number", "cid",
+                    "from_uri")), "write req.from_user"),
+    **dict.fromkeys((("Request", name) for name in ("ip", "source_ip", "address", "remote_addr")), "write req.source"),
+    **dict.fromkeys((("Request", name) for name in ("id", "call_id", "account", "direction", "provider", "trunk")),
+                    "call has what is known of the call: call.id, call.account, call.direction, call.provider"),
+    **dict.fromkeys((("Call", name) for name in ("number", "to", "dst")), "write req.user"),
+    **dict.fromkeys((("Call", name) for name in ("caller", "from_user", "from_number", "callerid")),
+                    "write req.from_user"),
+    ("Call", "trunk"): "write call.provider", ("Call", "hangup"): "respond(486) refuses a call",
+    **dict.fromkeys((("DialResult", name) for name in ("code", "cause", "dialstatus", "result", "outcome")),
+                    "write .status"),
+    **dict.fromkeys((("DialResult", name) for name in ("ok", "success", "is_answered")), "write .answered"),
+    **dict.fromkeys((("HttpResponse", name) for name in ("status_code", "code")), "write .status"),
+    **dict.fromkeys((("HttpResponse", name) for name in ("content", "body", "data")), "write .text"),
+}  # fmt: skip
+"""What a field is called here, by the object and the name that others know."""
 
 _GONE = {
     **dict.fromkeys(
@@ -142,8 +178,13 @@ _FIELDS = {
 }
 
 
-def foreign_language(source: str) -> tuple[int, str] | None:
-    """Say in which other language a script is that cannot be read, and in which line (from 1) that shows."""
+def foreign_language(source: str, *, is_python: bool = False) -> tuple[int, str] | None:
+    """Say in which other language a script is that is wrong, and in which line (from 1) that shows."""
+    if (rules := _RULES.search(source)) is not None:
+        line = source.count("\n", 0, rules.start()) + 1
+        return line, "these are rules: 'sipwright dialplan rules set NAME FILE.toml' makes a dialplan of them"
+    if is_python:
+        return None
     for pattern, most, language, advice_ in _LANGUAGES:
         found = list(pattern.finditer(source))
         if len(found) >= most:
@@ -152,16 +193,24 @@ def foreign_language(source: str) -> tuple[int, str] | None:
     return None
 
 
-def advice(message: str) -> str:
-    """Return a message of the checker, with what to write instead where that is known."""
-    if instead := _instead(message):
+def advice(message: str, line: str = "", column: int = 1) -> str:
+    """Return a message of the checker, with what to write instead where that is known; `line` is what it is about."""
+    if instead := _instead(message) or _from_line(message, line) or instead_of(message, line, column):
         return f"{message}; {instead}"
     return message
 
 
+def _from_line(message: str, line: str) -> str | None:
+    if _NAME.search(message) is None:
+        return None
+    if _UNQUOTED.search(line):
+        return 'a dial string stands in quotes: dial("bob@local")'
+    if (added := _ADDED.search(line)) and added[1] in message:
+        return f"write 'global {added[1]}' first in the function; each call begins with the first value again"
+    return None
+
+
 def _instead(message: str) -> str | None:
-    if "keyword `from`" in message or "keyword `to`" in message:
-        return "write req.Header.From: from is a word of Python"
     if match := _NAME.search(message):
         return _INSTEAD.get(match[1]) or _meant(match[1], _OURS)
     if match := _ATTRIBUTE.search(message):
@@ -170,13 +219,19 @@ def _instead(message: str) -> str | None:
             return _GONE.get(name.lower()) or _meant(name, NAMES)
         if owner.startswith("Old"):
             return _GONE_OF_REQUEST.get(name.lower()) or _meant(name, _FIELDS.get(owner, []))
-        return _meant(name, _FIELDS.get(owner, []))
+        return _FIELD_INSTEAD.get((owner, name.lower())) or _meant(name, _FIELDS.get(owner, []))
     if match := _MODULE.search(message):
         module = match[1].partition(".")[0]
         return _INSTEAD.get(module, _NO_MODULE)
     if match := _OF_OS.search(message):
         return _INSTEAD.get(match[1])
     if match := _MEMBER.search(message):
+        if match[1] == "sys" and match[2] in ("exit", "argv", "stdout", "stderr", "path"):
+            return (
+                "exit() ends a script"
+                if match[2] == "exit"
+                else "log() writes a line; a call is in req and call"
+            )
         return _INSTEAD.get(match[2]) or _INSTEAD.get(match[1])
     return None
 

@@ -43,6 +43,7 @@ from .exceptions import wrong_exceptions
 from .imports import wrong_imports
 from .literals import assigned, certain, wrong_calls
 from .shadowing import own_meanings, stubs_without
+from .syntax import unreadable
 
 __all__ = ["Problem", "check_script"]
 
@@ -59,6 +60,7 @@ _MOST_WRONG_CALLS = 20
 _OURS = frozenset({"sipwright", "sipsorcery", PACKAGE})
 _MODULE = re.compile(r"Cannot resolve imported module `(\w+)")
 _IMPORTS = re.compile(rf"(?m)^[ \t]*(?:from|import)[ \t]+{PACKAGE}\b")
+_NOT_PYTHON = "invalid-syntax"
 _MEMBER = re.compile(rf"Module `{PACKAGE}\.(\w+)` has no member `(\w+)`")
 _SECONDS = 20.0
 """Time for one check; the checker looks at no limit of its own."""
@@ -99,8 +101,9 @@ def check_script(
     """
     if len(source) > _LIMITS.source:
         return [Problem(1, 1, f"the script is longer than {_LIMITS.source} characters")]
-    if _NOT_TEXT.search(source):
-        return [Problem(1, 1, "the script is not text")]
+    if (strange := _NOT_TEXT.search(source)) is not None:
+        line = source.count("\n", 0, strange.start()) + 1
+        return [Problem(line, 1, f"the script is not text: it has U+{ord(strange[0]):04X}; save it as UTF-8")]
     modules = modules_for(source, find)
     if len(source) + sum(len(module.source) for module in modules) > _LIMITS.source:
         return [Problem(1, 1, f"the script and what it imports are longer than {_LIMITS.source} characters")]
@@ -116,10 +119,11 @@ def check_script(
             )
         except MontyError as error:
             return [Problem(1, 1, f"the script cannot be checked: {one_line(str(error), 200)}")]
-    if problems and parse(source) is None and (foreign := foreign_language(source)) is not None:
+    if problems and (foreign := foreign_language(source, is_python=parse(source) is not None)) is not None:
         line, message = foreign
         return [Problem(line, 1, message)]
-    return [problem._replace(message=_advised(problem.message, find)) for problem in problems]
+    lines = source.split("\n")
+    return [problem._replace(message=_advised(problem, lines, find)) for problem in problems]
 
 
 def _nested_too_deeply(source: str) -> int | None:
@@ -135,11 +139,12 @@ def _nested_too_deeply(source: str) -> int | None:
     return None
 
 
-def _advised(message: str, find: Find) -> str:
+def _advised(problem: Problem, lines: Sequence[str], find: Find) -> str:
+    message = problem.message
     module = _MODULE.search(message)
     if module is not None and find(module[1]) is not None:
         return f"{message}; it is a dialplan of yours: write 'from {PACKAGE}.{module[1]} import ...'"
-    return advice(message)
+    return advice(message, lines[problem.line - 1] if problem.line <= len(lines) else "", problem.column)
 
 
 def _check_imports(source: str, find: Find, name: str, known: Collection[str]) -> list[Problem]:
@@ -161,7 +166,8 @@ def _cannot_link(source: str) -> list[Problem]:
         Problem(
             line,
             1,
-            "one that imports others is written in a Python that this switch runs on, or an older one",
+            "one that imports others is written in a Python that this switch runs on, or an older one: "
+            "in an f-string, the quotes inside of {} are not those outside",
         )
     ]
 
@@ -181,7 +187,7 @@ def _check_types(source: str, modules: Sequence[Module]) -> list[Problem]:
             while isinstance(snapshot, FunctionSnapshot) and snapshot.function_name == "import_stubs":
                 snapshot = snapshot.resume_auto()
         except MontyTypingError as error:
-            return [one for one in _read(error.display()) if not _is_there(one.message, modules)]
+            return [one for one in _read(error.display(), source) if not _is_there(one.message, modules)]
     raise AssertionError("the checker let a script run")
 
 
@@ -200,8 +206,10 @@ def _is_there(message: str, modules: Sequence[Module]) -> bool:
     return False
 
 
-def _read(report: str) -> list[Problem]:
+def _read(report: str, source: str) -> list[Problem]:
     found = json.loads(report)
+    if not_python := [one for one in found if one["code"] == _NOT_PYTHON]:
+        found = [min(not_python, key=lambda one: (one["location"]["row"], one["location"]["column"]))]
     problems = [
         Problem(
             max(1, problem["location"]["row"] - 1),
@@ -211,6 +219,8 @@ def _read(report: str) -> list[Problem]:
         for problem in found
         if problem["location"]["row"] > 1 and not problem.get("filename", "").endswith(".pyi")
     ]
+    if not_python and problems:
+        return [Problem(*unreadable(source, *problems[0]))]
     return sorted(problems)
 
 

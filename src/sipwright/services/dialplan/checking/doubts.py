@@ -1,6 +1,6 @@
-"""Finds what fails in some calls: a header that nobody has to send, read as if everybody did.
+"""Finds what may be a mistake: a header that nobody has to send, read as if everybody did, and what `habits.py` finds.
 
-That is told and refused by nobody, as whoever has written the script may know who calls.
+That is told and refused by nobody, as whoever has written the script may know who calls, or mean what it does.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sipwright.services.linking import parse
 
+from .habits import mistaken
 from .literals import certain, own_names
 
 __all__ = ["Doubt", "doubts"]
@@ -28,19 +29,24 @@ class Doubt(NamedTuple):
 
 
 def doubts(source: str) -> list[Doubt]:
-    """Return what a script does that fails in some calls, in the order of its lines."""
-    tree = parse(source) if "headers" in source else None
-    if tree is None or "req" in own_names(tree):
+    """Return what a script does that fails in some calls, or looks like something else, in the order of its lines."""
+    tree = parse(source)
+    if tree is None:
         return []
+    found = [Doubt(node.lineno, node.col_offset + 1, said) for node, said in mistaken(tree)]
+    return sorted([*found, *_of_headers(tree)])
+
+
+def _of_headers(tree: ast.Module) -> Iterator[Doubt]:
+    if "req" in own_names(tree):
+        return
     asked_for, aliases = _asked_for(tree), _aliases(tree)
-    found = []
     for node, name in _read(tree, aliases):
         if name.lower() not in ALWAYS_THERE | asked_for:
             shown = ast.unparse(node)
             said = f"{shown} fails where a caller sends no {name}, who hears 500 then"
             instead = f'{ast.unparse(node.value)}.get("{name}", "")'
-            found.append(Doubt(node.lineno, node.col_offset + 1, f"{said}; write {instead}"))
-    return sorted(found)
+            yield Doubt(node.lineno, node.col_offset + 1, f"{said}; write {instead}")
 
 
 def _read(tree: ast.Module, aliases: set[str]) -> Iterator[tuple[ast.Subscript, str]]:
