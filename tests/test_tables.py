@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from sipwright.errors import UserError
 from sipwright.printable import cells
-from sipwright.tables import age, table_lines, talked
+from sipwright.tables import age, moment, table_lines, talked
 
 
 def test_columns_are_as_wide_as_what_stands_in_them():
@@ -49,3 +51,14 @@ def test_times_in_words():
     for text in ("", "h", "12", "-1h", "1w", "²h"):
         with pytest.raises(UserError, match="12h"):
             age(text)
+
+
+def test_a_moment_is_an_age_or_a_date():
+    day = datetime(2026, 12, 1).timestamp()
+
+    assert (moment("2h", 10_000.0), moment("2026-12-01", 0.0)) == (2_800, day)
+    assert (moment("2026-12-01 08:30", 0.0), moment("2026-12-01T00:00", 0.0)) == (day + 30_600, day)
+    assert moment("2026-12-01T00:00+00:00", 0.0) == 1_796_083_200
+    for text in ("", "soon", "2026-13-01", "11/01/2026"):
+        with pytest.raises(UserError, match="such as 2026-11-01"):
+            moment(text, 0.0)

@@ -10,7 +10,7 @@ from typing import Any
 from sipwright.errors import UserError
 from sipwright.printable import cells, cut, printable
 
-__all__ = ["age", "clock", "rfc3339", "table_lines", "talked"]
+__all__ = ["age", "clock", "moment", "rfc3339", "table_lines", "talked"]
 
 _GAP = 2
 _NARROWEST = 8
@@ -84,3 +84,19 @@ def age(text: str) -> float:
     if unit not in _UNITS or not number.isascii() or not number.isdigit():
         raise UserError(f"{text!r} is not an age; write a number with s, m, h or d, such as 12h")
     return float(number) * _UNITS[unit]
+
+
+def moment(text: str, now: float) -> float:
+    """Read an age such as ``12h``, or a local date and time such as ``2026-11-01`` or ``2026-11-01 08:30``.
+
+    Raises:
+        UserError: It is neither.
+    """
+    if text[-1:] in _UNITS:
+        return now - age(text)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UserError(
+            f"{text!r} is no time; write an age such as 12h, or a date such as 2026-11-01"
+        ) from None

@@ -6,6 +6,7 @@ import csv
 import io
 import sqlite3
 import time
+from datetime import datetime
 
 import pytest
 
@@ -67,6 +68,27 @@ def test_cdrs_are_listed_newest_first_and_by_age(command, database: sqlite3.Conn
     assert len(command.json("cdrs", "--since", "1d")) == 2
     for wrong in ("soon", "h", "-1d", ""):
         assert "such as 12h" in command.fails("cdrs", f"--since={wrong}")
+
+
+def test_cdrs_of_a_month_and_with_an_address_are_chosen(command, database: sqlite3.Connection):
+    """Also those of an account that is gone, and of a provider."""
+    for name, target, day in (
+        ("october", "1@line1", 31),
+        ("november", "2@line1", 32),
+        ("other", "3@line2", 33),
+    ):
+        begun = datetime(2026, 10, 1).timestamp() + (day - 1) * 86400 + 7200
+        database.execute(CDR, (name, 1, target, begun, begun, begun, 200))
+    database.commit()
+
+    def found(*options):
+        return [row["call_id"] for row in command.json("cdrs", "--legs", *options)]
+
+    assert found("--since", "2026-11-01", "--until", "2026-12-01") == ["other", "november"]
+    assert found("--until", "2026-11-01") == ["october"]
+    assert found("--find", "@line1") == ["november", "october"]
+    assert found("--find", "2@line1", "--since", "2026-10-01") == ["november"]
+    assert "such as 2026-11-01" in command.fails("cdrs", "--until", "November")
 
 
 def test_a_call_between_two_accounts_is_one_line(command, database: sqlite3.Connection):

@@ -19,7 +19,7 @@ from sipwright.commands.common import (
     print_table,
 )
 from sipwright.printable import printable
-from sipwright.tables import age
+from sipwright.tables import moment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +50,17 @@ def cdrs(
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="AGE", help="Only those begun since then, such as 30m, 12h or 7d ago."
+            "--since", metavar="WHEN", help="Only those begun since then: 30m, 12h or 7d ago, or 2026-11-01."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="WHEN", help="Only those begun before then, likewise."),
+    ] = None,
+    find: Annotated[
+        str | None,
+        typer.Option(
+            "--find", metavar="TEXT", help="Only those with this in an address: 0871234567, @line1, 101@."
         ),
     ] = None,
     legs: Annotated[
@@ -73,11 +83,13 @@ def cdrs(
       sipwright cdrs --limit 10
       sipwright cdrs --account alice --since 1h
       sipwright cdrs --limit 100000 --json > cdrs.json
-      sipwright cdrs --since 30d --csv > november.csv
+      sipwright cdrs --since 2026-11-01 --until 2026-12-01 --csv > november.csv
+      sipwright cdrs --legs --find @line1 --since 2026-11-01 --until 2026-12-01
     """
     if as_csv and as_json:
         raise CommandError("--csv or --json: one of them")
-    earliest = None if since is None else time.time() - age(since)
+    now = time.time()
+    earliest, latest = (None if when is None else moment(when, now) for when in (since, until))
 
     most = limit or (None if as_csv else USUAL)
 
@@ -86,7 +98,7 @@ def cdrs(
 
         if account is not None:
             await usecases.accounts.expect(actor, account)
-        which = CdrFilter(from_=earliest, user=user, account=account, by_call=not legs)
+        which = CdrFilter(from_=earliest, to=latest, user=user, account=account, q=find, by_call=not legs)
         count = 0
         async for one in usecases.cdrs.rows(actor, which):
             yield one

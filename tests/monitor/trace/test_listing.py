@@ -6,6 +6,11 @@ from sipwright.monitor.trace.listing import listing, remarks
 
 ANSWERED = {"answered": True, "target": "bob@local"}
 
+NOBODY = (
+    "nobody is rung: no phone of it is registered, it is not to be disturbed, or there is no such account; "
+    "'sipwright bindings' and 'sipwright account show' say which"
+)
+
 
 def test_what_happened_stands_below_its_line(made):
     run = made.with_journal(
@@ -71,7 +76,7 @@ def test_what_is_repeated_is_told_once(made):
 
     assert listing(run, 100.0)[2:5] == [
         "          1.000 s  dial bob@local, ringing for 20 s",
-        "                   -> 480 No: it leads to nobody",
+        f"                   -> 480 No: {NOBODY}",
         "                   (and 2 times more, until 3.000 s)",
     ]
     assert remarks(run, 100.0) == [

@@ -63,7 +63,9 @@ def test_what_a_script_did(function, arguments, words):
         (
             "dial",
             {"answered": False, "status": 480, "reason": "Gone", "legs": []},
-            "480 Gone: it leads to nobody",
+            "480 Gone: nobody is rung: no phone of it is registered, it is not to be disturbed, or there is no such "
+            "account; "
+            "'sipwright bindings' and 'sipwright account show' say which",
         ),
         ("sleep", True, None),
         ("failed", {"message": "line 3: no", "traceback": ""}, "line 3: no"),

@@ -53,6 +53,12 @@ def is_asking(function: str) -> bool:
     return function not in ("start", "log", "respond", "hangup", "failed")
 
 
+_NOBODY = (
+    "nobody is rung: no phone of it is registered, it is not to be disturbed, or there is no such account; "
+    "'sipwright bindings' and 'sipwright account show' say which"
+)
+
+
 def _dialled(result: dict[str, Any]) -> str:
     if result.get("answered"):
         target = result.get("target")
@@ -66,7 +72,7 @@ def _dialled(result: dict[str, Any]) -> str:
         for leg in result["legs"]
     ]
     if not legs:
-        return f"{result['status']} {result['reason']}: it leads to nobody"
+        return f"{result['status']} {result['reason']}: {_NOBODY}"
     if len(legs) == 1:
         leg = result["legs"][0]
         return f"{leg['status']} {leg['reason']} after {leg['duration']:g} s"

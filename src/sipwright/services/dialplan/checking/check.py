@@ -102,8 +102,10 @@ def check_script(
     if len(source) > _LIMITS.source:
         return [Problem(1, 1, f"the script is longer than {_LIMITS.source} characters")]
     if (strange := _NOT_TEXT.search(source)) is not None:
-        line = source.count("\n", 0, strange.start()) + 1
-        return [Problem(line, 1, f"the script is not text: it has U+{ord(strange[0]):04X}; save it as UTF-8")]
+        above = source.count("\n", 0, strange.start())
+        return [
+            Problem(above + 1, 1, f"the script is not text: it has U+{ord(strange[0]):04X}; save it as UTF-8")
+        ]
     modules = modules_for(source, find)
     if len(source) + sum(len(module.source) for module in modules) > _LIMITS.source:
         return [Problem(1, 1, f"the script and what it imports are longer than {_LIMITS.source} characters")]
