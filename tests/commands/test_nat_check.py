@@ -68,5 +68,8 @@ def test_the_domain_that_is_served_is_asked_when_nobody_is_named(command, monkey
 def test_nobody_answers(command, server, monkeypatch):
     monkeypatch.setattr("sipwright.commands.nat_check._WAITS", (0.01,))
     command("nat-check", server)
+    said = command.err.splitlines()[-1]
+    if "::1" in server and "cannot be asked: Cannot assign" in said:
+        pytest.skip("there is no IPv6 on this machine")
 
-    assert command.err.splitlines()[-1].startswith("sipwright: no STUN server answers at ")
+    assert said.startswith("sipwright: no STUN server answers at ")
