@@ -43,6 +43,8 @@ def test_two_nodes_for_a_look(folder: Path):
     process = subprocess.Popen(
         [str(ROOT / "examples/two-nodes/run"), str(folder)], stdout=subprocess.PIPE, text=True,
         env={**environment, **ports, "SIPWRIGHT": SIPWRIGHT}, start_new_session=True,
+        # Tests that run in the background ignore Ctrl-C, and a shell takes no signal that was ignored at its start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     try:
