@@ -16,6 +16,7 @@ from sipwright.sip.errors import Reject
 from sipwright.store import Store
 from sipwright.store.database import server
 from sipwright.store.errors import DatabaseAwayError
+from sipwright.store.live import left_rows
 from sipwright.store.live.leases import Leases, seize
 from sipwright.store.writing import server_committer, waiting_log
 from sipwright.store.writing.waiting_log import WaitingLog, latest_rows, left_in
@@ -164,6 +165,41 @@ async def test_what_another_node_has_gone_on_with_stays_as_it_is(gate: Gate, key
     bindings = await store.database.read(stored_bindings)
     assert bindings == [("x", 5), ("y", 1)]
     await store.close()
+
+
+async def test_what_another_node_writes_at_the_same_moment_keeps_nobody_from_starting(
+    gate: Gate, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It goes on with the calls of this one, whose records it writes."""
+    store = await opened(gate, key_file, tmp_path)
+    gate.hang()
+    for leg in (0, 1, 2):
+        await committed(store, "cdr", ("a", leg), cdr("a", leg, 200))
+    await kill(store)
+    gate.open()
+
+    store = await opened(gate, key_file, tmp_path, 3)
+    for _ in range(2):
+        await store.database.write(lambda c: seize(c, LEASE, "a"))
+    await committed(store, "cdr", ("a", 1), cdr("a", 1, 486))
+    await store.caught_up()
+    monkeypatch.setattr(left_rows, "_there", lambda *_: {})  # it looks before the other one has written
+    with capture_logs() as logs:
+        await store.take_up_left(Fence(LEASE, 3), "node1")
+
+    assert await store.database.read(stored_records) == [(0, 200), (1, 486), (2, 200)]
+    assert [(entry["kind"], entry["key"]) for entry in logs if "left out" in entry["event"]] == [
+        ("cdr", ("a", 1))
+    ]
+    await store.close()
+
+
+def stored_records(connection: Any) -> list[tuple[int, int]]:
+    from sqlalchemy import select
+
+    from sipwright.store.schema.tables import cdrs
+
+    return [tuple(row) for row in connection.execute(select(cdrs.c.leg, cdrs.c.status).order_by("leg"))]
 
 
 def stored_bindings(connection: Any) -> list[tuple[str, int]]:

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy.exc import IntegrityError
 
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import KINDS, storable
 
 __all__ = ["merge"]
+
+log = structlog.get_logger(__name__)
 
 Row = tuple[Any, ...]
 Rows = Mapping[str, Mapping[Hashable, Row | None]]
@@ -65,13 +69,10 @@ def _heard_of(connection: Connection, rows: Rows) -> set[Any]:
 
 def _write(connection: Connection, kind: str, rows: Mapping[Hashable, Row | None], may: _May) -> None:
     table, key = KINDS[kind].table, KINDS[kind].key
-    columns = [table.c[name] for name in KINDS[kind].columns]
     keys = list(rows)
     for start in range(0, len(keys), _AT_ONCE):
         part = {_key(one): rows[one] for one in keys[start : start + _AT_ONCE]}
-        is_one = tuple_(*(table.c[name] for name in key)).in_(list(part))
-        found = connection.execute(select(*columns).where(is_one)).mappings()
-        there = {tuple(row[name] for name in key): dict(row) for row in found}
+        there = _there(connection, kind, list(part))
         new = {
             one: None if row is None else dict(zip(KINDS[kind].columns, storable(row), strict=True))
             for one, row in part.items()
@@ -80,8 +81,35 @@ def _write(connection: Connection, kind: str, rows: Mapping[Hashable, Row | None
         if gone := [one for one in ours if one in there]:
             same = tuple_(*(table.c[name] for name in key)).in_(gone)
             connection.execute(delete(table).where(same))
-        if made := [row for one in ours if (row := new[one]) is not None]:
-            connection.execute(insert(table), made)
+        _insert(connection, kind, {one: row for one in ours if (row := new[one]) is not None})
+
+
+def _there(
+    connection: Connection, kind: str, keys: list[tuple[Any, ...]]
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return what is there under some keys."""
+    table, key = KINDS[kind].table, KINDS[kind].key
+    is_one = tuple_(*(table.c[name] for name in key)).in_(keys)
+    found = connection.execute(select(*(table.c[name] for name in KINDS[kind].columns)).where(is_one))
+    return {tuple(row[name] for name in key): dict(row) for row in found.mappings()}
+
+
+def _insert(connection: Connection, kind: str, rows: Mapping[tuple[Any, ...], dict[str, Any]]) -> None:
+    """Insert rows, but those that another node has written since we looked: it has gone on with what they are of."""
+    if not rows:
+        return
+    table = KINDS[kind].table
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table), list(rows.values()))
+    except IntegrityError as error:
+        if len(rows) > 1:
+            for key, row in rows.items():
+                _insert(connection, kind, {key: row})
+        else:
+            log.warning(
+                "a row that had waited is left out", kind=kind, key=next(iter(rows)), why=str(error.orig)
+            )
 
 
 def _key(key: Hashable) -> tuple[Any, ...]:
