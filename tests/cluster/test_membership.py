@@ -280,6 +280,50 @@ async def test_an_answer_from_before_it_was_stopped_ends_no_doubt(register: Memo
     assert told == [True, "lost"]
 
 
+async def test_that_it_heard_nothing_while_it_was_stopped_ends_no_doubt(register: MemoryRegister):
+    """The time in which it wanted an answer was over when it went on, which says nothing about the database."""
+    first, second, _ = await pair(register)
+    told: list[object] = []
+    first.on_stall = told.append
+    first.on_lost = lambda: told.append("lost")
+    beat = register.beat
+
+    async def stopped(ask: Ask, name: str) -> Beat:
+        if name == "a" and not told:
+            register.now += 30.0
+            first.doubt()
+            await second.take_over("a")
+            raise TimeoutError
+        return await beat(ask, name)
+
+    register.beat = stopped
+    await first.run()
+
+    assert told == [True, "lost"]
+
+
+async def test_one_that_was_stopped_and_finds_no_database_keeps_what_it_has(register: MemoryRegister):
+    first, _, _ = await pair(register)
+    told: list[object] = []
+    first.on_stall = told.append
+    asked = 0
+
+    async def away(ask: Ask, name: str) -> Beat:
+        nonlocal asked
+        asked += 1
+        if not told:
+            register.now += 30.0
+            first.doubt()
+        elif told[-1] is False:
+            first.lost()  # so that it ends
+        raise OSError("no database")
+
+    register.beat = away
+    await first.run()
+
+    assert (told, asked) == ([True, False], 3)
+
+
 async def test_one_that_was_stopped_and_is_not_lost_goes_on(register: MemoryRegister):
     first, _, _ = await pair(register)
     told: list[object] = []

@@ -483,6 +483,41 @@ def test_a_node_that_was_stopped_for_long_stops_for_good(pair: Pair, phone: Call
     assert not [m for m in bob.heard if isinstance(m, Request) and m.method == "BYE" and m is not bye]
 
 
+def test_a_node_that_was_stopped_for_long_repeats_nothing(pair: Pair, phone: Callable[[str], Roamer]):
+    """Its timers were due long ago, and its loop may come to them before it has asked whether its calls are its own."""
+    first, second = pair
+    alice, bob = phone("waiting"), phone("bob")
+    alice.invite(f"sip:bob@{DOMAIN}", "repeats nothing")
+    invite = bob.wait_for_request(
+        "INVITE"
+    )  # to which it says nothing, so that it is repeated (RFC 3261 §17.1.1.2)
+    before = takeovers(pair)
+    first._process.send_signal(signal.SIGSTOP)
+    until(lambda: takeovers(pair) > before, "the node is taken over", 15.0)
+    until(lambda: hears_from(bob, second), "the other node calls the phone", 15.0)
+    while alice.receive(0.0):
+        pass  # what the first node has said in time
+    for each in (alice, bob):
+        each.sources.clear()
+        each.to = second.address
+    first._process.send_signal(signal.SIGCONT)
+    until(lambda: not first.is_running(), "the zombie ends", 15.0)
+    first._process = None
+    bob.answer(invite, 486, "Busy Here")
+    until(lambda: hears_from(alice, second), "the caller hears how it went")
+    while bob.receive(0.0):
+        pass
+
+    assert "another node has taken over" in first.log_text()
+    assert first.address not in (*alice.sources, *bob.sources)
+
+
+def hears_from(phone: Roamer, switch: RunningSwitch) -> bool:
+    """Read one message, and return whether there was any of a switch."""
+    phone.receive(0.1)
+    return switch.address in phone.sources
+
+
 def test_a_node_that_is_started_again_at_once_keeps_its_calls(pair: Pair, phone: Callable[[str], Roamer]):
     first = pair[0]
     first.stop()

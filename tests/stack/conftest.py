@@ -79,9 +79,8 @@ class Element:
             Pipeline([self._step], logger=self.log),
             Resolver(),
             clock=network.clock,
-            call_later=network.call_later,
             logger=self.log,
-            **options,
+            **({"call_later": network.call_later} | options),
         )
 
     def _step(self, incoming: Incoming):

@@ -170,10 +170,10 @@ class Membership:
                 await self._sleep(pause)
             if self._clock() - due > self._holder.margin:
                 self.doubt()
-            is_known = True
+            # What was asked before this process was stopped says nothing about now, whether it was answered or not.
+            is_known = self._is_in_doubt
             try:
                 await self.beat()
-                # What was asked before this process was stopped says nothing about now.
                 is_known = self.may_act()
                 if self._is_failing:
                     self._is_failing = False

@@ -3,6 +3,7 @@
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.client import Exchange
 from sipwright.stack.credentials import Credentials, learn_challenge, sign_request
+from sipwright.stack.held_timers import HeldTimers
 from sipwright.stack.incoming import Incoming
 from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline, Step
@@ -22,6 +23,7 @@ __all__ = [
     "CallLater",
     "Credentials",
     "Exchange",
+    "HeldTimers",
     "Incoming",
     "MarkedTokens",
     "OnAck",

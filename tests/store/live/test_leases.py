@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from sipwright.cluster.lease import Holder
 from sipwright.services.leases import Ask, Fence
 from sipwright.store import Store
 from sipwright.store.errors import FencedError
-from sipwright.store.live.leases import Leases, database_time, hold_fence
+from sipwright.store.live import live_store
+from sipwright.store.live.leases import Leases, database_time, execute, hold_fence, seize
 
 
 @pytest.fixture
@@ -126,6 +129,27 @@ async def test_leases_are_found_by_how_their_names_begin(leases: Leases):
 
     assert [row.name for row in await leases.read("node:")] == ["node:a", "node:b"]
     assert [row.name for row in await leases.read("node_")] == ["node_c"]
+
+
+async def test_nobody_waits_for_a_process_that_was_stopped_as_it_renewed_its_lease(
+    server_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It has the row of its lease for as long as its transaction lasts, which may be until the machine is back."""
+    monkeypatch.setattr(live_store, "SILENCE", 1)
+    store = await Store.open(server_url, key_file)
+    leases = Leases(store.database)
+    assert (await leases.execute(new(seconds=0.0))).is_granted
+    stopped = store.database._engine.connect()
+    await stopped.start()
+    await stopped.run_sync(lambda c: execute(c, Ask("roll-ups", "a", 0.0, renew=1)))
+
+    async with asyncio.timeout(60.0):
+        assert await store.database.write(lambda c: seize(c, "roll-ups", "b")) == 2
+    with pytest.raises(DBAPIError):  # what it has said before is not true any more
+        await stopped.execute(select(1))
+    await stopped.invalidate()
+    await stopped.close()
+    await store.close()
 
 
 async def test_a_write_names_its_fence(store: Store, leases: Leases):

@@ -27,7 +27,7 @@ from sipwright.services.leases import LeaseRow
 from sipwright.services.ports import Writer
 from sipwright.services.rows import CallRow, ExecutionRow, JournalRow
 from sipwright.sip import Request as SipRequest
-from sipwright.stack import MarkedTokens, RandomTokens
+from sipwright.stack import HeldTimers, MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
 from sipwright.transport import UdpTransport
@@ -122,6 +122,8 @@ class Neighbours:
         """Is told of an INVITE that a worker beside this one has from now on."""
         self.spread_tags: Callable[[list[str], int], object] = lambda tags, boot: None
         """Tells the workers beside this one of calls that have come here from another one."""
+        self.timers = HeldTimers(asyncio.get_running_loop().call_later)
+        """Those of the stack, and of all that stands on it."""
         self._register = register
         self._edge: Edge | None = None
         self._is_holding = False
@@ -182,7 +184,7 @@ class Neighbours:
         self.membership.on_stall = self._stalled
         self.membership.relieve = self._relieve
         sources = [each.sources for each in self._parts.stack.transports if isinstance(each, UdpTransport)]
-        watch = StallWatch(sources, self.membership.margin, self.membership.doubt)
+        watch = StallWatch([*sources, self.timers], self.membership.margin, self.membership.doubt)
         forgetting = self.moved.keep_forgetting()
         return [watch.run(), self.bindings.follow(), self.states.follow(), forgetting, *self.exchange.tasks()]
 
@@ -350,6 +352,7 @@ class Neighbours:
         return others[0]
 
     def _was_lost(self) -> None:
+        self.timers.hold()  # for good
         self._parts.stack.intake.stop()
         self.lost.set()
 
@@ -360,12 +363,14 @@ class Neighbours:
             self._edge.moved()
 
     def _stalled(self, is_in_doubt: bool) -> None:
-        """Look at nothing that comes in until it is known whether our calls are still ours."""
+        """Look at nothing that comes in, and repeat nothing, until it is known whether our calls are still ours."""
         if is_in_doubt and not self._is_holding:
             self._is_holding = True
+            self.timers.hold()
             self._parts.stack.intake.hold()
         elif not is_in_doubt and self._is_holding:
             self._is_holding = False
+            self.timers.release()
             self._parts.stack.intake.release()
 
     async def _relieve(self, name: str, seen: LeaseRow | None) -> bool:

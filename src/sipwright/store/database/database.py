@@ -46,6 +46,9 @@ class Database(Protocol):
             patience: For how many seconds a server may take until it counts as away; None for ever.
         """
 
+    async def bound_silence(self, seconds: int) -> None:
+        """Have each transaction taken back from now on in which nobody says anything for so long."""
+
     async def close(self) -> None:
         """Give back every connection."""
 

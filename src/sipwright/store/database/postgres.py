@@ -43,6 +43,8 @@ class PostgresDatabase(ServerDatabase):
         self._opened.add(connection)
         if self._patience is not None:
             await connection.execute(f"SET lock_timeout = {round(self._patience * 1000)}")
+        if self._silence is not None:
+            await connection.execute(f"SET idle_in_transaction_session_timeout = {1000 * self._silence}")
         return connection
 
     def _end(self, connection: asyncpg.Connection) -> None:

@@ -56,7 +56,17 @@ class ServerDatabase:
     def __init__(self, patience: float | None = None) -> None:
         """Make one; with `patience` a connection and the locks of others are waited for no longer than that."""
         self._patience = patience
+        self._silence: int | None = None
         self._opened: WeakSet[Any] = WeakSet()
+
+    async def bound_silence(self, seconds: int) -> None:
+        """Have each transaction taken back from now on in which nobody says anything for so long.
+
+        A process that is stopped in the middle of one, or lost with its network, would keep for as long what it has
+        locked, such as the row of its lease: nobody could go on with what it has.
+        """
+        self._silence = seconds
+        await self._engine.dispose()  # connections that know nothing of it
 
     def _end(self, connection: Any) -> None:
         """End a connection of the driver at once."""

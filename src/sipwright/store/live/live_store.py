@@ -49,6 +49,9 @@ R = TypeVar("R", CallRow, EventStateRow, ExecutionRow, ProviderStateRow, Subscri
 
 _PRUNE_EVERY = 3600.0
 
+SILENCE = 5
+"""Seconds after which a server takes a transaction back in which nobody says anything; leases last longer."""
+
 
 class Store(Administration):
     """The store of a running node: what it keeps, and what it needs to know without asking."""
@@ -98,6 +101,7 @@ class Store(Administration):
         except BaseException:
             await store.database.close()
             raise
+        await store.database.bound_silence(SILENCE)
         store._committer = _committer(store.database, synchronous, keeper, waiting)
         store._waiting = waiting
         if store.is_shared:
