@@ -179,6 +179,9 @@ class UdpTransport:
         self._routes = routes or Routes()
         self._young: dict[object, UdpFlow] = {}
         self._old: dict[object, UdpFlow] = {}
+        # What is read is copied from here: messages that are kept, each cut off 64 kB, would leave holes in the heap.
+        self._buffer = bytearray(LARGEST_DATAGRAM)
+        self._view = memoryview(self._buffer)
         self._queue_messages = queue_messages
         self._queue_bytes = queue_bytes
         self._queued_bytes = 0
@@ -274,17 +277,18 @@ class UdpTransport:
     # --- receiving ---------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        receive = self._socket.recvfrom
+        receive, buffer, view = self._socket.recvfrom_into, self._buffer, self._view
         young, sources = self._young, self.sources
         now = sources.clock()
         latest = now + PATIENCE
         for turn in range(self.datagrams_per_wake):
             try:
-                data, peer = receive(LARGEST_DATAGRAM)
+                size, peer = receive(buffer)
             except OSError as error:
                 if self._is_empty(error, turn):
                     return
                 continue
+            data = bytes(view[:size])
             flow = young.get(peer) or self._flows_get(peer)
             if flow is None:
                 if not sources.lets_in(peer[0]):
@@ -313,16 +317,17 @@ class UdpTransport:
         self._turn_was_full()
 
     def _drain_pktinfo(self) -> None:
-        receive, sources = self._socket.recvmsg, self.sources
+        receive, buffers, view, sources = self._socket.recvmsg_into, (self._buffer,), self._view, self.sources
         now = sources.clock()
         latest = now + PATIENCE
         for turn in range(self.datagrams_per_wake):
             try:
-                data, ancillary, _flags, peer = receive(LARGEST_DATAGRAM, 64)
+                size, ancillary, _flags, peer = receive(buffers, 64)
             except OSError as error:
                 if self._is_empty(error, turn):
                     return
                 continue
+            data = bytes(view[:size])
             key = (ancillary[0][2], peer) if ancillary else peer
             flow = self._young.get(key) or self._flows_get(key)
             if flow is None:
