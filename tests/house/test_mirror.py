@@ -367,6 +367,7 @@ STORIES = {
     "stack/test_malformed": "messages that cannot be read, against the whole stack",
     "stack/test_sockets": "the stack on real sockets",
     "services/agent/test_stopping": "when nobody is asked any more, over timing, registration and agent",
+    "services/agent/test_service_route": "the proxies that a registrar names, over registration, attempts and agent",
     "services/registrar/test_outbound": "phones with several flows, from REGISTER to call",
     "services/switch/dialling/test_sips": "what a sips URI promises, over routing, legs and Contacts",
     "console/test_beside_calls": "strangers at the console and at the pages of a switch that carries calls",

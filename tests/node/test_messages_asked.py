@@ -7,10 +7,12 @@ from tests.services.switch.conftest import Provider
 
 from sipwright.node.messages_asked import AGAIN, MessagesAsked
 from sipwright.services.notifier import Summary
+from sipwright.services.switch import ServiceRoutes
 from sipwright.sip import Request, Response, parse
 from watching import Lamp, WatchBench
 
 HOST = "70.0.0.1"
+PRELOADED = ServiceRoutes().preloaded
 CHALLENGE = ("WWW-Authenticate", 'Digest realm="blue", nonce="n1", algorithm=MD5')
 
 
@@ -78,7 +80,7 @@ def provider(bench):
 def asked(bench, server, provider):
     """What asks the provider, as soon as we are registered with it."""
     providers = Providers({provider.id: provider})
-    made = MessagesAsked(providers, bench.switch)
+    made = MessagesAsked(providers, bench.switch, PRELOADED)
     bench.waiting._on_over = made.over
     made.providers = providers
     made.registered(provider.id, HOST)
@@ -119,7 +121,7 @@ def test_it_is_prolonged_in_its_dialog_when_half_of_its_time_is_over(bench, serv
 
 def test_a_challenge_is_met(bench, server, provider):
     server.answers = [(401, [CHALLENGE]), (200, [("Expires", "600")])]
-    MessagesAsked(Providers({provider.id: provider}), bench.switch).registered(provider.id, HOST)
+    MessagesAsked(Providers({provider.id: provider}), bench.switch, PRELOADED).registered(provider.id, HOST)
     bench.run(0.1)
 
     first, second = server.heard
@@ -127,12 +129,24 @@ def test_a_challenge_is_met(bench, server, provider):
     assert 'username="353"' in second.headers.get("Authorization")
 
 
+def test_it_is_asked_by_its_service_route(bench, server, provider):
+    """RFC 3608 §6.1."""
+    routes = ServiceRoutes()
+    routes.told(provider.id, f"<sip:orig@{HOST};lr>")
+    MessagesAsked(Providers({provider.id: provider}), bench.switch, routes.preloaded).registered(
+        provider.id, HOST
+    )
+    bench.run(0.1)
+
+    assert server.heard[0].headers.get_list("Route") == [f"<sip:orig@{HOST};lr>"]
+
+
 @pytest.mark.parametrize(
     ("status", "again"), [(489, False), (405, False), (404, False), (500, True), (408, True)]
 )
 def test_one_that_refuses_is_asked_later_or_not_at_all(bench, server, provider, status, again):
     server.answers = [(status, []), (200, [])]
-    MessagesAsked(Providers({provider.id: provider}), bench.switch).registered(provider.id, HOST)
+    MessagesAsked(Providers({provider.id: provider}), bench.switch, PRELOADED).registered(provider.id, HOST)
     bench.run(AGAIN + 1)
 
     assert len(server.heard) == (2 if again else 1)

@@ -92,6 +92,7 @@ def drop_index(connection: Connection, index: str) -> None:
 ADDED_LATER = (
     "providers.account_id", "providers.is_account_chosen", "providers.in_plan", "providers.number_in",
     "providers.networks", "providers.contact_token", "registrations.address", "users.email",
+    "registrations.service_route",
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
     "accounts.keep_alive", "providers.tls_verify", "providers.certificate", "providers.certificate_key",
     "accounts.watched_by", "providers.caller_out", "providers.caller_in", "providers.number_format",

@@ -13,6 +13,7 @@ process asks anew.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -44,6 +45,9 @@ _NEVER = frozenset({403, 404, 405, 489, 501, 603})
 """What a provider answers that has no messages for us: it is asked when we are registered anew, or it has changed."""
 
 
+Preloaded = Callable[[ProviderView], tuple[str, ...]]
+
+
 class _Providers(Protocol):
     def provider_by_id(self, provider_id: int) -> ProviderView | None:
         """Return a provider."""
@@ -52,9 +56,11 @@ class _Providers(Protocol):
 class MessagesAsked:
     """All subscriptions of this node at providers, by their numbers."""
 
-    def __init__(self, providers: _Providers, switch: Switch) -> None:
+    def __init__(self, providers: _Providers, switch: Switch, preloaded: Preloaded) -> None:
+        """Get ready; `preloaded` gives the routes of a new request to a provider."""
         self._providers = providers
         self._switch = switch
+        self._preloaded = preloaded
         self._asked: dict[int, _Subscription] = {}
         self._registered: set[int] = set()
 
@@ -106,7 +112,7 @@ class MessagesAsked:
         if is_wanted:
             assert provider is not None
             try:
-                subscription = _Subscription(self._switch, provider)
+                subscription = _Subscription(self._switch, provider, self._preloaded)
             except ParseError as error:
                 log.warning("provider not asked for messages", provider=provider.name, error=str(error))
                 return
@@ -117,7 +123,7 @@ class MessagesAsked:
 class _Subscription:
     """The subscription at one provider, which outlives its dialogs."""
 
-    def __init__(self, switch: Switch, provider: ProviderView) -> None:
+    def __init__(self, switch: Switch, provider: ProviderView, preloaded: Preloaded) -> None:
         """Make one.
 
         Raises:
@@ -127,10 +133,10 @@ class _Subscription:
         self._provider = provider
         self._place = place = Place.of(provider)
         self._owner = provider.user_id, provider.name
-        hop = place.proxy or place.registrar
+        self._preloaded = preloaded
         self._destination = Destination(
             target=provider.name, uri=str(place.registrar), to=str(place.registrar), provider=self._owner,
-            route=() if place.proxy is None else (f"<{hop}>",),
+            route=preloaded(provider),
         )  # fmt: skip
         self._timer: TimerHandle | None = None
         self._is_closed = False
@@ -155,6 +161,8 @@ class _Subscription:
     def ask(self) -> None:
         """Subscribe, or prolong the subscription."""
         self._rounds = 0
+        if self._dialog is None:
+            self._destination.route = self._preloaded(self._provider)
         self._ports.routes.reach(self._destination, lambda _, flow: self._reached(flow))
 
     def begin_anew(self) -> None:
@@ -203,7 +211,7 @@ class _Subscription:
             request = make_request(
                 "SUBSCRIBE", str(self._place.aor), from_=name, to=name, call_id=self._call_id, cseq=self._cseq,
                 from_tag=self._tag, via=via, contact=contact, headers=headers,
-                routes=() if self._place.proxy is None else (f"<{self._place.proxy}>",),
+                routes=self._destination.route,
             )  # fmt: skip
         ports.credentials.sign(self._owner, self._auth, request)
         ports.stack.start_client(request, flow, self)

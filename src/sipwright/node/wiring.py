@@ -31,6 +31,7 @@ from sipwright.services.switch import (
     DialledNumbers,
     Origins,
     Router,
+    ServiceRoutes,
     Switch,
     SwitchSettings,
     refuse_unknown,
@@ -177,10 +178,13 @@ class Wiring:
         """Make what calls are, and who may make which."""
         sip, store = self.settings.sip, self.store
         self.origins = Origins(self.names, self.stack, accepts_anyone=sip.accept == "anyone")
+        self.service_routes = ServiceRoutes()
         router = Router(self.names, self.authenticator, self.origins, domain_at=self.people.domain_at)
         self.switch = Switch(
             self.stack, router,
-            Destinations(self.names, self.locations, router.find, time.monotonic, sip.answer_within),
+            Destinations(
+                self.names, self.locations, router.find, time.monotonic, sip.answer_within, self.service_routes
+            ),
             store.writer,
             SwitchSettings(
                 public_address=sip.public_address, longest_call=sip.longest_call, probe=sip.probe,
@@ -228,7 +232,7 @@ class Wiring:
         store, clock = self.store, self._unix_time
         self.summaries = MessageSummary(self._writer, clock)
         self.accounts = AccountFetcher(store)
-        self.messages_asked = MessagesAsked(store.directory, self.switch)
+        self.messages_asked = MessagesAsked(store.directory, self.switch, self.service_routes.preloaded)
         self.messages_waiting = MessagesWaiting(
             self.summaries, lambda: self.notifier, self.origins.addresses.at, self.messages_asked.over
         )
@@ -253,6 +257,7 @@ class Wiring:
         self.agent = Agent(
             self.stack, store.directory, store.writer, Registrations(store.database), node=settings.node,
             wall_clock=self._unix_time, servers=self.switch.servers, on_registered=self._provider_registered,
+            on_route=self.service_routes.told if self.crew is None else self.crew.provider_routed,
             may_act=_always if neighbours is None else neighbours.membership.may_act,
             is_share=None if neighbours is None else neighbours.is_share,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from sipwright.sip.build import Written, make_request, write_in_dialog
 from sipwright.sip.errors import ParseError
 from sipwright.sip.form import Form
 from sipwright.sip.headers.collection import value_of
-from sipwright.sip.headers.name_addr import ADDRESS_LINES
+from sipwright.sip.headers.name_addr import ADDRESS_LINES, NameAddr
 from sipwright.sip.message import Message, Request, Response
 from sipwright.sip.uri import Uri, as_request_uri
 
@@ -217,7 +217,7 @@ class Dialog:
 
     def next_hop(self) -> str:
         """Give the URI that says where a request is to be sent: the first route, else the target (§8.1.2)."""
-        return _uri_in(self.route_set[0]) if self.route_set else self.remote_target
+        return uri_in_route(self.route_set[0]) if self.route_set else self.remote_target
 
     def accepts(self, request: Request) -> bool:
         """Check and note the CSeq of a request of the peer; False means that 500 is the answer (§12.2.2).
@@ -265,7 +265,7 @@ class Dialog:
         if not self.route_set:
             return self.remote_target, []
         try:
-            first = Uri.parse(_uri_in(self.route_set[0]))
+            first = Uri.parse(uri_in_route(self.route_set[0]))
         except ParseError:
             # Whoever wrote it may still know what it means.
             return self.remote_target, self.route_set
@@ -356,6 +356,11 @@ def _read_address(line: str) -> str:
     return value[: value.find(">", start) + 1]
 
 
-def _uri_in(route: str) -> str:
-    """Give the URI in a value of the route set, which always has angle brackets (§20.30, §20.34)."""
-    return route[route.find("<") + 1 : route.rfind(">")] if "<" in route else route
+def uri_in_route(route: str) -> str:
+    """Give the URI in a value of Route, which always has angle brackets, mostly at both ends (§20.30, §20.34)."""
+    if route[:1] == "<":
+        return route[1 : route.find(">")]
+    try:
+        return str(NameAddr.parse(route, "Route").uri)
+    except ParseError:
+        return route

@@ -14,6 +14,7 @@ from sipwright.node.several.crew import Crew, Place
 from sipwright.node.several.shared_bindings import SharedBindings
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
+from sipwright.services.switch import ServiceRoutes
 from sipwright.stack.tokens import MarkedTokens
 from sipwright.store.schema.rows import BindingRow
 from sipwright.transport.flow import Flow
@@ -101,6 +102,7 @@ class Worker:
             switch=SimpleNamespace(reconnects=SimpleNamespace(registered=self.registered.put_nowait)),
             notifier=SimpleNamespace(registered=bool), people=SimpleNamespace(is_phone=lambda source: True),
             authenticator=SimpleNamespace(hand_over=lambda incoming, node: node == "elsewhere"),
+            service_routes=ServiceRoutes(),
         )  # fmt: skip
         self.parts = parts
         self.crew.serve(parts, self.neighbours, b"secret")
@@ -199,9 +201,11 @@ async def test_a_phone_that_has_come_is_known_to_the_other_worker(pair):
     assert second.locations.bindings(7) == [Binding(60, 1, "id", row.source, "", CONTACT)]
     assert second.locations.account_at(KEY.format("udp"), 0.0) == 7
     first.neighbours.registrations.spread((7, CONTACT), None)
+    first.crew.provider_routed(3, "<sip:edge.example;lr>")
     first.crew.provider_registered(3, "192.0.2.9")
     async with asyncio.timeout(60):
         assert await second.providers.get() == (3, "192.0.2.9")
+    assert second.parts.service_routes.known == {3: "<sip:edge.example;lr>"}
     assert second.locations.bindings(7) == []
 
 

@@ -133,6 +133,7 @@ class Registrar:
         self.realm = None
         self.algorithm = "MD5"
         self.is_silent = False
+        self.service_route = None
 
     def _receive(self, data, flow):
         request = parse(data)
@@ -172,6 +173,8 @@ class Registrar:
             ("Contact", f"<{uri}>;expires={round(until - self.network.now)}")
             for uri, until in bindings.items()
         ]
+        if self.service_route is not None:
+            headers.append(("Service-Route", self.service_route))
         return self.refuse(request, 200, *headers)
 
     @property
@@ -196,7 +199,7 @@ class Node:
         self.agent = Agent(
             self.stack, world.records, world.records, world.records,
             node=name, wall_clock=world.unix_time, chance=lambda: 0.5,
-            on_registered=world.addresses.__setitem__, **options,
+            on_registered=world.addresses.__setitem__, on_route=world.routes.__setitem__, **options,
         )  # fmt: skip
 
     async def lookup(self, name):
@@ -217,6 +220,7 @@ class World:
         self.registrar = Registrar(self.network)
         self.names: dict[str, list[str]] = {}
         self.addresses: dict[int, str | None] = {}
+        self.routes: dict[int, str | None] = {}
         self.nodes: list[Node] = []
 
     def unix_time(self):

@@ -370,6 +370,7 @@ def test_a_row_says_all_that_is_needed_to_go_on(new_registration):
     assert row._asdict() == {
         "provider_id": 1, "node": "a", "state": "registered", "contact": CONTACT, "call_id": "call-id", "cseq": 1,
         "expires_at": 1_003_600.0, "status": 200, "reason": "OK", "updated_at": 1_000_000.0, "address": None,
+        "service_route": None,
     }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ from .crew_questions import CrewQuestions
 if TYPE_CHECKING:
     from sipwright.services.authentication import Authenticator
     from sipwright.services.notifier import Notifier
-    from sipwright.services.switch import Origins, Switch
+    from sipwright.services.switch import Origins, ServiceRoutes, Switch
     from sipwright.stack import Incoming, Stack
     from sipwright.store import Store
 
@@ -72,6 +72,7 @@ class Parts(Protocol):
     notifier: Notifier
     people: People
     authenticator: Authenticator
+    service_routes: ServiceRoutes
 
 
 class Crew:
@@ -311,6 +312,12 @@ class Crew:
         self._on_registered(provider_id, address)
         self._tell("provider", (provider_id, address))
 
+    def provider_routed(self, provider_id: int, route: str | None) -> None:
+        """Note through which proxies our requests go to a provider, and tell the others: they call there, too."""
+        if self._parts.service_routes.known.get(provider_id) != route:
+            self._parts.service_routes.told(provider_id, route)
+            self._tell("route", (provider_id, route))
+
     async def follow_changes(self) -> None:
         """Let the others take what was changed in the database, and wait until they have, for a moment."""
         await self._questions.ask("change")
@@ -340,6 +347,11 @@ class Crew:
             self._tell("hello", (self._neighbours.membership.boot_number, True), worker)
             for provider_id, address in self._parts.origins.addresses.known.items():
                 self._tell("provider", (provider_id, address), worker)
+            for provider_id, route in self._parts.service_routes.known.items():
+                self._tell("route", (provider_id, route), worker)
+
+    def _route(self, worker: str, said: tuple[int, str | None]) -> None:
+        self._parts.service_routes.told(*said)
 
     def _provider(self, worker: str, said: tuple[int, str | None]) -> None:
         self._on_registered(*said)
@@ -382,6 +394,7 @@ class Crew:
 _NEWS: dict[str, Callable[[Crew, str, Any], None]] = {
     "hello": Crew._hello, "provider": Crew._provider, "binding": Crew._binding, "asked": Crew._was_asked,
     "answer": Crew._answered, "hint": Crew._hint, "drain": Crew._drain, "moved": Crew._moved,
+    "route": Crew._route,
 }  # fmt: skip
 
 

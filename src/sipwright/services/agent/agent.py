@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 OnRegistered = Callable[[int, str | None], None]
 """Hears the number of a provider, and the IP address of whoever has accepted our registration there."""
 
+OnRoute = Callable[[int, str | None], None]
+"""Hears the number of a provider, and through which proxies our requests are to go there (RFC 3608)."""
+
 REVIEW_EVERY = 60.0
 
 APART = 1.0
@@ -68,9 +71,11 @@ class Agent:
         wall_clock: Clock = time.time, chance: Callable[[], float] = random.random, pace: float = PACE,
         servers: Servers | None = None,
         on_registered: OnRegistered = lambda provider_id, address: None,
+        on_route: OnRoute = lambda provider_id, route: None,
         may_act: Callable[[], bool] = lambda: True, is_share: Callable[[int], bool] | None = None,
     ) -> None:  # fmt: skip
-        """`on_registered` is told from where the calls of a provider may come, and when they no longer do.
+        """`on_registered` is told from where the calls of a provider may come, and when they no longer do; `on_route`
+        before that which way our requests go there, also where another node has registered.
 
         `may_act` says whether no other node can have taken over from this one by now, `is_share` whether it is this one
         that is to register with a provider, of those that live; a node that is alone has none.
@@ -85,10 +90,18 @@ class Agent:
         self._chance = chance
         self._wall_clock = wall_clock
         self._on_registered = on_registered
+        self._on_route = on_route
         self._registrations: dict[int, Registration] = {}
         self._leaving: set[Registration] = set()
         self._attempts = Attempts(
-            stack, chance, pace, over=self._over, lapsed=self._lapsed, servers=servers, may_act=may_act
+            stack,
+            chance,
+            pace,
+            over=self._over,
+            lapsed=self._lapsed,
+            routed=self._routed,
+            servers=servers,
+            may_act=may_act,
         )
         self._stored: dict[int, StoredRegistration] = {}
         self._unusable: set[int] = set()
@@ -104,7 +117,7 @@ class Agent:
         """Read what an earlier process left: from there calls may come at once."""
         for row in await self._records.load(self._node):
             self._stored[row.provider_id] = row
-            self._on_registered(row.provider_id, row.address)
+            self._tell(row.provider_id, row.address, row.service_route)
 
     async def start(self) -> None:
         """Take up what was loaded, and what nobody has registered yet."""
@@ -118,7 +131,7 @@ class Agent:
         """Go on with what another node had registered, and can renew no more."""
         for row in rows:
             self._stored[row.provider_id] = row
-            self._on_registered(row.provider_id, row.address)
+            self._tell(row.provider_id, row.address, row.service_route)
         self._unsettled.add([row.provider_id for row in rows])
 
     def close(self) -> None:
@@ -291,7 +304,7 @@ class Agent:
         """Leave a provider alone until it is changed."""
         log.error("provider cannot be registered with", provider=provider.name, why=why)
         row = (provider.id, self._node, str(State.FAILED), None, None, None, None, None, why)
-        self._put(provider.id, (*row, self._wall_clock(), None))
+        self._put(provider.id, (*row, self._wall_clock(), None, None))
         self._unusable.add(provider.id)
 
     def _strand(self, registration: Registration, trouble: str) -> None:
@@ -342,7 +355,7 @@ class Agent:
     def _left(self, registration: Registration) -> None:
         self._attempts.drop(registration)
         if registration.provider.id not in self._registrations:
-            self._on_registered(registration.provider.id, None)
+            self._tell(registration.provider.id, None, None)
         if registration.owns_row:
             self._put(registration.provider.id, None, partial(self._forget, registration))
         else:
@@ -358,7 +371,7 @@ class Agent:
         provider = self._providers.provider_by_id(row.provider_id)
         registration = None if provider is None else self._make(provider, None)
         if registration is None:
-            self._on_registered(row.provider_id, None)
+            self._tell(row.provider_id, None, None)
             self._put(row.provider_id, None)
             return
         registration.restore(row, self._stack.clock(), self._wall_clock())
@@ -411,6 +424,8 @@ class Agent:
             self._unsettled.database_failed(error)
             return
         elsewhere = {row.provider_id: row for row in rows}
+        for row in rows:
+            self._on_route(row.provider_id, row.service_route)
         for provider_id, row in elsewhere.items():
             registration = self._registrations.get(provider_id)
             if registration is not None and registration.claimed_at < began_at:
@@ -440,14 +455,23 @@ class Agent:
             self._succeeded += 1
         self._store(registration)
 
+    def _routed(self, registration: Registration) -> None:
+        """Store the way that a provider has named, once it is known that there is one."""
+        if not registration.is_leaving:
+            self._store(registration)
+
     def _lapsed(self, registration: Registration) -> None:
         """Ask whether it is another node's now; it is planned again when the database says that it is not."""
         self._unsettled.add((registration.provider.id,))
 
     def _store(self, registration: Registration, on_commit: Callable[[], None] | None = None) -> None:
-        self._on_registered(registration.provider.id, registration.address)
+        self._tell(registration.provider.id, registration.address, registration.service_route)
         row = registration.row(self._node, self._stack.clock(), self._wall_clock())
         self._put(registration.provider.id, row, on_commit)
+
+    def _tell(self, provider_id: int, address: str | None, route: str | None) -> None:
+        self._on_route(provider_id, route)
+        self._on_registered(provider_id, address)
 
     def _put(self, provider_id: int, row: Row | None, on_commit: Callable[[], None] | None = None) -> None:
         if self.watch is not None:

@@ -14,13 +14,13 @@ import structlog
 
 from sipwright.services.ports import Servers
 from sipwright.services.trust import trust_of
-from sipwright.sip import Response, Uri
+from sipwright.sip import NameAddr, Response, Uri
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack, Wakeup
 from sipwright.transport import Flow, Target
 
 from .paced_queue import PacedQueue
-from .registration import Registration, State
+from .registration import Registration, State, read_service_route
 
 __all__ = ["Attempts"]
 
@@ -38,10 +38,11 @@ class Attempts:
     """The attempts to register that are planned, and those that are under way."""
 
     def __init__(
-        self, stack: Stack, chance: Callable[[], float], pace: float, *, over: Told, lapsed: Told,
+        self, stack: Stack, chance: Callable[[], float], pace: float, *, over: Told, lapsed: Told, routed: Told,
         servers: Servers | None = None, may_act: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
-        """`over` is called at the end of each attempt; `lapsed` in place of one that would come after the lease.
+        """`over` is called at the end of each attempt; `lapsed` in place of one that would come after the lease;
+        `routed` when it becomes known which way the requests to a provider go.
 
         `may_act` says whether no other node can have taken over from this one by now.
         """
@@ -51,6 +52,7 @@ class Attempts:
         self._servers = servers
         self._over = over
         self._lapsed = lapsed
+        self._routed = routed
         self._queue: PacedQueue[Registration] = PacedQueue(pace)
         self._wakeup = Wakeup(stack.clock, stack.call_later, self._wake)
         self._is_closed = False
@@ -153,6 +155,7 @@ class Attempts:
             self._servers.responded(name, str(next_hop), "REGISTER", response)
         if response.is_success:
             registration.address = flow.remote[0]
+            self._follow_route(registration, flow, read_service_route(response))
         if registration.answered(response, stack.clock(), self._chance(), flow.trouble):
             if registration.next_hop == next_hop:
                 self._send(registration, flow)
@@ -161,6 +164,33 @@ class Attempts:
                 self._reach(registration)
         else:
             self._end(registration, before)
+
+    def _follow_route(self, registration: Registration, flow: Flow, route: list[NameAddr]) -> None:
+        """Take the proxies that a 200 has named, if there is a way to the first of them.
+
+        Whoever is not in our settings may not lead us into our own network. Behind our own proxy it is that one which
+        goes on.
+        """
+        text, hop = ", ".join(map(str, route)), registration.next_hop
+        is_known = text == (registration.service_route or "") or registration.place.proxy is not None
+        if is_known or not route:
+            registration.service_route = text or None
+            return
+        registration.service_route = None
+        trust = trust_of(registration.provider, hop)
+        then = partial(self._route_reached, registration, text)
+        self._stack.outbound.reach(route[0].uri, then, flow, is_proved=True, trust=trust)
+
+    def _route_reached(
+        self, registration: Registration, text: str, _target: Target | None, flow: Flow | None
+    ) -> None:
+        if flow is None:
+            log.warning("no way by the service route", provider=registration.provider.name, route=text[:200])
+        elif registration.is_under_way:
+            registration.service_route = text
+        elif registration.holds(self._stack.clock()):
+            registration.service_route = text
+            self._routed(registration)
 
     def moves_on(self, registration: Registration, flow: Flow) -> bool:
         """Ask the next server of a provider, as the one of a flow has failed (RFC 3263 §4.3); False when there is none.

@@ -57,6 +57,10 @@ class StoredRegistration(Protocol):
     def address(self) -> str | None:
         """The IP address of whoever has accepted it."""
 
+    @property
+    def service_route(self) -> str | None:
+        """Through which proxies our requests are to go there (RFC 3608)."""
+
 
 class Records(Protocol):
     """What is asked of the database."""

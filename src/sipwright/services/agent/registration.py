@@ -31,9 +31,10 @@ from math import inf
 from typing import Any
 
 from sipwright.services.ports import ProviderView
-from sipwright.sip import NameAddr, Request, Response, Uri, expires_of, uris_match
+from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, expires_of, uris_match
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
+from sipwright.sip.grammar import listed
 from sipwright.sip.headers.contact import readable_contacts
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import learn_challenge, sign_request
@@ -42,12 +43,13 @@ from .provider import Place
 from .redirects import Redirects, is_of
 from .timing import ASKED, LEASE, LONGEST, REFUSALS, lease_end, renewal_after, retry_after
 
-__all__ = ["Registration", "State", "granted_expiry"]
+__all__ = ["Registration", "State", "granted_expiry", "read_service_route"]
 
 SKIPPED_CSEQS = 100
 """How far the CSeq jumps after a restart: requests sent since the row was written last must have had lower ones."""
 
 _LONGEST_REASON = 120
+_LONGEST_ROUTE = 2048
 
 _UNANSWERED = ("No Answer", "Cannot Be Reached")
 
@@ -81,6 +83,7 @@ class Registration:
         place: Where; fixed, as is `call_id`. Another place is another registration.
         contact: What the provider has been told, while it holds that; `expires_at` says until when.
         address: The IP address of whoever has accepted it last, from where calls may come.
+        service_route: Through which proxies our requests are to go there, as the values of a header (RFC 3608).
         trouble: Why nobody would take the calls that it brings.
         lease_until: Until when no other node may take it from us.
         due: When the next attempt is to begin.
@@ -119,6 +122,7 @@ class Registration:
         "provider",
         "reason",
         "refusals",
+        "service_route",
         "state",
         "status",
         "trouble",
@@ -140,6 +144,7 @@ class Registration:
         self.cseq = 0
         self.contact: str | None = None
         self.address: str | None = None
+        self.service_route: str | None = None
         self.state = State.REGISTERING
         self.expires_at: float | None = None
         self.status: int | None = None
@@ -178,6 +183,7 @@ class Registration:
         if row.state == State.REGISTERED and row.expires_at is not None and row.expires_at > unix_time:
             self.state = State.REGISTERED
             self.expires_at = offset + row.expires_at
+            self.service_route = row.service_route
             self._has_worked = True
             if row.status == 200:
                 granted = max(row.expires_at - row.updated_at, 0.0)
@@ -195,7 +201,7 @@ class Registration:
         expires_at = None if self.expires_at is None else self.expires_at - now + unix_time
         return (
             self.provider.id, node, str(self.state), self.contact, self.call_id, self.cseq, expires_at,
-            self.status, self.reason, unix_time, self.address,
+            self.status, self.reason, unix_time, self.address, self.service_route,
         )  # fmt: skip
 
     @property
@@ -318,6 +324,8 @@ class Registration:
         asked = parse_seconds(
             (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
         )
+        if not response.local:
+            self.service_route = None  # what is refused anew holds no more (RFC 3608 §6.1)
         is_refused = not response.local and response.status in _WRONG and may_sign
         self.failed(response.status, reason, now, chance, asked)
         if is_refused:
@@ -337,7 +345,7 @@ class Registration:
         if self.holds(now):
             return
         self.state = State.FAILED
-        self.contact = self.expires_at = self.address = None
+        self.contact = self.expires_at = self.address = self.service_route = None
         self.lease_until = now + LEASE
 
     def absent(self, now: float, found_at: float) -> None:
@@ -373,7 +381,7 @@ class Registration:
 
     def _succeeded(self, response: Response, now: float, chance: float) -> None:
         if self.is_removing:
-            self.contact = self.expires_at = self.address = None
+            self.contact = self.expires_at = self.address = self.service_route = None
             return
         granted = granted_expiry(response, self._asked_contact, self.asked)
         if granted == 0:
@@ -452,6 +460,21 @@ def granted_expiry(response: Response, contact: str, asked: int) -> int:
     if granted is None and len(contacts) == 1:
         granted = expires_of(contacts[0]) or None
     return min(asked if granted is None else granted, LONGEST)
+
+
+def read_service_route(response: Response) -> list[NameAddr]:
+    """Return the proxies that a 200 names for our requests, next hop first (RFC 3608 §5); none if they make no route.
+
+    Each has to route loosely: in front of anything else a Request-URI would be lost.
+    """
+    lines = response.headers.get_all("Service-Route")
+    if sum(map(len, lines)) > _LONGEST_ROUTE:
+        return []
+    try:
+        route = [NameAddr.parse(text, "Service-Route") for text in listed(lines)]
+    except ParseError:
+        return []
+    return route if all(hop.uri.is_sip and "lr" in hop.uri.params for hop in route) else []
 
 
 def _shortest(contacts: list[NameAddr], own: Uri) -> int | None:

@@ -15,6 +15,7 @@ from .dialling.numbers import DialledNumbers, domain_of_number
 from .dialling.origins import Origins
 from .dialling.router import Decision, Router
 from .dialling.senders import named_beside
+from .dialling.service_routes import ServiceRoutes
 from .dialling.unreachable import no_provider_or_host
 from .model.call_state import CallEvent, CallState
 from .model.caller_headers import verification_of
@@ -51,6 +52,7 @@ __all__ = [
     "Router",
     "ScriptRun",
     "ScriptRunner",
+    "ServiceRoutes",
     "Share",
     "Steering",
     "Switch",

@@ -12,7 +12,7 @@ from sipwright.store.errors import StoreError
 
 __all__ = ["HEAD", "current_revision", "migrate", "require_head"]
 
-HEAD = "0034"
+HEAD = "0035"
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -69,7 +69,8 @@ class BindingRow(NamedTuple):
 class RegistrationRow(NamedTuple):
     """Kind ``registration``, key ``provider_id``; ``state`` is registering, registered or failed.
 
-    ``address`` is the IP address of whoever has accepted it: calls may come from there.
+    ``address`` is the IP address of whoever has accepted it: calls may come from there; ``service_route`` is what our
+    requests go through (RFC 3608), as values of a header.
     """
 
     provider_id: int
@@ -83,6 +84,7 @@ class RegistrationRow(NamedTuple):
     reason: str | None
     updated_at: float
     address: str | None = None
+    service_route: str | None = None
 
 
 class ProviderStateRow(NamedTuple):

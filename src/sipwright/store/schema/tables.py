@@ -204,6 +204,7 @@ registrations = Table(
     Column("reason", Text),
     Column("updated_at", Double, nullable=False),
     Column("address", Text),
+    Column("service_route", Text),
 )
 
 # Which providers a node cannot reach now; there is no row for the others.

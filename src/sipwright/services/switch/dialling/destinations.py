@@ -11,10 +11,10 @@ from sipwright.services.leg_options import PLAIN, LegOptions
 from sipwright.services.ports import AccountView, BindingTarget, Directory, Locations, ProviderView
 from sipwright.sip import ParseError, Uri
 from sipwright.sip.telephone import dialled_uri
-from sipwright.sip.uri import has_sip_scheme
 
 from ..model.destination import Destination
 from ..model.identity import Identity
+from .service_routes import ServiceRoutes
 
 __all__ = ["LOOP_FLOW", "MOST_LOOPS", "Destinations", "Dialler", "sender_of"]
 
@@ -51,12 +51,14 @@ class Destinations:
     def __init__(
         self, accounts: Directory, locations: Locations, find: Callable[[str, str], AccountView | None],
         clock: Callable[[], float], answer_within: float = ANSWER_WITHIN,
+        service_routes: ServiceRoutes | None = None,
     ) -> None:  # fmt: skip
         self._accounts = accounts
         self.locations = locations
         self._find = find
         self._clock = clock
         self._answer_within = answer_within
+        self._service_routes = service_routes or ServiceRoutes()
 
     def of_leg(self, call: Dialler, leg: DialLeg) -> list[Destination]:
         """Return what one leg of a dial string rings; nothing when it leads nowhere."""
@@ -173,7 +175,6 @@ class Destinations:
             return []
         uri = f"sip:{user}@{provider.server}" if user else f"sip:{provider.server}"
         uri += _without_way(params)
-        proxy = provider.outbound_proxy or ""
         caller = provider.caller_out or ""
         identity = None if call is None else call.identity
         number = self._number_of(identity, provider) if caller else ""
@@ -182,7 +183,7 @@ class Destinations:
                 target=f"{user}@{provider.name}",
                 uri=uri,
                 to=uri,
-                route=(f"<{proxy if has_sip_scheme(proxy) else 'sip:' + proxy};lr>",) if proxy else (),
+                route=self._service_routes.preloaded(provider),
                 provider=(provider.user_id, provider.name),
                 options=_shown_at(identity, provider, number),
                 answer_within=self.patience_with(provider),

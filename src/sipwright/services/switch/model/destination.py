@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sipwright.services.leg_options import PLAIN, LegOptions
+from sipwright.sip.dialog import uri_in_route
 
 from .patience import Patience
 
@@ -53,4 +54,4 @@ class Destination:
     @property
     def next_hop(self) -> str:
         """The URI that says where the INVITE is sent to, when there is no flow."""
-        return self.route[0].strip("<>") if self.route else self.uri
+        return uri_in_route(self.route[0]) if self.route else self.uri
