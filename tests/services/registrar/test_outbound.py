@@ -92,6 +92,28 @@ def test_nobody_else_is(world, headers):
     assert "Require" not in world.register(*headers).response.headers
 
 
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        (f"<sip:alice@10.0.0.6>;reg-id=2;{INSTANCE}", 400),
+        ("<sip:alice@10.0.0.6>", 400),
+        (f"<sip:alice@10.0.0.6>;reg-id=2;{INSTANCE};expires=0", 200),
+    ],
+)
+def test_one_flow_is_registered_at_a_time(world, second, expected):
+    """RFC 5626 §6: it is the one that the request came over; others may be removed beside it."""
+    response = world.register(FLOW, f"Contact: {second}", "Supported: outbound").response
+
+    assert (response.status, len(world.contacts())) == (expected, int(expected == 200))
+
+
+def test_several_contacts_without_flows_are_registered_at_once(world):
+    """RFC 3261 §10.3; a reg-id without an instance counts as none (RFC 5626 §6)."""
+    response = world.register("Contact: <sip:a@10.0.0.5>;reg-id=1, <sip:b@10.0.0.5>").response
+
+    assert (response.status, len(world.contacts())) == (200, 2)
+
+
 def test_what_wakes_a_phone_is_kept_and_shown(world):
     """RFC 8599 §4.1."""
     contact = "<sip:alice@10.0.0.5;pn-provider=fcm;pn-param=acme;pn-prid=ZTY4ZDJl>"

@@ -198,6 +198,27 @@ def test_path_is_kept_and_given_back(world):
 
 
 @pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ('"The, edge" <sip:token@[2001:db8::1]:65535;lr;ob>;x=y', 200),
+        ("<sips:edge.example:5061;transport=tls;lr>", 200),
+        ("garbage", 400),
+        ("sip:edge.example;lr", 400),
+        ("<tel:+1>", 400),
+        ("<sip:edge.example;lr>, <sip:a b;lr>", 400),
+        ("<sip:edge.example:99999;lr>", 400),
+        ("<sip:@edge.example;lr>", 400),
+    ],
+)
+def test_a_path_that_makes_no_route_is_refused(world, path, expected):
+    """RFC 3327 §4: its grammar is that of Route; a phone behind anything else could never be called."""
+    response = world.register(CONTACT, f"Path: {path}").response
+
+    assert response.status == expected
+    assert len(world.contacts()) == (expected == 200)
+
+
+@pytest.mark.parametrize(
     ("require", "status", "unsupported"),
     [("path", 200, None), ("Path, gruu, 100rel", 420, "gruu, 100rel")],
 )

@@ -1,19 +1,20 @@
 """What a REGISTER asks for with its Contacts, and for how long that is granted (RFC 3261 §10.3 step 7)."""
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from sipwright.services.registrar.bindings import Change
-from sipwright.sip import STAR, NameAddr, Reject, Request, Uri, expires_of, q_of
+from sipwright.sip import STAR, NameAddr, ParseError, Reject, Request, Uri, expires_of, q_of
 from sipwright.sip.grammar import split_list
 from sipwright.sip.usual_register import UsualRegister
 from sipwright.stack import Incoming
 from sipwright.transport.flow import Address
 
 __all__ = [
-    "LONGEST_CONTACT", "Lifetimes", "clears_all", "lifetime", "listed_path", "read_changes", "read_wants_outbound",
-    "wants_outbound",
+    "LONGEST_CONTACT", "Lifetimes", "clears_all", "is_usual_path", "lifetime", "listed_path", "read_changes",
+    "read_path", "read_wants_outbound", "wants_outbound",
 ]  # fmt: skip
 
 _DEFAULT_EXPIRES = 3600
@@ -32,6 +33,10 @@ class Lifetimes(NamedTuple):
 
 
 _MOST_CONTACTS = 20
+_HOP = (
+    r"<sips?:(?:[\w.~!*'()%=+-]+@)?[A-Za-z0-9.-]*[A-Za-z0-9](?::[1-9][0-9]{0,3})?(?:;[a-z]+(?:=[\w.%-]+)?)*>"
+)
+_USUAL_PATH = re.compile(rf"{_HOP}(?:, ?{_HOP})*", re.ASCII).fullmatch
 LONGEST_CONTACT = 1024
 
 
@@ -71,7 +76,13 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
     contacts = request.contacts
     if len(contacts) > _MOST_CONTACTS:
         raise Reject(400, "Too Many Contacts")
-    return [_change(contact, request.expires, remote, lifetimes) for contact in contacts]
+    changes = [_change(contact, request.expires, remote, lifetimes) for contact in contacts]
+    if sum(change.granted > 0 for change in changes) > 1 and any(
+        change.granted and change.reg_id is not None for change in changes
+    ):
+        # A flow is the one that the request came over, so it can be of one address alone (RFC 5626 §6).
+        raise Reject(400, "One Contact For Each Flow")
+    return changes
 
 
 def wants_outbound(request: Request) -> bool:
@@ -86,6 +97,27 @@ def wants_outbound(request: Request) -> bool:
 def read_wants_outbound(read: UsualRegister) -> bool:
     """Return what `wants_outbound` does of a REGISTER that was read in one pass."""
     return read.reg_id is not None and _has_outbound(split_list(read.supported))
+
+
+def read_path(request: Request) -> str:
+    """Return the values of all Paths of a REGISTER: the Route of what is sent to its phone (RFC 3327 §5.3).
+
+    Raises:
+        Reject: One of them makes no route.
+    """
+    path = request.headers.get_list("Path")
+    try:
+        are_routes = all(NameAddr.parse(hop, "Path").uri.is_sip and "<" in hop for hop in path)
+    except ParseError as error:
+        raise Reject(400, error.reason) from None
+    if not are_routes:
+        raise Reject(400, "Path Is No Route")
+    return ", ".join(path)
+
+
+def is_usual_path(path: str) -> bool:
+    """Return whether nothing is to be said against what a Path says; of any other `read_path` finds out."""
+    return not path or _USUAL_PATH(path) is not None
 
 
 def listed_path(path: str) -> str:

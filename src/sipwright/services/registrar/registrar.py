@@ -17,9 +17,11 @@ from sipwright.services.registrar.contacts import (
     LONGEST_CONTACT,
     Lifetimes,
     clears_all,
+    is_usual_path,
     lifetime,
     listed_path,
     read_changes,
+    read_path,
     read_wants_outbound,
     wants_outbound,
 )
@@ -129,7 +131,7 @@ class Registrar:
             return None
         is_behind_nat = not (read.is_there or read.path or asked.flow.is_reliable)
         granted = lifetime(read.expires, self._lifetimes, is_behind_nat=is_behind_nat)
-        if granted is None or len(read.path) > _LONGEST_PATH:
+        if granted is None or len(read.path) > _LONGEST_PATH or not is_usual_path(read.path):
             return None
         sole = self._locations.sole(account_id)
         if granted and account_id >= 0 and self._service.watch is None and sole is not None:
@@ -211,7 +213,7 @@ def _template(incoming: Incoming, second: int) -> Binding:
     """Return what all bindings that a REGISTER makes have in common."""
     request, path = incoming.request, ""
     if "path" in request.headers.index():
-        path = ", ".join(request.headers.get_list("Path"))
+        path = read_path(request)
     return _checked(Binding(second, request.cseq.number, request.call_id, incoming.flow.key, path, ""))
 
 
