@@ -7,21 +7,20 @@ from structlog.testing import capture_logs
 from sipwright.ending import end, whereabouts
 
 
-async def deaf(times, begun):
-    """Go on for ever, whatever is said, so many times."""
+async def deaf(may_go_on, begun):
+    """Go on, whatever is said, as long as that may be."""
     begun.set()
     while True:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            times -= 1
-            if times < 0:
+            if not may_go_on():
                 raise
 
 
-async def started(times):
-    begun = asyncio.Event()
-    task = asyncio.create_task(deaf(times, begun))
+async def started(times=0, *, may_go_on=None):
+    begun, left = asyncio.Event(), iter(range(times))
+    task = asyncio.create_task(deaf(may_go_on or (lambda: next(left, None) is not None), begun))
     await begun.wait()
     return task
 
@@ -64,12 +63,14 @@ async def test_a_connection_that_came_in_the_same_turn_has_taken_the_word():
 
 
 async def test_one_that_never_ends_is_named_and_holds_nobody_up():
-    task = await started(1_000)
+    is_deaf = [True]
+    task = await started(may_go_on=lambda: is_deaf[0])
     with capture_logs() as logs:
         await end([task], again=0.0, patience=0.01)
 
     assert [entry["event"] for entry in logs] == ["tasks do not end, and are left alone"]
     assert logs[0]["tasks"][0].startswith("deaf:")
+    is_deaf[0] = False
     await end([task], again=0.0)
 
 

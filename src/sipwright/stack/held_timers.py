@@ -56,7 +56,7 @@ class HeldTimers:
 
 
 class _Timer:
-    """One of them."""
+    """A timer of the loop that looks at the clock before it rings."""
 
     __slots__ = ("_arguments", "_callback", "_timers", "handle")
 

@@ -272,6 +272,10 @@ ELSEWHERE = {
         "services/agent/test_redirects",
         "test_nobody_sends_us_into_our_own_network",
     ),
+    "services/agent/attempts:Attempts._follow_route": (
+        "services/agent/test_service_route",
+        "test_nobody_leads_us_where_there_is_no_way_or_into_our_own_network",
+    ),
     "services/notifier/teller:Teller._look_up": (
         "services/notifier/test_notifier",
         "test_nobody_leads_notifies_into_our_own_network",
