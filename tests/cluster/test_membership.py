@@ -110,6 +110,14 @@ async def pair(register: MemoryRegister):
     return first, second, relieved
 
 
+def heard(member: Membership) -> list[object]:
+    """What a node is told of its own standing, from now on."""
+    told: list[object] = []
+    member.on_stall = told.append
+    member.on_lost = lambda: told.append("lost")
+    return told
+
+
 async def test_a_new_node_joins_at_once(register: MemoryRegister):
     member = node(register)
     fence = await member.join()
@@ -241,9 +249,7 @@ async def test_one_without_a_database_acts_no_more_and_goes_on_when_it_is_back(r
 
 async def test_one_that_was_stopped_asks_before_it_looks_at_anything(register: MemoryRegister):
     first, second, _ = await pair(register)
-    told: list[object] = []
-    first.on_stall = told.append
-    first.on_lost = lambda: told.append("lost")
+    told = heard(first)
     sleep = register.sleep
 
     async def stopped(seconds: float) -> None:
@@ -259,9 +265,7 @@ async def test_one_that_was_stopped_asks_before_it_looks_at_anything(register: M
 async def test_an_answer_from_before_it_was_stopped_ends_no_doubt(register: MemoryRegister):
     """It was stopped while it asked, and its sockets noticed first."""
     first, second, _ = await pair(register)
-    told: list[object] = []
-    first.on_stall = told.append
-    first.on_lost = lambda: told.append("lost")
+    told = heard(first)
     beat = register.beat
 
     async def stopped(ask: Ask, name: str) -> Beat:
@@ -283,9 +287,7 @@ async def test_an_answer_from_before_it_was_stopped_ends_no_doubt(register: Memo
 async def test_that_it_heard_nothing_while_it_was_stopped_ends_no_doubt(register: MemoryRegister):
     """The time in which it wanted an answer was over when it went on, which says nothing about the database."""
     first, second, _ = await pair(register)
-    told: list[object] = []
-    first.on_stall = told.append
-    first.on_lost = lambda: told.append("lost")
+    told = heard(first)
     beat = register.beat
 
     async def stopped(ask: Ask, name: str) -> Beat:

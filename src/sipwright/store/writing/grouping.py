@@ -32,6 +32,7 @@ class Ramp:
 URGENT = Ramp(few=8, many=48, longest=0.004)
 PATIENT = Ramp(few=5, many=32, longest=0.02)
 AT_ONCE = Ramp(few=0, many=1, longest=0.0)
+"""Nothing is gathered: the off switch."""
 
 
 class Grouping:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sipwright.services.linking import parse
 
 from .habits import mistaken
-from .literals import certain, own_names
+from .literals import certain, names_of, own_names
 
 __all__ = ["Doubt", "doubts"]
 
@@ -40,7 +40,7 @@ def doubts(source: str) -> list[Doubt]:
 def _of_headers(tree: ast.Module) -> Iterator[Doubt]:
     if "req" in own_names(tree):
         return
-    asked_for, aliases = _asked_for(tree), _aliases(tree)
+    asked_for, aliases = _asked_for(tree), names_of(tree, lambda value: _is_headers(value, set()))
     for node, name in _read(tree, aliases):
         if name.lower() not in ALWAYS_THERE | asked_for:
             shown = ast.unparse(node)
@@ -64,20 +64,6 @@ def _is_headers(node: ast.expr, aliases: set[str]) -> bool:
         case ast.Name(id=name):
             return name in aliases
     return False
-
-
-def _aliases(tree: ast.Module) -> set[str]:
-    """Return the names that stand for the headers and for nothing else."""
-    stored = [
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
-    found = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_headers(value, set()):
-                if stored.count(name) == 1:
-                    found.add(name)
-    return found
 
 
 def _asked_for(tree: ast.Module) -> set[str]:

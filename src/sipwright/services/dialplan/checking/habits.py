@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from .literals import own_names
+from .literals import names_of, own_names
 
 __all__ = ["mistaken"]
 
@@ -28,7 +28,7 @@ _ENTRIES = frozenset(
 def mistaken(tree: ast.Module) -> Iterator[Found]:
     """Return what is not as it looks, each with what to write instead."""
     own = own_names(tree)
-    results = _results_of_dial(tree) if "dial" not in own else set()
+    results = names_of(tree, _is_dial) if "dial" not in own else set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             yield from _compared(node, own, results)
@@ -174,27 +174,8 @@ def _may_be_shared(tree: ast.Module, entry: ast.FunctionDef) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node is not entry for node in tree.body)
 
 
-def _results_of_dial(tree: ast.Module) -> set[str]:
-    """Return the names that stand for what a `dial()` has returned, and for nothing else."""
-    stored = [
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
-    found = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id="dial"))):
-                found.add(name)
-    dialled = [_assigned_dials(tree, name) for name in found]
-    return {name for name, times in zip(found, dialled, strict=True) if stored.count(name) == times}
-
-
-def _assigned_dials(tree: ast.Module, name: str) -> int:
-    return sum(
-        1
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.value.func, ast.Name)
-        and node.value.func.id == "dial"
-        and [ast.unparse(target) for target in node.targets] == [name]
-    )
+def _is_dial(value: ast.expr) -> bool:
+    match value:
+        case ast.Call(func=ast.Name(id="dial")):
+            return True
+    return False

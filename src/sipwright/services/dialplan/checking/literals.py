@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sipwright.services.dialstring import DialStringError
@@ -19,7 +20,7 @@ from ..language.catalogue import CATALOGUE
 from ..language.limits import Limits
 from ..language.values import Call, Inputs
 
-__all__ = ["assigned", "certain", "own_names", "secrets_in", "wrong_calls"]
+__all__ = ["assigned", "certain", "names_of", "own_names", "secrets_in", "wrong_calls"]
 
 _CHECKED = {name: one for name, one in CATALOGUE.items() if one.checked is not None}
 _FILLINGS = (
@@ -116,6 +117,18 @@ def _imported(tree: ast.AST) -> set[str]:
 def own_names(tree: ast.AST) -> set[str]:
     """Return every name that is not, or not everywhere, what it is in a script that says nothing of it."""
     return assigned(tree) | _imported(tree)
+
+
+def names_of(tree: ast.AST, is_meant: Callable[[ast.expr], bool]) -> set[str]:
+    """Return the names that stand for values that are meant, and for nothing else."""
+    stored, meant = Counter[str](), Counter[str]()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                stored[name] += 1
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_meant(value):
+                meant[name] += 1
+    return {name for name, times in meant.items() if stored[name] == times}
 
 
 def secrets_in(source: str) -> list[str]:
