@@ -10,10 +10,13 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from sipwright.cluster.lease import Holder, Sighting, margin_of
+from sipwright.cluster.lease import Holder, Sighting, margin_of, silence_of
 from sipwright.cluster.membership import BEATS
+from sipwright.config.processes import ClusterSettings
 from sipwright.services.leases import Answer, Ask, LeaseRow
+from sipwright.store.writing.postgres_committer import HELD_FOR
 
 SECONDS = 10.0
 BEAT = SECONDS / BEATS
@@ -296,3 +299,22 @@ def test_another_one_takes_over_within_the_time_of_the_lease(kind):
     simulation.run(45.0)
 
     assert simulation.owners - {first} != set()
+
+
+@pytest.mark.parametrize(("seconds", "silence"), [(2.0, 1), (3.9, 1), (4.0, 2), (10.0, 5), (300.0, 5)])
+def test_a_server_waits_for_half_of_a_lease_and_never_for_long(seconds: float, silence: int):
+    assert silence_of(seconds) == silence
+
+
+@given(st.floats(2.0, 300.0))
+def test_whoever_takes_a_lease_waits_for_no_transaction_of_its_owner(lost_after: float):
+    """A process that is stopped in one has renewed its lease a beat before at most, and keeps its row locked."""
+    ClusterSettings(lost_after=lost_after)
+    may_be_asked_for = lost_after - lost_after / BEATS
+
+    assert max(silence_of(lost_after), HELD_FOR) < may_be_asked_for
+
+
+def test_no_shorter_lease_can_be_set():
+    with pytest.raises(ValidationError):
+        ClusterSettings(lost_after=1.9)

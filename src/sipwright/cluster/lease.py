@@ -16,12 +16,23 @@ from math import inf
 
 from sipwright.services.leases import Answer, Ask, LeaseRow
 
-__all__ = ["Holder", "Sighting", "margin_of"]
+__all__ = ["Holder", "Sighting", "margin_of", "silence_of"]
+
+LONGEST_SILENCE = 5
 
 
 def margin_of(seconds: float) -> float:
     """Return how long before its end an owner stops: for clocks that do not go equally fast, and to come to an end."""
     return seconds / 5
+
+
+def silence_of(seconds: float) -> int:
+    """Return after how many whole seconds the server is to take a transaction back in which nobody says anything.
+
+    A process that was stopped in one keeps the row of its lease for so long. Half of the time of a lease is over before
+    anybody may ask for that: its owner has renewed it an eighth of that before at most.
+    """
+    return max(1, min(LONGEST_SILENCE, int(seconds / 2)))
 
 
 class Sighting:

@@ -124,7 +124,8 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # priority = 10                   # nodes of the lowest number are tried first
 # weight = 50                     # its share of the phones among those
 # nats = ""                       # "nats://10.0.0.3:4222": pages hear of other nodes at once, not 0.2 s later
-# lost_after = 10.0               # seconds after which a node that says nothing is lost: another one has its calls then
+# lost_after = 10.0               # seconds (2 to 300) after which a node that says nothing is lost: another one has its
+                                  # calls then; its open transactions are taken back after half of that, or 5 s
 
 [run]
 # workers = 1                     # processes that share the ports, one for each core at most; 'sipwright run --workers'

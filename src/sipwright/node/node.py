@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from sipwright.cluster.lease import silence_of
 from sipwright.config import TRANSPORTS, Settings
 from sipwright.ending import end
 from sipwright.store import Store
@@ -48,7 +49,7 @@ class Node(Wiring):
         store = await Store.open(
             settings.database_url, settings.key_file, account_limit=settings.database.accounts_in_memory,
             synchronous=settings.database.synchronous, keeper=None if place is None else settings.data_dir,
-            waiting=folder_of(settings.data_dir, settings.node),
+            waiting=folder_of(settings.data_dir, settings.node), silence=silence_of(settings.cluster.lost_after),
         )  # fmt: skip
         if not store.is_shared and settings.worker <= 1:
             await store.gather(settings.node, is_alone=place is None)

@@ -14,7 +14,6 @@ from sipwright.cluster.lease import Holder
 from sipwright.services.leases import Ask, Fence
 from sipwright.store import Store
 from sipwright.store.errors import FencedError
-from sipwright.store.live import live_store
 from sipwright.store.live.leases import Leases, database_time, execute, hold_fence, seize
 
 
@@ -132,11 +131,10 @@ async def test_leases_are_found_by_how_their_names_begin(leases: Leases):
 
 
 async def test_nobody_waits_for_a_process_that_was_stopped_as_it_renewed_its_lease(
-    server_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+    server_url: str, key_file: Path
 ):
     """It has the row of its lease for as long as its transaction lasts, which may be until the machine is back."""
-    monkeypatch.setattr(live_store, "SILENCE", 1)
-    store = await Store.open(server_url, key_file)
+    store = await Store.open(server_url, key_file, silence=1)
     leases = Leases(store.database)
     assert (await leases.execute(new(seconds=0.0))).is_granted
     stopped = store.database._engine.connect()

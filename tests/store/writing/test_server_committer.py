@@ -186,8 +186,7 @@ async def test_nobody_waits_for_the_commit_of_a_process_that_was_stopped_in_it(
     server_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("sipwright.store.writing.postgres_committer.HELD_FOR", 0.2)
-    monkeypatch.setattr("sipwright.store.live.live_store.SILENCE", 1)
-    store = await Store.open(server_url, key_file)
+    store = await Store.open(server_url, key_file, silence=1)
     await Leases(store.database).execute(Ask("node:a", "a", 60.0, is_new=True))
     session = session_of(store)
     await session.connect()

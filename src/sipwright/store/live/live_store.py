@@ -50,7 +50,7 @@ R = TypeVar("R", CallRow, EventStateRow, ExecutionRow, ProviderStateRow, Subscri
 _PRUNE_EVERY = 3600.0
 
 SILENCE = 5
-"""Seconds after which a server takes a transaction back in which nobody says anything; leases last longer."""
+"""Seconds after which a server takes a transaction back in which nobody says anything, where nothing else is said."""
 
 
 class Store(Administration):
@@ -68,7 +68,7 @@ class Store(Administration):
         self._told_of_key: str | None = None
 
     @classmethod
-    async def open(
+    async def open(  # noqa: PLR0913  # one for each thing that a node has settings for
         cls,
         url: str,
         key_file: Path,
@@ -79,6 +79,7 @@ class Store(Administration):
         keeper: Path | None = None,
         waiting: Path | None = None,
         patience: float | None = None,
+        silence: int = SILENCE,
     ) -> Self:
         """Open a database, fill the directory and start the writer.
 
@@ -91,6 +92,7 @@ class Store(Administration):
             keeper: The folder of the socket of the process that keeps an SQLite database for several.
             waiting: The folder in which what is committed waits while a database server is away, if it may.
             patience: As `open_database` has it.
+            silence: After how many seconds a server takes a transaction back in which nobody says anything.
         """
         store = await super().open(url, key_file, migrate=migrate, patience=patience)
         store.directory = Directory(store.keys, account_limit)
@@ -101,7 +103,7 @@ class Store(Administration):
         except BaseException:
             await store.database.close()
             raise
-        await store.database.bound_silence(SILENCE)
+        await store.database.bound_silence(silence)
         store._committer = _committer(store.database, synchronous, keeper, waiting)
         store._waiting = waiting
         if store.is_shared:
