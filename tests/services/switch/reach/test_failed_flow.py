@@ -82,6 +82,33 @@ def test_a_phone_that_has_moved_is_not_where_it_was_known_by_the_edge(bench, ali
     assert (now.methods()[-1:], bob.methods()) == (["BYE"], [])
 
 
+def test_a_phone_that_has_moved_may_be_heard_by_one_node_and_then_by_another(bench, alice):
+    """It is at one address all the time, so where it has registered is still where it was before that."""
+    bob, udp = bench.phone("bob", "30.0.0.1"), bench.stack.transports[0]
+    account = bench.account("bob")
+    bench.accounts.bindings[account.id] = [
+        Binding(f"sip:bob@{bob.address}", f"udp/10.0.0.1:5060/{bob.address}")
+    ]
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    now = bench.phone("bob", "30.0.0.2")
+    (call,) = bench.switch.calls.values()
+    for cseq, is_by_edge in ((70, True), (71, False)):
+        now.send(now.in_dialog("INVITE", invite, body=SDP.format("30.0.0.2"), cseq=cseq))
+        alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+        now.ack(now.last(200))
+        if is_by_edge:
+            key = f"udp/10.0.0.2:5060/{now.address}"
+            call.legs[0].flow = RoutedFlow("n1", key, udp.local, lambda *said: None, lambda node: True)
+    bob.clear()
+    alice.send(alice.in_dialog("BYE", ok))
+
+    assert (now.methods()[-1:], bob.methods()) == (["BYE"], [])
+
+
 def talk(alice, north):
     alice.invite("sip:carol@example.org")
     north.answer()

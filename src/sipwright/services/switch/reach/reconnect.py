@@ -137,7 +137,8 @@ class Reconnects:
     @staticmethod
     def move(leg: Leg, flow: Flow) -> None:
         """Reach the peer of a leg over another flow from now on; its media come from there too."""
-        if leg.flow is not None:
+        # At another node it is still where it was; what it has left is another address.
+        if leg.flow is not None and leg.flow.remote != flow.remote:
             leg.left = leg.flow.key
         leg.flow, leg.source = flow, flow.remote[0]
         leg.owner.changed()
