@@ -55,6 +55,7 @@ class Caller(End):
             await self._invite((self.line.answer(self.account, challenges, "INVITE", self._uri),))
             response = await self._final
         self.final = response.status
+        self.ledger.refused(response.status, response.reason, time.monotonic())
         return response
 
     @property

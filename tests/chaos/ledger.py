@@ -44,6 +44,11 @@ BEHIND = 2.0
 Where they do not, the machine is too small for its load: what is repeated then comes late at the one or the other end,
 and nobody can tell whether something else was wrong as well."""
 
+TOO_BUSY = (503, "Too Busy")
+"""What the switch answers when calls wait for too long in front of it."""
+
+MOMENT = 0.001
+
 LIVES = 60.0
 """For how many seconds a call is followed at most, when it went wrong: what holds it up has to be in that time."""
 
@@ -69,11 +74,18 @@ class Lived(Protocol):
         """When, in monotonic seconds; 0 if it has not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What went wrong with a call, which lived between two instants, as far as that matters."""
+
+    kind: str
+    call: str
+    what: str
+    since: float
+    until: float
+
+
 Faults = dict[str, dict[str, list[str]]]
-
-
-def _none() -> Faults:
-    return defaultdict(lambda: defaultdict(list))
 
 
 @dataclass
@@ -83,12 +95,13 @@ class Ledger:
     outages: list[Outage] = field(default_factory=list)
     stalls: list[tuple[float, float]] = field(default_factory=list)
     """When the phones had no turn for long, and for how many seconds."""
+    refusals: list[float] = field(default_factory=list)
+    """When the switch has said that it is behind."""
     pulse: list[tuple[float, float]] = field(default_factory=list)
     resumed: list[tuple[float, float]] = field(default_factory=list)
     """After how many seconds a call of a dead node has answered again, and within how many it had to."""
     counts: Counter[str] = field(default_factory=Counter)
-    _faults: Faults = field(default_factory=_none)
-    _behind: Faults = field(default_factory=_none)
+    _found: list[Fault] = field(default_factory=list)
     epoch: float = field(default_factory=lambda: time.time() - time.monotonic())
 
     def fault(self, kind: str, call: object, what: str) -> None:
@@ -97,8 +110,13 @@ class Ledger:
             raise ValueError(kind)
         now = time.monotonic()
         began = call.began if isinstance(call, Lived) else 0.0
-        was_behind = self.was_behind(began or now - LIVES, min(now, began + LIVES) if began else now)
-        (self._behind if was_behind else self._faults)[kind][str(call)].append(what)
+        until = min(now, began + LIVES) if began else now
+        self._found.append(Fault(kind, str(call), what, began or now - LIVES, until))
+
+    def refused(self, status: int, reason: str, at: float) -> None:
+        """Note whether the switch has refused a call as too much comes in for it."""
+        if (status, reason) == TOO_BUSY:
+            self.refusals.append(at)
 
     def turn(self, due: float, now: float) -> None:
         """Note when the phones had a turn that was due at some time."""
@@ -111,7 +129,19 @@ class Ledger:
 
     @property
     def _late(self) -> list[tuple[float, float]]:
-        return [*self.stalls, *(beat for beat in self.pulse if beat[1] > BEHIND)]
+        slow = (beat for beat in self.pulse if beat[1] > BEHIND)
+        return [*self.stalls, *slow, *((at, MOMENT) for at in self.refusals)]
+
+    def _faults(self, *, behind: bool) -> Faults:
+        """Return what went wrong while the machine was behind, or while it was not.
+
+        That is known in the end: a beat of the pulse which takes long is noted when it is over.
+        """
+        chosen: Faults = defaultdict(lambda: defaultdict(list))
+        for fault in self._found:
+            if self.was_behind(fault.since, fault.until) is behind:
+                chosen[fault.kind][fault.call].append(fault.what)
+        return chosen
 
     def was_away(self, since: float, until: float) -> bool:
         """Return whether the switch was away, or had only just come back, at some time in between."""
@@ -138,6 +168,10 @@ class Ledger:
         first = bisect_left(self.pulse, (moment - 0.6, 0.0))
         last = bisect_left(self.pulse, (moment + 0.6, 0.0))
         return TURNS * max((took for _, took in self.pulse[first:last]), default=0.0)
+
+    def heard_late_by(self, moment: float) -> float:
+        """Return for how long what a phone heard at a moment may have been on its way, also from a busy machine."""
+        return max(self.late_by(moment), self.lag(moment))
 
     def around(self, moment: float) -> str:
         """Say what a moment was near to."""
@@ -187,12 +221,12 @@ class Ledger:
     @property
     def lost(self) -> int:
         """How many things went wrong while the machine was not behind."""
-        return _count(self._faults)
+        return _count(self._faults(behind=False))
 
     @property
     def untold(self) -> int:
         """How many things went wrong while it was, which says nothing of the switch."""
-        return _count(self._behind)
+        return _count(self._faults(behind=True))
 
     @property
     def status(self) -> int:
@@ -221,7 +255,7 @@ class Ledger:
                 f"{len(after):>10}  calls of dead nodes, answered again after {after[len(after) // 2]:.1f} s (median), "
                 f"{after[-1]:.1f} s (all), of {within:g} s"
             )
-        lines += ["", f"{'lost':>10}", *_table(self._faults, most, is_whole=True)]
+        lines += ["", f"{'lost':>10}", *_table(self._faults(behind=False), most, is_whole=True)]
         return "\n".join([*lines, *self._fell_behind(most)])
 
     def _fell_behind(self, most: int) -> list[str]:
@@ -236,7 +270,7 @@ class Ledger:
             f" had no turn for up to {phones:.1f} s. What went wrong meanwhile says nothing of the switch: choose a"
             " lower --rate, or a larger machine."
         )
-        return ["", said, "", f"{'behind':>10}", *_table(self._behind, most)]
+        return ["", said, "", f"{'behind':>10}", *_table(self._faults(behind=True), most)]
 
 
 def _count(faults: Faults) -> int:

@@ -243,6 +243,7 @@ class Line:
             ("Call-ID", f"pulse-{tag}"), ("CSeq", "1 INVITE"), ("Contact", self.contact("pulse")),
         ]  # fmt: skip
         response = await self._ask(Request("INVITE", to, headers))
+        self.ledger.refused(response.status, response.reason, time.monotonic())
         if response.status != 486:
             self.ledger.fault("ending", "pulse", f"pulse-{tag}: {response.status} {response.reason}")
         self.ledger.beat(asked, time.monotonic())

@@ -150,8 +150,8 @@ async def _check_callees(plan: Plan, caller: Caller) -> None:
             if wanted is not None and end.cancelled_at:
                 rang = end.cancelled_at - end.invited_at
                 latest = ledger.latest(end.invited_at + wanted, 1.5, GRACE) - end.invited_at
-                # The INVITE may have come late, after a restart, and the ring time runs from when it should have come.
-                earliest = wanted - 0.5 - ledger.late_by(end.invited_at)
+                # The INVITE may have come late, and the ring time runs from when it should have come.
+                earliest = wanted - 0.5 - ledger.heard_late_by(end.invited_at)
                 if not earliest <= rang <= latest:
                     end.fault(
                         "ring",

@@ -79,3 +79,37 @@ def test_what_was_due_in_an_outage_may_come_as_that_ends(ledger: Ledger):
 
     assert ledger.latest(now - 9.6) > now
     assert ledger.latest(now - 20.0) < now
+
+
+def test_what_was_refused_as_too_much_came_in_was_refused_by_a_switch_that_is_behind(ledger: Ledger):
+    now = time.monotonic()
+    ledger.fault("ending", Call(now - 5.0), "503 Too Busy instead of an answer")
+    ledger.refused(503, "Too Busy", now)
+
+    assert (ledger.lost, ledger.untold, ledger.status) == (0, 1, 2)
+    assert "The machine fell behind 1 times" in ledger.report()
+
+
+@pytest.mark.parametrize("said", [(503, "Storage Unavailable"), (486, "Too Busy")])
+def test_any_other_refusal_says_nothing_of_that(ledger: Ledger, said: tuple[int, str]):
+    now = time.monotonic()
+    ledger.fault("ending", Call(now - 5.0), "instead of an answer")
+    ledger.refused(*said, now)
+
+    assert (ledger.lost, ledger.untold, ledger.status) == (1, 0, 1)
+
+
+def test_a_machine_that_is_behind_may_be_known_to_be_only_later(ledger: Ledger):
+    """A beat of the pulse that takes long is noted when it is over."""
+    now = time.monotonic()
+    ledger.fault("hangup", Call(now - 5.0), "never heard the BYE")
+    ledger.beat(now - 1.0, now - 1.0 + BEHIND + 0.1)
+
+    assert (ledger.lost, ledger.untold, ledger.status) == (0, 1, 2)
+
+
+def test_what_a_busy_machine_lets_a_phone_hear_late_has_been_said_earlier(ledger: Ledger):
+    ledger.beat(100.0, 100.6)
+
+    assert ledger.heard_late_by(100.2) >= 0.6
+    assert ledger.heard_late_by(103.0) == 0.0

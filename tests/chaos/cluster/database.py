@@ -33,6 +33,11 @@ class Postgres:
         """Return the URL of a database."""
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
+    def create(self, name: str) -> str:
+        """Make an empty database, and return its name."""
+        self._run("createdb", "-h", str(self.folder), "-U", "postgres", name)
+        return name
+
     def restart(self) -> None:
         """End the server as a crash would, and start it again."""
         self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
