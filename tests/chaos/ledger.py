@@ -188,7 +188,7 @@ class Ledger:
         """Return for how long what came at a moment may have been on its way, being repeated (RFC 3261 §17.1.1.2)."""
         late = RESTART if self.was_away(moment - RESTART, moment) else 0.0
         for outage in self.outages:
-            took = 0.0 if outage.until is None else outage.until - outage.since
+            took = (time.monotonic() if outage.until is None else outage.until) - outage.since
             if took > RESTART and outage.since < moment < outage.since + 2 * took + 1.0:
                 late = max(late, moment - outage.since)
         return late

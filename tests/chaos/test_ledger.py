@@ -113,3 +113,10 @@ def test_what_a_busy_machine_lets_a_phone_hear_late_has_been_said_earlier(ledger
 
     assert ledger.heard_late_by(100.2) >= 0.6
     assert ledger.heard_late_by(103.0) == 0.0
+
+
+def test_what_comes_late_in_an_outage_that_goes_on_is_late_by_that(ledger: Ledger):
+    now = time.monotonic()
+    ledger.outages.append(Outage(now - 20.0))
+
+    assert ledger.late_by(now - 10.0) == pytest.approx(10.0)
