@@ -58,6 +58,7 @@ from .model.outcome import Outcome
 from .model.stopped import WhyStopped, nothing_stopped
 from .reach.origin import Origin
 from .reach.reconnect import Reconnects
+from .reach.repeats import Repeats
 from .reach.routes import PeerRoutes
 from .recovery.document import UnreadableError
 from .recovery.recover import CallRow, Recovered, recover, restore
@@ -126,6 +127,7 @@ class Switch:
             LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes, credentials=credentials)
         )
         self.table = CallTable(self.calls, timers, ended, observer)
+        stack.layer.way_again = Repeats(self.table.legs, self.reconnects).way
         unreachable = Unreachable(stack, clock, why_stopped)
         self.ports: CallPorts[Call] = CallPorts(
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,

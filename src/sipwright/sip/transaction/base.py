@@ -108,6 +108,9 @@ class Driver(Protocol):
     is_own: Callable[[str, int | None], bool]
     """Whether a host and a port are where we listen."""
 
+    way_again: Callable[[bytes, Any], Any]
+    """Says over which flow a request is repeated, which was sent over another one, or over this."""
+
     def perform(self, tx: Transaction, now: float) -> bool:
         """Empty the outbox; False when something could not be sent."""
 

@@ -190,7 +190,10 @@ class BriefClients:
             if branch in self._repeat_at:
                 self._repeat_at[branch] = now + self._driver.values.t2
             self._driver.resent += 1
-            if not self._driver.send(sent[1], sent[2]):
+            user, wire, flow = sent
+            flow = self._driver.way_again(wire, flow)
+            self._open[branch] = user, wire, flow
+            if not self._driver.send(wire, flow):
                 self._fail_soon(branch, 503)
 
     def _fail_soon(self, branch: str, status: int) -> None:

@@ -112,6 +112,7 @@ class ClientInvite(ClientTransaction):
         self._driver.perform(self, now)
 
     def _resend(self, _: None, now: float) -> None:
+        self.flow = self._driver.way_again(self.wire, self.flow)
         self.outbox += (self.wire,)
         self._retransmit_after(2 * self.interval, now)
 

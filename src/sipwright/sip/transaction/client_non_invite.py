@@ -62,6 +62,7 @@ class ClientNonInvite(ClientTransaction):
                 self._expire(now)
 
     def _resend(self, _: None, now: float) -> None:
+        self.flow = self._driver.way_again(self.wire, self.flow)
         self.outbox += (self.wire,)
         limit = self._driver.values.t2
         self._retransmit_after(limit if self.state == PROCEEDING else min(2 * self.interval, limit), now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from zlib import crc32
 
 from sipwright.sip.build import Written
@@ -87,6 +88,7 @@ class TransactionLayer:
         resent: Messages that were sent again since nobody had answered them, so far.
         brief: The client transactions that are no more than an entry of a table.
         is_own: Whether a host and a port are where we listen.
+        way_again: Says over which flow a request is repeated: its peer may be elsewhere by then.
     """
 
     def __init__(self, send: Callable[[bytes, Flow], None], timers: TimerValues | None = None) -> None:
@@ -106,6 +108,7 @@ class TransactionLayer:
         self._absorbed = self.repeated = self.resent = 0
         self._transport_errors = 0
         self.is_own: Callable[[str, int | None], bool] = _is_nowhere
+        self.way_again: Callable[[bytes, Any], Any] = _as_before
         self.brief = BriefClients(self)
 
     # ---- messages that came in
@@ -331,6 +334,12 @@ class TransactionLayer:
             self._clients.pop(tx.key, None)
         tx.release()
 
+    def drop(self, tx: ClientTransaction) -> None:
+        """Let go of a transaction before its time, since its request is to be sent by another way as it was."""
+        tx.state = TERMINATED
+        tx.retransmit_at = tx.expires_at = None
+        self.forget(tx)
+
     def send(self, data: bytes, flow: Flow) -> bool:
         """Put bytes on the wire; False when they could not be sent."""
         try:
@@ -432,6 +441,11 @@ class TransactionLayer:
         else:
             answer.accept(now)
         return True
+
+
+def _as_before(request: bytes, flow: Flow) -> Flow:
+    """Return the flow that a request was sent over."""
+    return flow
 
 
 def _is_nowhere(host: str, port: int | None) -> bool:
