@@ -140,6 +140,8 @@ class Stack:
         self.backlog = Backlog(self.receiver.receive, udp, self.call_later, clock, self.receiver.is_taken)
         self.intake = Intake(self.transports, self.receiver.receive, self.backlog, log)
         self.is_peer: Callable[[Address], bool] = _has_no_peers
+        self.by_edge: Callable[[Flow], Flow | None] = _by_no_edge
+        """Gives the way to a phone by the edge of its node, though that be this one."""
         """Whether an address is the edge of another node: who speaks from there is somewhere else."""
         self._on_flow_closed: Callable[[Flow], object] = _ignore
         for transport in self.transports:
@@ -390,6 +392,11 @@ class Stack:
 
 def _has_no_peers(address: Address) -> bool:
     return False
+
+
+def _by_no_edge(flow: Flow) -> Flow | None:
+    """Return no way: there is no edge where a node is alone."""
+    return None
 
 
 def _ignore(flow: Flow) -> None:

@@ -746,3 +746,45 @@ def test_an_invite_that_a_lost_node_has_not_passed_on_is_repeated_at_once(
 
     assert len(sent(stack)) == times
     assert {parse(data).top_via.branch for data, _ in sent(stack)} == {invite.top_via.branch}
+
+
+OVER_TCP = "tcp/127.0.0.1:5060/127.0.0.3:5070"
+
+
+class Connection:
+    """One that stands, and what is sent over it."""
+
+    protocol, key, is_closed, is_reliable = "tcp", OVER_TCP, False, True
+    local, remote, sent_by, sent_protocol = HERE, PHONE, "127.0.0.1:5060", "SIP/2.0/TCP 127.0.0.1:5060"
+
+    def __init__(self):
+        self.said = []
+
+    def send(self, data):
+        self.said.append(data)
+
+
+def test_over_a_connection_a_request_is_the_same_by_whichever_edge_it_comes(stack, edge, monkeypatch):
+    """The phone has another one to another node when it comes again, and may have heard it (RFC 3261 §17.2.3)."""
+    connection, other = Connection(), Edge(stack, FakePeers("north"), TOKENS, NORTH)
+    monkeypatch.setattr(stack, "flow_from_key", lambda key: connection)
+    third = ("127.0.0.4", 5060)
+    edge.peers.is_peer = other._peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    other._peers.acts_for = lambda node: node == "north"
+    for by, node, address in ((edge, "south", "127.0.0.1"), (other, "north", "127.0.0.2")):
+        route = f"<sip:{TOKENS.write(OVER_TCP, node)}@{address}:5060;lr;flow>"
+        assert by(request(stack, third, route=[route])) is True
+    first, again = (parse(data).top_via for data in connection.said)
+
+    assert (first.transport, first.sent_by) == ("TCP", "127.0.0.4:5060")
+    assert (again.branch, again.sent_by) == (first.branch, first.sent_by)
+
+
+def test_the_way_by_the_edge_leads_to_a_phone_of_this_node_too(stack, edge):
+    way = edge.by_edge(stack.transports[0].flow(PHONE))
+    elsewhere = stack.flow_from_key(f"north!{AT_NORTH}")
+    way.send(bytes(request(stack, HERE).request))
+    remote, sent_there = sent(stack).last
+
+    assert (remote, sent_there.headers.get("route")) == (HERE, through().replace(";lr", ";lr;flow"))
+    assert edge.by_edge(elsewhere) is elsewhere

@@ -134,6 +134,10 @@ class Edge:
         is_there = self._peers.is_up(known.node) or parse_flow_key(known.plain_key).protocol == "udp"
         return known if is_there and not known.is_closed else None
 
+    def by_edge(self, flow: Flow) -> Flow | None:
+        """Return the way to a phone by the edge of whichever node it is at, though that be this one."""
+        return flow if "!" in flow.key else self.flow(f"{self._peers.name}!{flow.key}")
+
     def _is_reached(self, node: str) -> bool:
         return self._peers.edge_of(node) is not None
 
@@ -325,7 +329,8 @@ class Edge:
                 forwarded.headers.insert("Record-Route", value)
         branch = BRANCH + blake2b(known_by(request).encode(), digest_size=10).hexdigest()
         back = self._tokens.write(incoming.reply_flow.key, self._peers.name)
-        via = f"{self._signed.via(flow, branch, token)};{BACK}={back}{f';{_BARE}' if is_bare else ''}"
+        via = self._signed.via(flow, branch, token, request.top_via.sent_by)
+        via = f"{via};{BACK}={back}{f';{_BARE}' if is_bare else ''}"
         forwarded.headers.insert("Via", via)
         try:
             flow.send(bytes(forwarded))

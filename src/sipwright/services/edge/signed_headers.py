@@ -23,9 +23,17 @@ class SignedHeaders:
         self._tokens = tokens
         self._here = f"{address[0]}:{address[1]}"
 
-    def via(self, flow: Flow, branch: str, token: FlowToken | None) -> str:
-        """Return our Via, but for the parameters; what is under way at a lost node has that of its edge."""
-        if token is None or token.node == self._peers.name or flow.protocol != "udp":
+    def via(self, flow: Flow, branch: str, token: FlowToken | None, sender: str) -> str:
+        """Return our Via, but for the parameters; what is under way at a lost node has that of its edge.
+
+        Over a connection it names the `sender`, which is the node of the call: the phone may have another connection to
+        another edge by the time that the request comes again, and is to know it as the same (RFC 3261 §17.2.3). What it
+        answers takes the connection, whatever the Via names (§18.2.2).
+        """
+        if token is not None and flow.protocol != "udp":
+            protocol, _, rest = self._stack.via_for(flow, branch).partition(" ")
+            return f"{protocol} {sender};{rest.partition(';')[2]}"
+        if token is None or token.node == self._peers.name:
             return self._stack.via_for(flow, branch)
         of_other = parse_flow_key(token.flow_key).local
         return f"SIP/2.0/UDP {self._stack.sent_by(of_other, flow.remote)};branch={branch};rport"

@@ -6,6 +6,7 @@ from tests.services.switch.conftest import SDP, Binding
 from sipwright.services.edge.routed_flow import RoutedFlow
 
 BEFORE, AFTER = (f"north!tcp/10.0.0.2:5060/40.0.0.1:{port}" for port in (40_001, 40_002))
+DEVICE = "<urn:uuid:1>"
 CONTACT = "sip:carol@10.9.9.9:5060;transport=tcp"
 SOON = (("Retry-After", "12"),)
 
@@ -19,7 +20,11 @@ class North:
         self.edge = bench.phone("north", "10.0.0.2")
         self.keys = []
         bench.stack.join(self.flow, lambda address: address == ("10.0.0.2", 5060))
+        bench.stack.by_edge = self.by_edge
         self.register(BEFORE)
+
+    def by_edge(self, flow):
+        return flow if "!" in flow.key else self.flow(f"south!{flow.key}")
 
     def flow(self, key):
         node, _, plain_key = key.partition("!")
@@ -30,8 +35,8 @@ class North:
         self.keys.append(f"{node}!{plain_key}")
         self.bench.stack.transports[0].flow(("10.0.0.2", 5060)).send(data)
 
-    def register(self, source):
-        self.bench.accounts.bindings[self.account.id] = [Binding(CONTACT, source)]
+    def register(self, source, contact=CONTACT):
+        self.bench.accounts.bindings[self.account.id] = [Binding(contact, source, instance=DEVICE)]
         self.bench.switch.reconnects.registered(self.account.id)
 
     def fail(self, method="INVITE", *, headers=SOON):
@@ -118,10 +123,11 @@ def talk(alice, north):
 
 
 def test_a_phone_that_is_expected_back_is_called_until_it_is_there(bench, alice, north):
+    """It may have heard the INVITE, and is to take it for the same (RFC 3261 §8.2.2.2)."""
     alice.invite("sip:carol@example.org")
     first = north.edge.last("INVITE")
     north.fail()
-    assert north.edge.last("INVITE").branch != first.branch
+    assert bytes(north.edge.last("INVITE")) == bytes(first)
     north.fail()
     north.register(AFTER)
     north.fail()
@@ -131,6 +137,34 @@ def test_a_phone_that_is_expected_back_is_called_until_it_is_there(bench, alice,
     assert north.keys[-2:] == [AFTER, AFTER]  # the INVITE, and its ACK
     assert north.edge.last("ACK").cseq.number == first.cseq.number
     assert [(leg, status) for leg, status, _ in bench.cdrs()] == []
+
+
+def test_one_that_comes_to_this_node_hears_the_same_by_the_edge_of_that(bench, alice, north):
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    bench.phone("carol", "40.0.0.1", port=40_002)
+    north.register("udp/10.0.0.1:5060/40.0.0.1:40002")
+    north.fail()
+
+    assert bytes(north.edge.last("INVITE")) == bytes(first)
+    assert north.keys == [
+        BEFORE,
+        "north!" + BEFORE.partition("!")[2],
+        "south!udp/10.0.0.1:5060/40.0.0.1:40002",
+    ]
+
+
+@pytest.mark.parametrize("contact", ["sip:x7@10.9.9.9;transport=tcp", "sip:carol@10.9.9.8;transport=tcp"])
+def test_one_that_has_another_contact_by_then_is_called_there(alice, north, contact):
+    """It would not know itself under the one before."""
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    north.register(AFTER, contact)
+    north.fail()
+    again = north.edge.last("INVITE")
+
+    assert again.uri_text == contact
+    assert (again.call_id, again.cseq, again.branch != first.branch) == (first.call_id, first.cseq, True)
 
 
 def test_the_same_connection_may_be_there_again(alice, north):
@@ -151,8 +185,9 @@ def test_one_that_is_not_expected_may_have_registered_elsewhere_a_moment_ago(ben
     north.fail(headers=headers)
     north.register(f"udp/10.0.0.1:5060/{bob.address}")
     north.fail(headers=headers)
-    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    north.answer()
 
+    assert f"south!udp/10.0.0.1:5060/{bob.address}" in north.keys
     assert alice.statuses() == [100, 200]
 
 
@@ -211,8 +246,7 @@ def test_what_is_said_in_a_call_waits_for_it_too(bench, alice, north, method):
     again = north.edge.last(method)
     north.edge.answer(again, 200, body=SDP.format("40.0.0.1") if method == "INVITE" else None)
 
-    assert (again.cseq, again.from_tag) == (first.cseq, first.from_tag)
-    assert again.branch != first.branch
+    assert bytes(again) == bytes(first)
     assert north.keys[-1] == AFTER
     assert alice.statuses(method)[-1] == 200
 

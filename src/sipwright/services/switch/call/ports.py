@@ -227,6 +227,9 @@ class Routes(LegRoutes, Protocol):
     ) -> bool:
         """Find the way once more to a phone whose flow at another node has failed, unless it is gone for good."""
 
+    def as_before(self, request_uri: str, destination: Destination, flow: Flow) -> Flow | None:
+        """Return the way by which a phone that is back takes a request for the same as before; None if it cannot."""
+
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg whose connection has gone."""
 

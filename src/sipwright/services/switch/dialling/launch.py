@@ -12,7 +12,7 @@ from sipwright.services.dialstring import Groups
 from sipwright.services.ports import Provider
 from sipwright.sip import Request, Response
 from sipwright.sip.session_timer import LEAST, MOST, MOST_RAISES, min_se
-from sipwright.sip.transaction import ClientInvite
+from sipwright.sip.transaction import ClientInvite, ClientTransaction
 from sipwright.stack import LARGEST_OVER_UDP, SECURE
 from sipwright.transport import Flow, Target
 from sipwright.transport.flow import parse_flow_key
@@ -108,10 +108,12 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
 
 def waits_for(hunt: Hunting, leg: Callee, response: Response) -> bool:
     """Try a phone again in a moment whose connection to another node has ended; False when it is gone."""
+    before = leg.transaction
 
     def found(target: Target | None, flow: Flow | None) -> None:
         if flow is not None:
-            _when_reached(hunt, leg, target, flow)
+            if not _is_repeated(hunt, leg, before, flow):
+                _when_reached(hunt, leg, target, flow)
         elif leg.is_open:
             with hunt.call.event():
                 hunt.failed(leg, Outcome(response.status, response.reason), "switch")
@@ -122,6 +124,26 @@ def waits_for(hunt: Hunting, leg: Callee, response: Response) -> bool:
         return False
     leg.transaction = leg.flow = None
     hunt.call.changed()
+    return True
+
+
+def _is_repeated(hunt: Hunting, leg: Callee, before: ClientTransaction | None, flow: Flow) -> bool:
+    """Send a phone the INVITE as it was, if it may have heard that over the connection which has ended.
+
+    It is to take it for the same then, and not for a second one of the same call, which is a loop (RFC 3261 §8.2.2.2).
+    """
+    call, invite = hunt.call, leg.invite
+    if before is None or invite is None:
+        return False
+    way = call.ports.routes.as_before(invite.uri_text, leg.destination, flow)
+    if way is None:
+        return False
+    with call.event():
+        if call.hunt is hunt and leg.is_open:
+            call.ports.stack.layer.drop(before)
+            leg.flow, leg.source = way, _source_of(leg, way)
+            call.changed()
+            call.when_stored(partial(_send, hunt, leg, invite))
     return True
 
 

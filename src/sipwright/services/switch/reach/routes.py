@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import structlog
 
@@ -24,7 +23,7 @@ from ..model.patience import Patience
 from ..model.stopped import WhyStopped, nothing_stopped
 from .failed_flow import ReturningUser, is_connection_elsewhere
 from .reconnect import Reconnects
-from .ways import leads_to, way_to
+from .ways import is_same_but_port, leads_to, way_to
 
 __all__ = ["PeerRoutes"]
 
@@ -138,6 +137,13 @@ class PeerRoutes:
         self._reconnects.await_again(destination, then)
         return True
 
+    def as_before(self, request_uri: str, destination: Destination, flow: Flow) -> Flow | None:
+        """Return the way by which a phone that is back takes a request for the same as before; None if it cannot.
+
+        That is by an edge again, whose Via it knows, and under the Contact that it has had.
+        """
+        return self._stack.by_edge(flow) if is_same_but_port(request_uri, destination.uri) else None
+
     def usable(self, leg: Leg, flow: Flow) -> Flow:
         """Return `flow`, or what stands for it: while its phone is away, or once a server has closed the connection.
 
@@ -227,11 +233,10 @@ class PeerRoutes:
         return ReturningUser(leg, user, self, self._stack.clock, self._stack.call_later)
 
     def send_again(self, user: ReturningUser, transaction: ClientTransaction) -> None:
-        """Send what a transaction has sent, in a new one, to where the phone is by now."""
+        """Send what a transaction has sent, as it was, to where the phone is by now, which may have heard it before."""
         request = parse(transaction.wire)
         assert isinstance(request, Request)
-        flow = cast(Flow, transaction.flow)
-        request.headers.set_first("Via", self._stack.via_for(flow, self._stack.new_branch()))
+        self._stack.layer.drop(transaction)
         self.send_request(user.leg, request, user)
 
     def _with_via(self, request: Request | Written | bytes, flow: Flow) -> Request:
