@@ -255,6 +255,19 @@ def test_a_200_is_taken_by_its_bytes_and_absorbed_when_it_comes_again(element, p
     assert element.stack.receiver.strays == 1
 
 
+@pytest.mark.parametrize(("old", "new"), [("Call-ID: c", "Call-ID: another"), ("Call-ID: c", "Call-ID: cc"),
+                                          ("CSeq: 1 ", "CSeq: 7 "), ("CSeq: 1 ", "CSeq: 11 ")])  # fmt: skip
+def test_a_200_that_names_another_request_is_not_taken(element, peer, told, old, new):
+    """RFC 3261 §8.2.6.2: the branch alone does not make it an answer."""
+    user, branch = told
+    data = ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch};rport=5060")
+    peer.send(data.replace(old, new), element)
+
+    assert (user.taken, user.read) == ([], [])
+    peer.send(data, element)
+    assert len(user.taken) == 1
+
+
 @pytest.mark.parametrize(
     ("via", "status", "cseq", "more"),
     [

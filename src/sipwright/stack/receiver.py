@@ -16,6 +16,7 @@ from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR, ClientTransaction
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
+from sipwright.sip.transaction.keys import is_echoed
 from sipwright.sip.usual_ack import usual_ack_tag
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Element, Incoming
@@ -52,6 +53,7 @@ _BRIEF_ANSWER = re.compile(
     + rb"[0-9A-Za-z.~_-]++))(?=[;\r ])[^\r\n,]*+\r"
 ).match
 _USUAL_CSEQ = b"\r\nCSeq: "
+_USUAL_CALL_ID = b"\r\nCall-ID: "
 
 OnStrayResponse = Callable[[Response, Flow], None]
 """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
@@ -183,16 +185,19 @@ class Receiver:
         found, end, element = _BRIEF_ANSWER(data), data.find(b"\r\n\r\n"), self._element
         if found is None or end < 0 or _may_have_via(data, found.end(), end):
             return False
-        via, branch, layer = found[1], found[2].decode("ascii"), element.layer
-        is_taken = layer.brief.take_ok(branch, via, data)
+        cseq = _line_of(data, _USUAL_CSEQ, found.end(), end)
+        call_id = _line_of(data, _USUAL_CALL_ID, found.end(), end)
+        number, _, method = cseq[len(_USUAL_CSEQ) : -1].partition(b" ")
+        if not (call_id and number.isdigit() and method.isalpha()):
+            return False
+        branch, layer, echoes = found[2].decode("ascii"), element.layer, (found[1], call_id, cseq)
+        is_taken = layer.brief.take_ok(branch, echoes, data)
         if is_taken is not None:
             return is_taken
-        start = data.find(_USUAL_CSEQ, found.end(), end) + len(_USUAL_CSEQ)
-        number, _, method = data[start : data.find(b"\r", start)].partition(b" ")
-        if start < found.end() or not number.isdigit() or not method.isalpha():
-            return False
         tx = layer.find_client(branch, method.decode("ascii"))
-        if not isinstance(tx, ClientNonInvite) or isinstance(tx.flow, ReconnectingFlow) or via not in tx.wire:
+        if not isinstance(tx, ClientNonInvite) or isinstance(tx.flow, ReconnectingFlow):
+            return False
+        if not is_echoed(tx.wire, echoes):
             return False
         if tx.state == COMPLETED:
             return True  # it has come before
@@ -302,6 +307,12 @@ class Receiver:
         if via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port):
             return True
         return self._element.is_peer((via.host, via.port or 5060))
+
+
+def _line_of(data: bytes, name: bytes, start: int, end: int) -> bytes:
+    """Return a line whose header is written as usual, between its line ends; nothing where there is none."""
+    at = data.find(name, start, end)
+    return b"" if at < 0 else data[at : data.find(b"\r", at + 2) + 1]
 
 
 def _may_have_via(data: bytes, start: int, end: int) -> bool:

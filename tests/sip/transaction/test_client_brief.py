@@ -109,13 +109,13 @@ def test_a_200_that_is_not_read_ends_it_as_any_other(bench, user, notify):
     branch, _ = notify()
     assert branch in bench.layer.brief
     user.is_content = False
-    assert (bench.layer.brief.take_ok(branch, b"", b"200"), user.taken) == (False, [])
+    assert (bench.layer.brief.take_ok(branch, (), b"200"), user.taken) == (False, [])
     user.is_content = True
     for _ in range(3):
-        assert bench.layer.brief.take_ok(branch, b"", b"200")
+        assert bench.layer.brief.take_ok(branch, (), b"200")
 
     assert (user.taken, user.answers) == ([branch], [])
-    assert bench.layer.brief.take_ok("z9hG4bKn-2", b"", b"200") is None
+    assert bench.layer.brief.take_ok("z9hG4bKn-2", (), b"200") is None
     assert bench.run_until(40.0) == []
     assert bench.leftovers() == (0, 0, 0)
 

@@ -62,6 +62,37 @@ def test_a_response_that_did_not_come_back_by_our_via_is_discarded(bench, reques
     assert bench.heard == ([(0.0, 486)] if is_heard else [])
 
 
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "brief"])
+@pytest.mark.parametrize(
+    ("name", "value", "is_heard"),
+    [
+        ("Call-ID", "another", False),
+        ("CSeq", "9 {method}", False),
+        ("From", "<sip:alice@a.example>;tag=another", False),
+        ("From", "<sip:alice@a.example>", False),
+        ("f", "Alice <sip:alice@a.example> ; TAG = {tag}", True),
+        ("i", "{call_id} ", True),
+        ("cseq", "01   {method}", True),
+    ],
+)
+def test_a_response_that_names_another_request_is_discarded(bench, request_of, method, name, value, is_heard):
+    """§8.2.6.2: a response has the Call-ID, CSeq and From of its request, however they are written."""
+    sent = request_of("OPTIONS" if method == "brief" else method)
+    sent.headers.set("Via", OURS)
+    if method == "brief":
+        bench.on_answer = lambda branch, response: bench.on_response(None, response)
+        bench.layer.brief.send("z9hG4bK-1", bytes(sent), bench.udp, bench, 0.0)
+    else:
+        bench.client(sent)
+    answer = make_response(sent, 486, to_tag="b")
+    answer.headers.remove(name)
+    written = value.format(method=sent.method, tag=sent.from_tag, call_id=sent.call_id)
+    answer.headers.add(name, written)
+
+    assert bench.receive(answer) is True
+    assert bench.heard == ([(0.0, 486)] if is_heard else [])
+
+
 @pytest.mark.parametrize(
     "via",
     [

@@ -29,7 +29,7 @@ from sipwright.sip.build import make_response
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, PROCEEDING, TRYING, Driver, Flow
-from sipwright.sip.transaction.keys import is_answer
+from sipwright.sip.transaction.keys import is_answer, is_echoed
 
 __all__ = ["BriefClientUser", "BriefClients"]
 
@@ -119,8 +119,8 @@ class BriefClients:
 
     # ---- what comes in
 
-    def take_ok(self, branch: str, via: bytes, data: bytes) -> bool | None:
-        """Take a 200 that is not read yet, whose Via begins with `via`.
+    def take_ok(self, branch: str, echoes: tuple[bytes, ...], data: bytes) -> bool | None:
+        """Take a 200 that is not read yet, and has these lines from its request, or the beginnings of them.
 
         False if it has to be read, and None if it is of none of these.
         """
@@ -129,7 +129,7 @@ class BriefClients:
         except KeyError:
             return None
         if sent is not None:
-            if via not in sent[1] or not sent[0].take_ok(branch, data):
+            if not is_echoed(sent[1], echoes) or not sent[0].take_ok(branch, data):
                 return False
             self._complete(branch)
         return True

@@ -11,12 +11,22 @@ from sipwright.sip.grammar import TOKEN
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 
-__all__ = ["LENGTH_OF_KEY", "Key", "is_answer", "merge_key", "own_branch", "rfc_2543_key", "server_key"]
+__all__ = [
+    "LENGTH_OF_KEY",
+    "Key",
+    "is_answer",
+    "is_echoed",
+    "merge_key",
+    "own_branch",
+    "rfc_2543_key",
+    "server_key",
+]
 
 Key = tuple[Any, ...]
 LENGTH_OF_KEY = 4
 """How many parts a key has; one of RFC 2543 has more."""
 
+_ECHOED = ("call-id", "cseq", "from")
 _COOKIE = "z9hG4bK"
 _OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport").fullmatch
 
@@ -35,19 +45,45 @@ def own_branch(request: Request | Written) -> str | None:
 
 
 def is_answer(response: Response, wire: bytes, is_own: Callable[[str, int | None], bool]) -> bool:
-    """Return whether a response with the branch of a request came back by the Via that was sent with it.
+    """Return whether a response with the branch of a request answers it, and came back by the Via sent with it.
 
-    With another sent-by it is of somebody else (§18.1.2), and with more Vias it is meant for another hop (§8.1.3.3). A
+    Call-ID, CSeq and From are to be those of the request (§8.2.6.2): a branch alone names no dialog (§12.2.1.2). With
+    another sent-by it is of somebody else (§18.1.2), and with more Vias it is meant for another hop (§8.1.3.3). A
     request that has fallen back to UDP has left with the other of our addresses, for which `is_own` stands.
     """
     via = response.top_via
-    if response.headers.is_alone("via") and f" {via.sent_by};branch={via.branch}".encode() in wire:
+    is_echo = _echoes(response, wire)
+    if (
+        is_echo
+        and response.headers.is_alone("via")
+        and f" {via.sent_by};branch={via.branch}".encode() in wire
+    ):
         return True
     sent = parse(wire)
+    if not (is_echo or _names_the_same(response, sent)):
+        return False
     if len(response.vias) > len(sent.vias):
         return False
     ours = sent.top_via
     return (via.host, via.port) == (ours.host, ours.port) or is_own(via.host, via.port)
+
+
+def is_echoed(wire: bytes, lines: tuple[bytes, ...]) -> bool:
+    """Return whether a request was sent with these lines, which a response has."""
+    return all(line in wire for line in lines)
+
+
+def _echoes(response: Response, wire: bytes) -> bool:
+    """Return whether a response has those lines of a request as they were sent, as nearly all have."""
+    index = response.headers.index()
+    for key in _ECHOED:
+        if key not in index or f"\r\n{index[key]}\r\n".encode("utf-8", "surrogateescape") not in wire:
+            return False
+    return True
+
+
+def _names_the_same(response: Response, sent: Request | Response) -> bool:
+    return (response.call_id, response.cseq, response.from_tag) == (sent.call_id, sent.cseq, sent.from_tag)
 
 
 def server_key(message: Request | Response, method: str) -> Key:
