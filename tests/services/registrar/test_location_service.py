@@ -9,7 +9,7 @@ def test_the_binding_is_stored_whole(world):
     world.register(
         'Contact: <sip:alice@10.0.0.5:5062>;q=0.7;reg-id=1;+sip.instance="<urn:uuid:1>"',
         f"User-Agent: {'x' * 200}",
-        "Path: <sip:p1.example;lr>",
+        "Path: <sip:p1.example;lr;ob>",
         "Path: <sip:p2.example;lr>",
         call_id="abc@phone",
         cseq=17,
@@ -21,7 +21,7 @@ def test_the_binding_is_stored_whole(world):
         contact='<sip:alice@10.0.0.5:5062>;q=0.7;reg-id=1;+sip.instance="<urn:uuid:1>"',
         q=0.7,
         source="udp/192.0.2.1:5060/203.0.113.9:40001",
-        path="<sip:p1.example;lr>, <sip:p2.example;lr>",
+        path="<sip:p1.example;lr;ob>, <sip:p2.example;lr>",
         call_id="abc@phone",
         cseq=17,
         expires_at=world.unix_time() + 3600,

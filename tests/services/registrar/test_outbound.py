@@ -85,11 +85,45 @@ def test_who_numbers_its_flow_is_told_that_this_counts(world, header):
         (FLOW,),
         ("Contact: <sip:alice@10.0.0.5:5062>", "Supported: outbound"),
         (f"Contact: <sip:alice@10.0.0.5:5062>;{INSTANCE}", "Supported: outbound"),
-        (FLOW, "Supported: outbound", "Path: <sip:p1.example;lr>"),
+        ("Via: SIP/2.0/UDP 10.0.0.5;branch=z9hG4bK-0", FLOW),
+        (FLOW, "Path: <sip:p1.example;lr>"),
     ],
 )
 def test_nobody_else_is(world, headers):
     assert "Require" not in world.register(*headers).response.headers
+
+
+BEHIND = "Via: SIP/2.0/UDP 10.0.0.5;branch=z9hG4bK-0"
+
+
+@pytest.mark.parametrize("more", [(BEHIND,), ("Path: <sip:p1.example;lr>",), (BEHIND, "Path: <sip:p1.example;lr>"),
+                                  (BEHIND, "Path: <sip:p1.example;lr>, <sip:edge.example;lr;ob>")])  # fmt: skip
+def test_a_flow_that_the_first_hop_does_not_keep_is_refused(world, more):
+    """RFC 5626 §6, §11.6."""
+    response = world.register(FLOW, "Supported: path, outbound", *more).response
+
+    assert (response.status, world.contacts()) == (439, [])
+
+
+@pytest.mark.parametrize(
+    "more", [("Path: <sip:edge.example;lr;ob>",), (BEHIND, "Path: <sip:edge.example;ob;lr>")]
+)
+def test_a_flow_that_the_first_hop_keeps_counts(world, more):
+    response = world.register(FLOW, "Supported: path, outbound", *more).response
+
+    assert (response.status, response.headers.get("Require")) == (200, "outbound")
+    assert "reg-id=1" in response.headers.get("Contact")
+
+
+@pytest.mark.parametrize("more", [(BEHIND,), ("Path: <sip:p1.example;lr>",)])
+def test_without_the_extension_such_a_flow_is_not_numbered(world, more):
+    """RFC 5626 §6: the reg-id is ignored, and so a second one stands beside the first as any other Contact."""
+    world.register(FLOW, *more)
+    world.register(FLOW.replace("10.0.0.5:5062", "10.0.0.6"), *more)
+
+    assert [("reg-id" in contact, contact.count("+sip.instance")) for contact in world.contacts()] == [
+        (False, 1)
+    ] * 2
 
 
 @pytest.mark.parametrize(

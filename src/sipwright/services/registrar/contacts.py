@@ -13,8 +13,8 @@ from sipwright.stack import Incoming
 from sipwright.transport.flow import Address
 
 __all__ = [
-    "LONGEST_CONTACT", "Lifetimes", "clears_all", "is_usual_path", "lifetime", "listed_path", "read_changes",
-    "read_path", "read_wants_outbound", "wants_outbound",
+    "LONGEST_CONTACT", "Lifetimes", "clears_all", "is_usual_flow", "is_usual_path", "lifetime", "listed_path",
+    "read_changes", "read_path", "read_wants_outbound", "wants_outbound",
 ]  # fmt: skip
 
 _DEFAULT_EXPIRES = 3600
@@ -65,7 +65,8 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
             nothing about a NAT.
 
     Raises:
-        Reject: An expiry is too short, or there is too much of anything.
+        Reject: An expiry is too short, there is too much of anything, or a proxy in between does not keep the flow that
+            is numbered.
     """
     request = incoming.request
     remote = None if incoming.flow.is_reliable or has_path else incoming.flow.remote
@@ -76,7 +77,7 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
     contacts = request.contacts
     if len(contacts) > _MOST_CONTACTS:
         raise Reject(400, "Too Many Contacts")
-    changes = [_change(contact, request.expires, remote, lifetimes) for contact in contacts]
+    changes = [_change(contact, request.expires, remote, lifetimes) for contact in _with_flows(request)]
     if sum(change.granted > 0 for change in changes) > 1 and any(
         change.granted and change.reg_id is not None for change in changes
     ):
@@ -86,12 +87,38 @@ def read_changes(incoming: Incoming, lifetimes: Lifetimes, *, has_path: bool) ->
 
 
 def wants_outbound(request: Request) -> bool:
-    """Return whether a phone has numbered the flow that it registers, which no proxy is in (RFC 5626 §6)."""
+    """Return whether a phone has numbered the flow that it registers, and wants to know what becomes of that."""
     index = request.headers.index()
     if "supported" not in index and "require" not in index:
         return False
     options = [*request.headers.get_list("Supported"), *request.headers.get_list("Require")]
     return _has_outbound(options) and "contact" in index and any(map(_numbers_flow, request.contacts))
+
+
+def is_usual_flow(read: UsualRegister) -> bool:
+    """Return whether a REGISTER read in one pass numbers no flow but one to us: any other is read by `read_changes`."""
+    return read.reg_id is None or not (read.path or read.head.count(b"\r\nVia:") > 1)
+
+
+def _with_flows(request: Request) -> list[NameAddr]:
+    """Return the Contacts of a REGISTER, without the numbers of flows that a proxy in between does not keep.
+
+    The first URI of the Path says whether it does (RFC 5626 §6).
+    """
+    contacts = request.contacts
+    path = request.headers.get_list("Path")
+    if not path and len(request.vias) == 1:
+        return contacts
+    if (path and "ob" in NameAddr.parse(path[0], "Path").uri.params) or not any(map(_numbers_flow, contacts)):
+        return contacts
+    if wants_outbound(request):
+        raise Reject(439, why="a proxy between the phone and us has not put `;ob` into its Path")
+    return [_without_flow(contact) for contact in contacts]
+
+
+def _without_flow(contact: NameAddr) -> NameAddr:
+    params = {name: value for name, value in contact.params.items() if name != "reg-id"}
+    return NameAddr(contact.uri, contact.display_name, params)
 
 
 def read_wants_outbound(read: UsualRegister) -> bool:

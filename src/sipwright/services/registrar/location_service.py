@@ -238,7 +238,7 @@ class LocationService:
         headers.append(("Date", format_date(now_unix)))
         if path:
             headers += ("Path", path), ("Supported", "path")
-        elif is_outbound:
+        if is_outbound:
             headers += ("Require", "outbound"), ("Flow-Timer", _FLOW_TIMER)
         self.accepted += 1
         asked.respond(200, headers=headers)

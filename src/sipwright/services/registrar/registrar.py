@@ -17,6 +17,7 @@ from sipwright.services.registrar.contacts import (
     LONGEST_CONTACT,
     Lifetimes,
     clears_all,
+    is_usual_flow,
     is_usual_path,
     lifetime,
     listed_path,
@@ -132,6 +133,8 @@ class Registrar:
         is_behind_nat = not (read.is_there or read.path or asked.flow.is_reliable)
         granted = lifetime(read.expires, self._lifetimes, is_behind_nat=is_behind_nat)
         if granted is None or len(read.path) > _LONGEST_PATH or not is_usual_path(read.path):
+            return None
+        if not is_usual_flow(read):
             return None
         sole = self._locations.sole(account_id)
         if granted and account_id >= 0 and self._service.watch is None and sole is not None:
