@@ -740,6 +740,31 @@ async def test_a_registrar_that_is_back_is_asked_at_once(world):
     assert world.row.state == "registered"
 
 
+@pytest.mark.parametrize("told", ["server_is_back", "refused"])
+async def test_what_a_provider_may_have_lost_is_renewed_at_once(world, told):
+    """It was started anew, or refuses calls as it does those of a stranger: until the next REGISTER none would come."""
+    world.add()
+    node = await world.start()
+    await world.run(61.0)
+    before = len(world.requests)
+    for provider in ((1, "another"), (1, "trunk"), (1, "trunk")):
+        getattr(node.agent, told)(provider)
+        await world.run(1.0)
+
+    assert (len(world.requests) - before, world.row.state) == (1, "registered")
+
+
+async def test_what_it_has_granted_just_now_is_not(world):
+    world.add()
+    node = await world.start()
+    await world.run(30.0)
+    before = len(world.requests)
+    node.agent.refused((1, "trunk"))
+    await world.run(1.0)
+
+    assert len(world.requests) == before
+
+
 async def test_a_refusal_is_no_silence(world):
     world.registrar.answer = lambda request: world.registrar.refuse(request, 403)
     world.add()

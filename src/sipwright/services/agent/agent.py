@@ -195,12 +195,26 @@ class Agent:
         self._unsettled.add(list(self._registrations))
 
     def server_is_back(self, provider: Provider) -> None:
-        """Try at once again what a server of a provider had not answered: it has said something."""
-        for registration in self._registrations.values():
-            found = registration.provider
-            if (found.user_id, found.name) == provider and registration.is_unanswered:
+        """Try at once again what a server of a provider had not answered: it has said something.
+
+        What holds is renewed: the server may have been started anew, and have lost it.
+        """
+        for registration in self._of(provider):
+            if registration.is_unanswered:
                 registration.change(self._stack.clock())
                 self._attempts.plan(registration)
+        self.refused(provider)
+
+    def refused(self, provider: Provider) -> None:
+        """Renew at once what a provider may have lost, as it refuses calls like those of a stranger."""
+        for registration in self._of(provider):
+            if registration.is_doubtful(self._stack.clock()):
+                registration.due = self._stack.clock()
+                self._attempts.plan(registration)
+
+    def _of(self, provider: Provider) -> list[Registration]:
+        every = self._registrations.values()
+        return [each for each in every if (each.provider.user_id, each.provider.name) == provider]
 
     def why_stopped(self, provider_id: int) -> str | None:
         """Return why nothing is sent to a provider until its settings change, if so."""

@@ -63,6 +63,9 @@ _STEADILY, _ABSENCES = 3_600.0, 5
 _WORKED_LATELY = 600.0
 """Seconds for which the DNS counts as working after it has found another name."""
 
+TRUSTED_FOR = 60.0
+"""Seconds after a REGISTER in which nobody doubts what it has brought about."""
+
 _REFUSED = (401, 403, 407)
 """After these nothing goes along in advance: some say 403 to a nonce that they do not know any more."""
 
@@ -233,6 +236,10 @@ class Registration:
     def is_unanswered(self) -> bool:
         """Whether the last attempt has found nobody, and no other one is under way."""
         return bool(self.failures) and self.reason in _UNANSWERED and not self.is_under_way
+
+    def is_doubtful(self, now: float) -> bool:
+        """Whether a registration that holds may be gone at the provider: it has not said lately that it holds."""
+        return self.holds(now) and not self.is_under_way and now >= self._sent_at + TRUSTED_FOR
 
     # --- requests ------------------------------------------------------------------------------------
 

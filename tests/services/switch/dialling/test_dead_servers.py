@@ -58,7 +58,7 @@ def test_a_server_that_has_failed_is_passed_over_for_a_while(bench, trunks, dial
     dead.clear()
     call = dial(BOTH)
 
-    assert call.legs[0].outcome == (503, "Server Unreachable", ())
+    assert call.legs[0].outcome == (503, "Server Unreachable", (), "")
     assert call.legs[0].hung_up_by == "switch"
     assert [second.methods().count("INVITE"), dead.methods().count("INVITE")] >= [2, 0]
     assert "INVITE" not in dead.methods()
@@ -177,3 +177,18 @@ def test_nothing_is_left_of_servers_that_are_forgotten(bench, trunks, dial):
     dial(BOTH, seconds=10)
 
     assert bench.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("status", "is_told"), [(403, True), (404, True), (480, True), (486, False), (500, False)]
+)
+def test_whoever_registers_hears_that_a_provider_refuses_us_like_a_stranger(
+    bench, trunks, dial, status, is_told
+):
+    """It may have lost our registration."""
+    told = []
+    bench.switch.servers.on_refused = told.append
+    dial("353@trunk1")
+    trunks[0].answer(trunks[0].last("INVITE"), status)
+
+    assert told == ([(1, "trunk1")] if is_told else [])

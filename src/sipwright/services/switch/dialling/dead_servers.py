@@ -43,6 +43,9 @@ HOUR = 3_600.0
 MOST = 10_000
 """How many servers are kept; a script may name many ways to its provider."""
 
+_OF_A_STRANGER = (403, 404, 480)
+"""How a provider refuses a call of somebody who has not registered, as it does when it has lost our registration."""
+
 Key = tuple[int, str, str]
 
 
@@ -71,16 +74,20 @@ class DeadServers:
     Attributes:
         on_change: Called with a provider, and with its outage or, when it is reached again, None.
         on_back: Called with a provider that is reached again.
+        on_refused: Called with a provider that has refused a call as one does that does not know us.
     """
 
-    __slots__ = ("_dead", "_stack", "_trust", "on_back", "on_change")
+    __slots__ = ("_dead", "_stack", "_trust", "on_back", "on_change", "on_refused")
 
     def __init__(self, stack: Stack, trust: TrustIn = nobody_of_ours) -> None:
         self._stack = stack
         self._trust = trust
         self._dead: dict[Key, Dead] = {}
         self.on_change: Callable[[Provider, Outage | None], None] = _tell_nobody
-        self.on_back: Callable[[Provider], None] = _tell_nobody_of
+        self.on_back = self.on_refused = _tell_nobody_of
+
+    on_back: Callable[[Provider], None]
+    on_refused: Callable[[Provider], None]
 
     def is_avoided(self, provider: Provider | None, next_hop: str) -> bool:
         """Return whether a server has failed so lately that another one is to be tried first."""
@@ -101,6 +108,8 @@ class DeadServers:
             return
         if self._dead:
             self._is_back(_key(provider, next_hop))
+        if response.status in _OF_A_STRANGER and method == "INVITE":
+            self.on_refused(provider)
         if response.status == 503 and method == "INVITE" and (rest := _retry_after(response)):
             until = self._stack.clock() + min(rest, LONGEST_REST)
             self._keep(_key(provider, next_hop), Dead(until))
