@@ -70,7 +70,7 @@ class CallHost:
             outcome = Outcome(ending.status, ending.reason or reason_for(ending.status))
             heard = call.failure
             if ending.is_relayed and heard is not None and heard.status == ending.status:
-                outcome = outcome._replace(headers=heard.headers)  # it explains itself, as without a script
+                outcome = heard._replace(reason=outcome.reason)  # it explains itself, as without a script
             is_forbidden = ending.is_relayed or ending.status in (401, 407)
             with call.event():
                 told = for_caller(outcome) if is_forbidden else outcome

@@ -136,8 +136,8 @@ class _Subscription:
         self._preloaded = preloaded
         self._destination = Destination(
             target=provider.name, uri=str(place.registrar), to=str(place.registrar), provider=self._owner,
-            route=preloaded(provider),
         )  # fmt: skip
+        self._lead()
         self._timer: TimerHandle | None = None
         self._is_closed = False
         self._expires = ASKED
@@ -149,6 +149,12 @@ class _Subscription:
         self._cseq = 0
         self._rounds = 0
         self._dialog: Dialog | None = None
+
+    def _lead(self) -> None:
+        """Take the way that a new request goes."""
+        to, provider = self._destination, self._provider
+        to.route = self._preloaded(provider)
+        to.is_route_named = bool(to.route) and not provider.outbound_proxy
 
     def is_of(self, provider: ProviderView | None) -> bool:
         """Return whether a provider is asked as it is."""
@@ -162,7 +168,7 @@ class _Subscription:
         """Subscribe, or prolong the subscription."""
         self._rounds = 0
         if self._dialog is None:
-            self._destination.route = self._preloaded(self._provider)
+            self._lead()
         self._ports.routes.reach(self._destination, lambda _, flow: self._reached(flow))
 
     def begin_anew(self) -> None:

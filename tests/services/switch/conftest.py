@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 import pytest
 from tests.memory_writer import MemoryWriter
 
-from sipwright.services.switch import Destinations, DialledNumbers, Origins, Router, Switch, SwitchSettings
+from sipwright.services.switch import (
+    Destinations,
+    DialledNumbers,
+    Origins,
+    Router,
+    ServiceRoutes,
+    Switch,
+    SwitchSettings,
+)
 from sipwright.services.switch.call.entity import Entity
 from sipwright.services.switch.call.leg import Leg
 from sipwright.sip import Request, Response, parse
@@ -274,7 +282,10 @@ class Bench:
         )  # fmt: skip
         origins = Origins(self.accounts, self.stack, accepts_anyone=self.accepts_anyone)
         router = Router(self.accounts, self.accounts, origins)
-        finder = Destinations(self.accounts, self.accounts, router.find, network.clock)
+        self.service_routes = ServiceRoutes()
+        finder = Destinations(
+            self.accounts, self.accounts, router.find, network.clock, service_routes=self.service_routes
+        )
         self.switch = Switch(
             self.stack, router, finder, self.database, self.settings, node="n1", clock=network.clock,
             wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",

@@ -163,6 +163,8 @@ class Requests:
         call.when_stored(partial(transaction.answer, 200, response, call.ports.clock()), is_urgent=True)
         if leg is call.caller and leg.is_open:
             call.caller_cancelled(None, incoming.request)
+        elif isinstance(leg, Callee) and leg.is_open:
+            call.callee_left(leg, incoming.request.from_tag or "")
         elif leg.state is HANGING_UP:  # both said good-bye at once
             leg.transition(END)
             call.forget_if_finished()

@@ -11,6 +11,7 @@ from sipwright.sip import NameAddr, Request, Response
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.transaction import ClientTransaction
+from sipwright.stack import LARGEST_OVER_UDP
 from sipwright.transport import Flow, Target
 
 from .call.ports import CallPorts
@@ -44,11 +45,11 @@ class Sending:
         "_answered",
         "_current",
         "_destination",
-        "_is_direct",
         "_is_over",
         "_make",
         "_ports",
         "_search_until",
+        "_target",
     )
 
     def __init__(
@@ -61,7 +62,7 @@ class Sending:
         self._answered = answered
         self._search_until = ports.clock() + LONGEST_SEARCH
         self._current: _Try | None = None
-        self._is_direct = False  # no NAT is known of on the way
+        self._target: Target | None = None
         self._is_over = False
 
     def send(self) -> None:
@@ -70,7 +71,7 @@ class Sending:
 
     def _reached(self, target: Target | None, flow: Flow | None) -> None:
         if flow is not None:
-            self._is_direct = target is not None
+            self._target = target
             self._send_over(flow)
         elif not self._is_over:
             self._is_over = True
@@ -79,8 +80,9 @@ class Sending:
     def _send_over(self, flow: Flow) -> None:
         stack, request = self._ports.stack, self._make(flow)
         self._current = current = _Try(self, flow)
-        way = stack.outbound.flow_for_size(len(bytes(request)), flow) if self._is_direct else flow
-        if way is not flow:
+        way = flow
+        if flow.protocol == "udp" and len(bytes(request)) > LARGEST_OVER_UDP:
+            way = self._ports.routes.larger(self._destination, self._target, flow) or flow
             request.headers.set_first("Via", stack.via_for(way, request.branch or ""))
         stack.start_client(request, way, current)
         if self._destination.answer_within:
@@ -95,7 +97,8 @@ class Sending:
             self.moves_on(one) or self._ports.routes.awaits(destination, response, self._reached)
         ):
             return
-        self._ports.servers.responded(destination.provider, destination.next_hop, "MESSAGE", response)
+        if destination.is_server:
+            self._ports.servers.responded(destination.provider, destination.next_hop, "MESSAGE", response)
         if self._answered(request, response):
             self._send_over(one.flow)
         else:

@@ -113,3 +113,75 @@ def test_a_transfer_outside_a_call_is_refused(bench, alice, bob, talking):
     alice.send(alice.request("REFER", "sip:bob@example.org", call_id="other", headers=headers))
 
     assert alice.statuses("REFER") == [403]
+
+
+# A callee must not say BYE before it has answered (§15), and some do.
+
+
+def test_a_phone_that_hangs_up_while_it_rings_rings_no_more(bench, alice, bob):
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bob.send(bob.in_dialog("BYE", invite))
+
+    assert bob.statuses("BYE") == [200]
+    assert bob.methods()[-1] == "CANCEL"
+    assert alice.statuses()[-1] == 480
+    alice.send(alice.request("ACK", "sip:bob@example.org", cseq=1, branch="z9hG4bK-alice-INVITE-1-call-1",
+                             to=alice.last(480).headers.get("To")))  # fmt: skip
+    bob.answer(bob.last("CANCEL"), 200)
+    bob.answer(invite, 487)
+    assert bench.is_empty()
+    assert bench.cdrs()[1] == (1, 480, "callee")
+
+
+def test_the_others_ring_on(bench, alice, bob):
+    carol = bench.phone("carol", "30.0.0.2")
+    bench.account("bob", bob, carol)
+    alice.invite()
+    for phone in (bob, carol):
+        phone.answer(phone.last("INVITE"), 180)
+    bob.send(bob.in_dialog("BYE", bob.last("INVITE")))
+    bob.answer(bob.last("INVITE"), 487)
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format(carol.host))
+
+    assert alice.statuses()[-1] == 200
+    assert "CANCEL" not in carol.methods()
+
+
+def test_so_do_those_behind_the_same_proxy(bench, alice, bob):
+    """Each To tag is an early dialog of its own (§12.1): the INVITE is called off when the last of them has gone."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bob.answer(invite, 180, tag="second")
+    bob.send(bob.in_dialog("BYE", invite))
+    had = (bob.statuses("BYE"), "CANCEL" in bob.methods(), alice.statuses()[-1])
+    second = bob.in_dialog("BYE", invite, cseq=2)
+    second.headers.set("From", f"{invite.headers.get('To')};tag=second")
+    bob.send(second)
+
+    assert had == ([200], False, 180)
+    assert (bob.statuses("BYE"), bob.methods()[-1], alice.statuses()[-1]) == ([200, 200], "CANCEL", 480)
+
+
+def test_an_answer_that_crossed_it_is_hung_up(bench, alice, bob):
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bob.send(bob.in_dialog("BYE", invite))
+    bob.answer(invite, 200, body=SDP.format(bob.host))
+
+    assert bob.methods()[-2:] == ["ACK", "BYE"]
+
+
+def test_a_killed_switch_calls_off_what_was_hung_up(bench, alice, bob):
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 180)
+    bob.send(bob.in_dialog("BYE", invite))
+    bob.clear()
+    bench.restart()
+
+    assert bob.methods() == ["CANCEL"]
+    assert alice.statuses()[-1] == 480

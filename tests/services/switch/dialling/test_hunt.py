@@ -286,3 +286,35 @@ def test_a_server_that_says_199_is_there(bench, alice, dial):
     bench.run(10)
 
     assert alice.statuses() == [100]
+
+
+@pytest.mark.parametrize("status", [488, 606])
+def test_what_a_phone_could_talk_about_instead_reaches_the_caller(bench, alice, bob, status):
+    """RFC 3261 §21.4.26, §20.43; a private address in it is replaced as in any other session description."""
+    warning = '304 30.0.0.1 "Media type not available"'
+    alice.invite()
+    bob.answer(bob.last("INVITE"), status, body=SDP.format("192.168.1.7"), headers=[("Warning", warning)])
+    told = alice.last(status)
+
+    assert (told.headers.get("Content-Type"), told.headers.get("Warning")) == ("application/sdp", warning)
+    assert (
+        told.body
+        == SDP.format("30.0.0.1").replace("o=- 1 1 IN IP4 30.0.0.1", "o=- 1 1 IN IP4 192.168.1.7").encode()
+    )
+
+
+def test_a_killed_switch_still_says_so(bench, alice, bob):
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 488, body=SDP.format(bob.host))
+    alice.clear()
+    bench.restart()
+
+    assert alice.last(488).body == SDP.format(bob.host).encode()
+
+
+@pytest.mark.parametrize(("status", "more"), [(486, ""), (488, "a=x:" + "y" * 5000 + "\r\n")])
+def test_nothing_else_that_a_refusal_has_as_body(bench, alice, bob, status, more):
+    alice.invite()
+    bob.answer(bob.last("INVITE"), status, body=SDP.format(bob.host) + more)
+
+    assert alice.last(status).body == b""

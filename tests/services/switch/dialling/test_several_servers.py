@@ -189,3 +189,60 @@ def test_after_a_kill_the_call_is_with_the_server_that_has_it(bench, alice, serv
     bench.run(0.1)
 
     assert alice.statuses()[-1] == 200
+
+
+# The proxies that a registrar has named (RFC 3608).
+
+
+@pytest.fixture
+def named(bench, servers):
+    """A proxy that the registrar has named before the provider's server."""
+    provider = bench.accounts.providers["carrier"]
+    bench.accounts.providers["carrier"].server = "40.0.0.1"
+    bench.service_routes.told(provider.id, "<sip:40.0.0.9;lr>")
+    return bench.phone("edge", "40.0.0.9"), servers[0]
+
+
+def test_what_a_registrar_has_named_is_gone_by(named, dial):
+    edge, one = named
+    dial()
+
+    assert (edge.last("INVITE").headers.get("Route"), one.heard) == ("<sip:40.0.0.9;lr>", [])
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_what_is_named_and_dead_is_passed_over(bench, alice, named, dial, is_refused):
+    """It says 503, or nothing; the next call does not wait for it."""
+    edge, one = named
+    dial()
+    if is_refused:
+        edge.answer(edge.last("INVITE"), 503)
+    bench.run(4.5)
+    first = one.last("INVITE")
+    one.clear()
+    edge.clear()
+    dial(call_id="call-2")
+
+    assert "Route" not in first.headers
+    assert (one.methods(), edge.methods()) == (["INVITE"], [])
+    one.answer(one.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    assert alice.statuses()[-1] == 200
+
+
+def test_it_is_tried_again_after_a_while(bench, named, dial):
+    edge, _ = named
+    dial()
+    edge.answer(edge.last("INVITE"), 503)
+    bench.run(31)
+    edge.clear()
+    dial(call_id="call-2")
+
+    assert edge.methods() == ["INVITE"]
+
+
+def test_a_killed_switch_still_judges_what_is_named(bench, named, dial):
+    dial()
+    bench.restart()
+    (call,) = bench.switch.calls.values()
+
+    assert call.legs[0].destination.is_route_named

@@ -163,17 +163,38 @@ def test_whom_a_call_was_for_before_is_not_shown_to_phones_where_that_is_private
     [
         "Answer-Mode: Auto", "Priv-Answer-Mode: Auto", "P-Auto-Answer: normal", "X-Auto-Answer: yes",
         "Call-Info: <sip:127.0.0.1>;answer-after=0", "Alert-Info: <http://192.168.1.1/a>", "Error-Info: <sip:a@b>",
-        "Diversion: <sip:boss@example.org>", "History-Info: <sip:boss@example.org>;index=1", "New-Fangled: header",
     ],
 )  # fmt: skip
 def test_what_makes_phones_act_crosses_inside_of_one_owner_alone(line):
     acting = info(line)
 
+    assert relayed_lines(acting, PASSAGES[Party.TRUNK, Party.PHONE]) == []
+    assert relayed_lines(acting, PASSAGES[Party.TRUNK, Party.SWITCH]) == []
+    assert relayed_lines(acting, PASSAGES[Party.TRUNK, Party.TRUNK]) == [line]
+    assert_crosses_inside_alone(acting, line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Diversion: <sip:boss@example.org>",
+        "History-Info: <sip:boss@example.org>;index=1",
+        "New-Fangled: header",
+    ],
+)
+def test_what_nobody_knows_crosses_from_a_provider_too(line):
+    strange = info(line)
+
+    assert relayed_lines(strange, PASSAGES[Party.TRUNK, Party.PHONE]) == [line]
+    assert relayed_lines(strange, PASSAGES[Party.TRUNK, Party.SWITCH]) == [line]
+    assert_crosses_inside_alone(strange, line)
+
+
+def assert_crosses_inside_alone(acting, line):
     assert relayed_lines(acting, STRANGER) == []
     assert relayed_lines(acting, PASSAGES[Party.NEIGHBOUR, Party.PHONE]) == []
     assert relayed_lines(acting, PASSAGES[Party.PHONE, Party.TRUNK]) == []
     assert relayed_lines(acting, FAMILY) == [line]
-    assert relayed_lines(acting, PASSAGES[Party.TRUNK, Party.PHONE]) == [line]
     assert relayed_lines(acting, PASSAGES[Party.SCRIPT, Party.OUTSIDER]) == [line]
 
 

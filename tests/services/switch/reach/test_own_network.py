@@ -250,14 +250,25 @@ def _path_of_a_phone_whose_connection_has_closed(knock):
     return phone, []
 
 
+def _service_route_of_a_provider(knock):
+    """Judged at each call: the name may lead elsewhere than when the registrar named it."""
+    bench = knock.bench
+    trunk = bench.phone("trunk", "40.0.0.1")
+    bench.accounts.providers["trunk"] = provider = Provider("trunk", "40.0.0.1")
+    bench.service_routes.told(provider.id, f"<{knock.uri};lr>")
+    knock.get("dial")("353@trunk")
+    return trunk, ["INVITE"]
+
+
 ROUTES = "services/switch/reach/routes:PeerRoutes"
 DIALLED = {
-    f"{ROUTES}.reach": [
+    f"{ROUTES}._by_uri": [
         _dialled, _dialled_by_a_user_at_a_host, _called_back, _texted, _redirected, _transferred,
     ],
 }  # fmt: skip
 NAMED_BY_PEERS = {
     f"{ROUTES}._by_path": [_path_of_a_phone_whose_connection_has_closed],
+    f"{ROUTES}._by_named_route": [_service_route_of_a_provider],
     f"{ROUTES}._follow": [_new_contact, _new_contact_by_update],
     f"{ROUTES}._look_up": [
         _contact_of_a_caller, _record_route_of_a_caller, _contact_of_a_callee, _record_route_of_a_callee,
@@ -284,7 +295,7 @@ ELSEWHERE = {
 """The ways of another service, and the tests that knock there."""
 
 OURS = {
-    f"{ROUTES}.reach",
+    f"{ROUTES}._by_uri",
     "node/provider_probe:ask_options",
     "services/agent/attempts:Attempts._reach",
     "services/switch/dialling/dead_servers:DeadServers._ask",
@@ -292,9 +303,9 @@ OURS = {
 """What leads to providers, and so to where the operator wants."""
 
 BESIDE = {
-    "services/switch/dialling/launch:_reached",  # flow_for_large: to where the way has led, by TCP
+    f"{ROUTES}.larger",  # flow_for_large: to where the way has led, by TCP
+    f"{ROUTES}._larger_to_phone",  # flow_for_large: to the host that the phone has come from, by TCP
     f"{ROUTES}._for_size",  # flow_for_size: to where the way of the dialog has led
-    "services/switch/texts:Sending._send_over",  # likewise
     f"{ROUTES}.usable",  # reopened: to where the INVITE went
     "monitor/probes/phone:ProbePhone.acknowledge",  # send_stateless: along the loop, inside the node
     "node/known_places:KnownPlaces._is_phone",  # find: sends nothing, but looks who is there

@@ -285,6 +285,82 @@ def test_a_large_request_to_a_phone_goes_by_the_flow_that_it_has_opened(bench, a
     assert (by_tcp.heard, bob.last("INVITE").top_via.transport) == ([], "UDP")
 
 
+@pytest.fixture
+def by_both(bench):
+    """A phone that has registered over UDP with a Contact that says TCP, and takes both: bob, as two."""
+    udp, tcp = bench.phone("bob", "30.0.0.1"), bench.phone("bob", "30.0.0.1", protocol="tcp")
+    account = bench.account("bob", udp)
+    bench.accounts.bindings[account.id] = [
+        Binding("sip:bob@30.0.0.1;transport=tcp", "udp/10.0.0.1:5060/30.0.0.1:5060")
+    ]
+    return udp, tcp
+
+
+def answer_by_tcp(phone, request):
+    phone.address = "30.0.0.1;transport=tcp"
+    phone.answer(request, 200, body=SDP.format("30.0.0.1"))
+
+
+def test_a_phone_whose_contact_says_tcp_gets_by_it_what_is_large(bench, alice, by_both):
+    """RFC 3261 §18.1.1; and all else of that call."""
+    udp, tcp = by_both
+    alice.invite(body=LARGE)
+    bench.run(0.1)
+    invite = tcp.last("INVITE")
+    answer_by_tcp(tcp, invite)
+    alice.ack(alice.last(200))
+    alice.send(alice.in_dialog("BYE", alice.last(200)))
+
+    assert (invite.top_via.transport, tcp.methods(), udp.methods()) == ("TCP", ["INVITE", "ACK", "BYE"], [])
+
+
+def test_and_by_udp_what_is_small(bench, alice, by_both):
+    udp, tcp = by_both
+    alice.invite()
+
+    assert (udp.methods(), tcp.methods()) == (["INVITE"], [])
+
+
+def test_what_is_large_in_the_call_goes_by_tcp_too(bench, alice, by_both):
+    udp, tcp = by_both
+    alice.invite()
+    answer_by_tcp(udp, udp.last("INVITE"))
+    alice.ack(alice.last(200))
+    alice.send(alice.in_dialog("INVITE", alice.last(200), body=LARGE))
+    bench.run(0.1)
+
+    assert tcp.methods() == ["INVITE"]
+
+
+@pytest.mark.parametrize("takes_tcp", [False, True])
+def test_behind_a_nat_there_is_nothing_but_udp(bench, alice, by_both, takes_tcp):
+    """No connection leads to what its Contact says; nor is one tried where none was taken before."""
+    udp, tcp = by_both
+    (binding,) = bench.accounts.bindings[1]
+    if takes_tcp:
+        binding.uri = "sip:bob@192.168.1.5;transport=tcp"
+    else:
+        bench.network.detach(tcp.transport)
+    alice.invite(body=LARGE)
+    bench.run(2)
+
+    assert udp.last("INVITE").top_via.transport == "UDP"
+    assert tcp.heard == []
+
+
+def test_when_that_connection_ends_another_one_is_opened(bench, alice, by_both):
+    udp, tcp = by_both
+    alice.invite(body=LARGE)
+    bench.run(0.1)
+    answer_by_tcp(tcp, tcp.last("INVITE"))
+    alice.ack(alice.last(200))
+    cut_all(bench)
+    alice.send(alice.in_dialog("BYE", alice.last(200)))
+    bench.run(2)
+
+    assert (tcp.methods(), udp.methods()) == (["INVITE", "ACK", "BYE"], [])
+
+
 def test_a_large_ack_goes_by_tcp_where_that_is_taken(bench, alice, bob, talking):
     ok, _ = talking
     (call,) = bench.switch.calls.values()

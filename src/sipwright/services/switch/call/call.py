@@ -197,7 +197,10 @@ class Call(LastingCall):
             return
         self.stop_hunt()
         self.end_setup(outcome, "switch")
-        self._refuse(outcome.status, caller.reply(outcome.status, outcome.reason, write_lines(headers)))
+        body = outcome.session.encode("latin-1")
+        content_type = "application/sdp" if body else None
+        refusal = caller.reply(outcome.status, outcome.reason, write_lines(headers), body, content_type)
+        self._refuse(outcome.status, refusal)
 
     def store_is_away(self) -> None:
         """Refuse a caller who has heard nothing yet, as nothing can be stored; do what is urgent of any call."""
@@ -289,6 +292,15 @@ class Call(LastingCall):
         elif response.is_final and leg.state is LegState.CANCELLED:
             leg.transition(END)
             self.forget_if_finished()
+
+    def callee_left(self, leg: Callee, tag: str) -> None:
+        """Take the BYE of a leg that has not answered, in its early dialog of that tag.
+
+        A callee must not say it there (RFC 3261 §15), and does. It rings no more, unless somebody else does behind the
+        same INVITE.
+        """
+        if self.hunt is not None and not leg.leave_early(tag):
+            self.hunt.left(leg)
 
     def _take_success(self, leg: Callee, response: Response) -> None:
         if leg.state in _WAS_ANSWERED or (leg.state is ENDED and leg.ack is not None):

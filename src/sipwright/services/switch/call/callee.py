@@ -100,6 +100,16 @@ class Callee(Leg):
             early = self.early or {first.remote_tag: first}
             self.early = {**early, tag: Dialog.as_uac(invite, response)}
 
+    def leave_early(self, tag: str) -> bool:
+        """Forget one of the early dialogs; False when it is the last."""
+        others = {each: dialog for each, dialog in self.early.items() if each != tag}
+        if not others:
+            return False
+        self.early = others
+        if self.dialog is not None and self.dialog.remote_tag == tag:
+            self.dialog = next(iter(others.values()))
+        return True
+
     def turn_to(self, tag: str) -> None:
         """Go on in the early dialog with that tag."""
         self.dialog = self.early.get(tag, self.dialog)

@@ -216,6 +216,9 @@ class Routes(LegRoutes, Protocol):
     ) -> None:
         """Find the way to a destination; `then` gets `None` when there is none."""
 
+    def larger(self, destination: Destination, target: Target | None, flow: Flow) -> Flow | None:
+        """Return a flow for a new request that is too large for UDP; None where there is no other way."""
+
     def moves_on(self, destination: Destination, flow: Flow) -> bool:
         """Return whether another server of a destination is to be tried, as the one of a flow has failed."""
 

@@ -66,6 +66,9 @@ class HuntProcess(Protocol):
     def failed(self, leg: Callee, outcome: Outcome) -> None:
         """Note that a leg failed; the others of its group may still answer."""
 
+    def left(self, leg: Callee) -> None:
+        """Note that a leg has hung up while it rang; the others of its group may still answer."""
+
     def stop(self, outcome: Outcome) -> None:
         """Cancel whoever may still answer."""
 

@@ -178,12 +178,14 @@ class Destinations:
         caller = provider.caller_out or ""
         identity = None if call is None else call.identity
         number = self._number_of(identity, provider) if caller else ""
+        route = self._service_routes.preloaded(provider)
         return [
             Destination(
                 target=f"{user}@{provider.name}",
                 uri=uri,
                 to=uri,
-                route=self._service_routes.preloaded(provider),
+                route=route,
+                is_route_named=bool(route) and not provider.outbound_proxy,
                 provider=(provider.user_id, provider.name),
                 options=_shown_at(identity, provider, number),
                 answer_within=self.patience_with(provider),

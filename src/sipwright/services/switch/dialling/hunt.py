@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from sipwright.sdp import is_sdp
 from sipwright.services.dialstring import DialLeg, Groups, read_groups, write_groups
 from sipwright.sip import Response
 from sipwright.sip.provisional import is_reliable
@@ -18,7 +19,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.leg_state import DELAY, END, RING, LegState
-from ..model.outcome import SILENT, LegResult, Outcome, is_way_gone
+from ..model.outcome import HUNG_UP, SILENT, LegResult, Outcome, is_way_gone
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
 from .audio import audio_with
@@ -30,6 +31,9 @@ __all__ = ["Hunt"]
 
 EMERGENCY_WITHIN = 2.0
 """For how many seconds a server may say nothing to an emergency call; by then it has got the INVITE three times."""
+
+LONGEST_SESSION = 4_096
+"""Bytes of a session description in a refusal: it is stored with the call."""
 
 ONCE_MORE = 1.0
 """Seconds until it is looked at again whether a server is silent, while the switch is behind with listening."""
@@ -104,8 +108,7 @@ class Hunt:
             moves_on(self, leg) or waits_for(self, leg, response)
         ):
             return
-        if to.flow is None:
-            self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
+        self._tell_servers(to, response)
         if status < 200:
             if status == 199:
                 self._one_is_over(leg, response)
@@ -114,9 +117,8 @@ class Hunt:
             elif to.answer_within:
                 self._tell(events.Heard(leg.index))
         elif status not in (401, 407, 422) or not comes_again(self, leg, response):
-            outcome = Outcome(
-                status, response.reason, explaining_headers(response, leg.passage_to(self.call.caller))
-            )
+            headers = explaining_headers(response, leg.passage_to(self.call.caller))
+            outcome = Outcome(status, response.reason, headers, self._session_of(leg, response))
             policy, domain = self.call.ports.settings.policy, self.call.identity.domain
             is_followed = status < 400 and leg.may("redirect", policy, domain)
             ways = self._ways(leg, response) if is_followed else ()
@@ -124,14 +126,21 @@ class Hunt:
 
     def answered(self, leg: Callee, response: Response) -> None:
         """Take the 2xx of a leg that may still answer."""
-        to = leg.destination
-        if to.flow is None:
-            self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
+        self._tell_servers(leg.destination, response)
         self._tell(events.Success(leg.index, response))
+
+    def _tell_servers(self, to: Destination, response: Response) -> None:
+        if to.is_server or (to.flow is None and not response.local):
+            self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
 
     def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:
         """Take note that a leg failed, `by` whose doing; the others of its group may still answer."""
         self._tell(events.Failure(leg.index, outcome, (), by))
+
+    def left(self, leg: Callee) -> None:
+        """Take note that a leg has hung up while it rang; the others of its group may still answer."""
+        leg.end(HUNG_UP, self.call.ports.wall_clock(), "callee")
+        self._tell(events.Leave(leg.index, HUNG_UP))
 
     def timer(self, name: str) -> None:
         """Take the ring time, the delay of a leg, or the time that a server is given to say something."""
@@ -166,6 +175,13 @@ class Hunt:
                     found.redirected_by, found.q = leg.index, q
                     ways.append(events.Way(found.target, found, q, found.answer_within))
         return ways
+
+    def _session_of(self, leg: Callee, response: Response) -> str:
+        """Return what a leg says that it could talk about instead (RFC 3261 §21.4.26, §21.6.4)."""
+        is_said = response.status in (488, 606) and is_sdp(response.headers.get("content-type"))
+        if not is_said or len(response.body) > LONGEST_SESSION:
+            return ""
+        return self.call.body_for(response, leg, self.call.caller).decode("latin-1")
 
     def _rings(self, leg: Callee, response: Response, rseq: int) -> None:
         call = self.call
@@ -291,8 +307,8 @@ class Hunt:
 
     def _cancel(self, effect: events.Cancel) -> None:
         leg = self._leg(effect.leg)
-        if effect.outcome is SILENT:
-            to = leg.destination
+        to = leg.destination
+        if effect.outcome is SILENT and to.is_server:
             self.call.ports.servers.failed(to.provider, to.next_hop, "no answer to INVITE")
         leg.cancel(effect.outcome)
         self.call.ports.guard.settle((leg,))

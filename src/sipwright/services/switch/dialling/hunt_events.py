@@ -10,8 +10,8 @@ from ..model.outcome import Outcome
 
 __all__ = [
     "RING_TIME_OVER", "Add", "Arm", "Begin", "Cancel", "Candidate", "Close", "Disarm", "Effect", "Event", "Failure",
-    "Find", "Follow", "Found", "GiveUp", "Heard", "Join", "Launch", "More", "Progress", "Provisional", "Silence",
-    "Stop", "Success", "TimeIsUp", "Way",
+    "Find", "Follow", "Found", "GiveUp", "Heard", "Join", "Launch", "Leave", "More", "Progress", "Provisional",
+    "Silence", "Stop", "Success", "TimeIsUp", "Way",
 ]  # fmt: skip
 
 Peer = TypeVar("Peer")
@@ -129,6 +129,14 @@ class Stop:
 
 
 @value
+class Leave:
+    """A leg has hung up without having answered (RFC 3261 §15): its INVITE is to be called off."""
+
+    leg: int
+    outcome: Outcome
+
+
+@value
 class Silence:
     """A leg has said nothing for as long as it was given: what the machine makes of such a `TimeIsUp`."""
 
@@ -139,6 +147,7 @@ Event = (
     | More[Any]
     | Heard
     | Provisional[Any]
+    | Leave
     | Silence
     | Failure
     | Success[Any]

@@ -24,6 +24,7 @@ One leg of the group:
        |                         +------------- Success -----------+--> ANSWERED
        |                         +------------- Failure -----------+--> OVER (Close)
        |                         +--- nothing heard for too long ---> OVER (Cancel)
+       |                         |                                 +--- Leave --> OVER (Cancel)
        +-------------------------+---------- not wanted any more --+--> OVER (Cancel)
 """
 
@@ -52,6 +53,7 @@ from .hunt_events import (
     Heard,
     Join,
     Launch,
+    Leave,
     More,
     Progress,
     Provisional,
@@ -235,7 +237,7 @@ class HuntMachine:
 
     # One leg.
 
-    def _of_leg(self, event: Heard | Provisional[Any] | Failure | Success[Any], now: float) -> None:
+    def _of_leg(self, event: Heard | Provisional[Any] | Leave | Failure | Success[Any], now: float) -> None:
         index = event.leg - self._first
         if 0 <= index < len(self.legs):
             self._to(self.legs[index], event, now)
@@ -261,7 +263,10 @@ class HuntMachine:
     def _silent(self, leg: HuntLeg, event: Silence, now: float) -> None:
         """Give up a server that has said nothing: the next one may be alive."""
         leg.within = 0.0
-        self._cancel(leg, Stop(SILENT), now)
+        self._leave(leg, Leave(leg.number, SILENT), now)
+
+    def _leave(self, leg: HuntLeg, event: Leave, now: float) -> None:
+        self._cancel(leg, Stop(event.outcome), now)
         self._try_less_preferred(leg, now)
         self._go_on(now)
 
@@ -360,6 +365,7 @@ class HuntMachine:
         (RINGING, More):        _more,
         (RINGING, Heard):       _of_leg,
         (RINGING, Provisional): _of_leg,
+        (RINGING, Leave):       _of_leg,
         (RINGING, Failure):     _of_leg,
         (RINGING, Success):     _of_leg,
         (RINGING, TimeIsUp):    _time_is_up,
@@ -375,6 +381,7 @@ class HuntMachine:
         (TRYING,  Success):     (ANSWERED, _win),
         (TRYING,  Stop):        (OVER,     _cancel),
         (RINGING, Provisional): (RINGING,  _progress),
+        (RINGING, Leave):       (OVER,     _leave),
         (RINGING, Failure):     (OVER,     _fail),
         (RINGING, Success):     (ANSWERED, _win),
         (RINGING, Stop):        (OVER,     _cancel),

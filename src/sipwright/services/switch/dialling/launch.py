@@ -149,7 +149,7 @@ def _is_repeated(hunt: Hunting, leg: Callee, before: ClientTransaction | None, f
 
 def is_dead(call: Call, to: Destination) -> bool:
     """Return whether the server of a destination has failed just now."""
-    return to.flow is None and call.ports.servers.is_avoided(to.provider, to.next_hop)
+    return to.is_server and call.ports.servers.is_avoided(to.provider, to.next_hop)
 
 
 def _refused(hunt: Hunting, leg: Callee) -> Outcome | None:
@@ -213,9 +213,11 @@ def _reached(hunt: Hunting, leg: Callee, target: Target | None, flow: Flow | Non
     if leg.provider is not None and not leg.rounds:
         leg.auth = call.ports.credentials.in_advance(leg.provider)
     leg.invite = _invite(call, leg)
-    if target is not None and target.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
-        leg.flow = call.ports.stack.outbound.flow_for_large(target, flow) or flow
-        leg.invite = _invite(call, leg)
+    if flow.protocol == "udp" and len(bytes(leg.invite)) > LARGEST_OVER_UDP:
+        larger = call.ports.routes.larger(leg.destination, target, flow)
+        if larger is not None:
+            leg.flow = larger
+            leg.invite = _invite(call, leg)
     call.changed()
     call.when_stored(partial(_send, hunt, leg, leg.invite))
 

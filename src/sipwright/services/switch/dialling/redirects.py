@@ -55,6 +55,7 @@ class Redirects:
         uri = contact.replace(password=None, params=params, headers="")
         if provider is not None and _is_at(provider, uri):
             same = Destination(target="", uri=str(uri), to=str(uri), route=old.route, provider=old.provider)
+            same.is_route_named = old.is_route_named
             same.answer_within = self._destinations.patience_with(provider)
             found = [same]
             options = old.options

@@ -22,8 +22,8 @@ class Destination:
     at; `redirect_to` is the Contact of a redirect that is left to the script. A neighbour is a phone of another owner
     than the call's. A server has `answer_within` seconds for its first response; 0 is for as long as it may be. Where a
     call is `parked` it rings back after so many seconds, to that account. A provider is told that `number` calls, in
-    the headers that `caller` names. With `patience` it is waited for a phone whose flow has failed; the next process
-    begins anew with that.
+    the headers that `caller` names; where `is_route_named` it has chosen the first hop of the route itself (RFC 3608).
+    With `patience` it is waited for a phone whose flow has failed; the next process begins anew with that.
     """
 
     target: str
@@ -45,11 +45,17 @@ class Destination:
     caller: str = ""
     number: str = ""
     patience: Patience | None = None
+    is_route_named: bool = False
 
     @property
     def place(self) -> tuple[str, str | None]:
         """What makes it the same as another one: the Request-URI, and the socket behind which that is."""
         return self.uri, self.flow
+
+    @property
+    def is_server(self) -> bool:
+        """It is no phone, and nobody but its name or our settings has chosen where it is."""
+        return self.flow is None and not self.is_route_named
 
     @property
     def next_hop(self) -> str:

@@ -1,8 +1,9 @@
 """Which headers cross from one leg of a call to the other, as tables: by who sends and who receives, and by status.
 
 Whoever nobody knows gets no header across that is not listed; the phones of one owner may tell each other nearly
-everything, and a trunk may tell nearly everything to everybody here. What an end says about its own identity is
-believed of trunks and of other calls of this switch alone (RFC 3325 §5). A script may set any header.
+everything, and a trunk may tell nearly everything to everybody here, but nothing that makes a phone act. What an end
+says about its own identity is believed of trunks and of other calls of this switch alone (RFC 3325 §5). A script may
+set any header.
 """
 
 from __future__ import annotations
@@ -111,6 +112,10 @@ _CHARGING = frozenset({
     "p-private-network-indication", "p-profile-key", "p-served-user", "p-user-database", "p-visited-network-id",
 })
 _ANSWERS_BY_ITSELF = frozenset({"x-auto-answer", "x-answer-mode"})
+_MAKES_PHONES_ACT = _ANSWERS_BY_ITSELF | {
+    "alert-info", "answer-mode", "call-info", "error-info", "p-auto-answer", "priv-answer-mode",
+}
+"""Answer by themselves, or fetch something: whoever calls by a provider may have written it (RFC 3261 §20.4, §20.9)."""
 
 _FROM_ANYBODY = frozenset({
     # what can be talked about, and how
@@ -148,8 +153,8 @@ PASSAGES: Mapping[tuple[Party, Party], Passage] = {
     (SWITCH, SWITCH): _OPEN,
     (SWITCH, NEIGHBOUR): _VOUCHED,
     (SWITCH, TRUNK): _OPEN,
-    (TRUNK, PHONE): _OPEN_TO_PHONE,
-    (TRUNK, SWITCH): _OPEN,
+    (TRUNK, PHONE): _OPEN_TO_PHONE._replace(denied=_OURS | _CHARGING | _MAKES_PHONES_ACT),
+    (TRUNK, SWITCH): _OPEN._replace(denied=_OURS | _MAKES_PHONES_ACT),
     (TRUNK, NEIGHBOUR): _VOUCHED,
     (TRUNK, TRUNK): _OPEN,
 }

@@ -8,28 +8,36 @@ from typing import Any, NamedTuple
 from sipwright.sip import Response
 
 __all__ = [
-    "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "EXPIRED", "SILENT", "LegResult", "Outcome", "best", "for_caller",
-    "is_way_gone",
+    "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "EXPIRED", "HUNG_UP", "SILENT", "LegResult", "Outcome", "best",
+    "for_caller", "is_way_gone",
 ]  # fmt: skip
 
 
 class Outcome(NamedTuple):
-    """How one leg, or a whole `dial()`, ended; `headers` are what the caller can use of the response."""
+    """How one leg, or a whole `dial()`, ended; `headers` are what the caller can use of the response.
+
+    `session` is the description of what it could have talked about instead (RFC 3261 §21.4.26), if it gave one.
+    """
 
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...] = ()
+    session: str = ""
 
     def to_state(self) -> dict[str, Any]:
         """Return it by name, as JSON has it."""
         state: dict[str, Any] = {"status": self.status, "reason": self.reason}
-        return {**state, "headers": self.headers} if self.headers else state
+        if self.headers:
+            state["headers"] = self.headers
+        if self.session:
+            state["session"] = self.session
+        return state
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Outcome:
         """Read what `to_state` gave."""
         headers = tuple((name, value) for name, value in state.get("headers", ()))
-        return cls(state["status"], state["reason"], headers)
+        return cls(state["status"], state["reason"], headers, state.get("session", ""))
 
 
 class LegResult(NamedTuple):
@@ -50,6 +58,9 @@ class LegResult(NamedTuple):
 CANCELLED = Outcome(487, "Request Terminated")
 EXPIRED = Outcome(487, "Invitation Expired")
 NOBODY = Outcome(480, "Temporarily Unavailable")
+
+HUNG_UP = Outcome(480, "Hung Up While Ringing")
+"""Of a phone that has said BYE before it answered."""
 
 SILENT = Outcome(408, "No Response")
 """Of a server that has said nothing at all for as long as it is given."""

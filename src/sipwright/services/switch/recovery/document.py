@@ -352,6 +352,8 @@ def _destination(to: Destination) -> dict[str, Any]:  # noqa: C901 - a line for 
         stored["flow"] = to.flow
     if to.route:
         stored["route"] = to.route
+    if to.is_route_named:
+        stored["is_route_named"] = True
     if to.account_id is not None:
         stored["account_id"] = to.account_id
     if to.provider is not None:
