@@ -50,29 +50,57 @@ async def test_an_empty_database_is_refused_unless_it_may_be_migrated(url: str, 
         await Administration.open(url, key_file)
 
 
+async def at_revision(url: str, key_file: Path, revision: str, usable_from: str) -> None:
+    """Make a database that stands where code of another version has brought it."""
+    store = await Administration.open(url, key_file, migrate=True)
+    values = f"version_num = '{revision}', usable_from = {usable_from}"
+    await store.database.write(lambda c: c.execute(text(f"UPDATE alembic_version SET {values}")))
+    await store.close()
+
+
 @pytest.mark.parametrize(
-    ("revision", "message"), [("9999", "install the newer one"), ("0000", "to bring it to")]
+    ("revision", "usable_from", "message"),
+    [
+        ("9999", "'9999'", "install the newer one"),
+        ("9999", "NULL", "install the newer one"),
+        ("0000", "NULL", "to bring it to"),
+    ],
 )
 async def test_a_database_of_another_version_is_refused(
-    url: str, key_file: Path, revision: str, message: str
+    url: str, key_file: Path, revision: str, usable_from: str, message: str
 ):
-    store = await Administration.open(url, key_file, migrate=True)
-    await store.database.write(
-        lambda c: c.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
-    )
-    await store.close()
+    await at_revision(url, key_file, revision, usable_from)
 
     with pytest.raises(StoreError, match=message):
         await Administration.open(url, key_file)
 
 
-async def test_a_newer_database_is_never_migrated(url: str, key_file: Path):
-    store = await Administration.open(url, key_file, migrate=True)
-    await store.database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
-    await store.close()
+async def test_a_database_that_is_too_new_is_not_migrated(url: str, key_file: Path):
+    await at_revision(url, key_file, "9999", "'9999'")
 
     with pytest.raises(StoreError, match="newer than this Sipwright"):
         await Administration.open(url, key_file, migrate=True)
+
+
+@pytest.mark.parametrize("migrate", [False, True])
+async def test_an_older_node_uses_a_database_that_a_newer_one_has_brought_up_to_date(
+    url: str, key_file: Path, migrate: bool
+):
+    """It is drained, and started again after a crash, while another one is upgraded; the schema is left as it is."""
+    await at_revision(url, key_file, "9999", f"'{HEAD}'")
+    store = await Administration.open(url, key_file, migrate=migrate)
+
+    assert await store.database.read(current_revision) == "9999"
+    await store.close()
+
+
+async def test_a_new_database_may_be_used_from_this_revision_on_by_older_code(url: str, key_file: Path):
+    """A later one raises that only where older code could not live with what it does."""
+    store = await Administration.open(url, key_file, migrate=True)
+    query = text("SELECT usable_from FROM alembic_version")
+
+    assert await store.database.read(lambda c: c.scalar(query)) == "0036"
+    await store.close()
 
 
 async def test_nodes_that_start_together_migrate_once(url: str, key_file: Path):
@@ -96,7 +124,7 @@ ADDED_LATER = (
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
     "accounts.keep_alive", "providers.tls_verify", "providers.certificate", "providers.certificate_key",
     "accounts.watched_by", "providers.caller_out", "providers.caller_in", "providers.number_format",
-    "providers.identity", "providers.messages",
+    "providers.identity", "providers.messages", "alembic_version.usable_from",
 )  # fmt: skip
 
 TABLES_ADDED_LATER = (

@@ -1,5 +1,9 @@
 """The schema's history, additive only, and bringing a database up to date with it.
 
+Nodes of one release and the next share a database, so the older one goes on, is started again and takes commands where
+the newer one has brought the schema up to date already. Beside the number of the revision stands from which on the code
+may be that uses it (`usable_from`): a migration that older code cannot live with raises that to its own number.
+
 Alembic takes a quarter of a second to import, so a database that is at ``HEAD`` already never loads it.
 """
 
@@ -12,7 +16,7 @@ from sipwright.store.errors import StoreError
 
 __all__ = ["HEAD", "current_revision", "migrate", "require_head"]
 
-HEAD = "0035"
+HEAD = "0036"
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -36,7 +40,8 @@ def _upgrade(connection: Connection) -> bool:
     if revision == HEAD:
         return False
     if revision is not None and revision > HEAD:
-        raise _newer(revision)
+        _require_usable(connection, revision)
+        return False
     from alembic import command
     from alembic.config import Config
 
@@ -53,14 +58,17 @@ def require_head(connection: Connection) -> None:
     if revision is None:
         raise StoreError("the database is empty; run 'sipwright init'")
     if revision > HEAD:
-        raise _newer(revision)
-    if revision != HEAD:
+        _require_usable(connection, revision)
+    elif revision != HEAD:
         raise StoreError(
             f"the database is at revision {revision}; run 'sipwright init' to bring it to {HEAD}"
         )
 
 
-def _newer(revision: str) -> StoreError:
-    return StoreError(
-        f"the database is at revision {revision}, newer than this Sipwright; install the newer one"
-    )
+def _require_usable(connection: Connection, revision: str) -> None:
+    """Refuse a database that is too new for this code."""
+    usable_from = connection.scalar(text("SELECT usable_from FROM alembic_version"))
+    if usable_from is None or str(usable_from) > HEAD:
+        raise StoreError(
+            f"the database is at revision {revision}, newer than this Sipwright; install the newer one"
+        )
