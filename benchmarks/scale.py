@@ -19,7 +19,7 @@ from math import ceil
 
 from sipwright.cluster.membership import BEATS
 from sipwright.cluster.sharing import chosen
-from sipwright.node.several import exchange, shared_bindings
+from sipwright.node.several import exchange, looking, shared_bindings
 from sipwright.store.writing.grouping import Grouping
 
 # --- figures ---------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def reads(load: Load) -> tuple[float, float]:
     """Return the rows that all nodes read of each other, and of phones that have come, moved or gone."""
     many = load.nodes
     news = many * load.phones * load.moves
-    seen_again = shared_bindings.LOOK_BACK / shared_bindings.LOOK_EVERY
+    seen_again = looking.LOOK_BACK / shared_bindings.LOOK_EVERY
     return 3 * many * many * BEATS / load.lost_after, many * news * seen_again
 
 

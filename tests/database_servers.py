@@ -82,6 +82,10 @@ def postgres() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+SUMMER_TIME = "CET-1CEST,M3.5.0,M10.5.0/3"
+"""The local time of a server, as it may be: an hour of it comes twice a year."""
+
+
 class Mariadb:
     """A MariaDB server that listens on `socket`, and nowhere else."""
 
@@ -89,7 +93,7 @@ class Mariadb:
         self.folder, as_user = folder_for("mysql", "mariadb")
         self.socket = self.folder / "socket"
         self._options = [*options, *([f"--user={self.folder.owner()}"] if as_user else [])]
-        self.environment = dict(os.environ)
+        self.environment = {**os.environ, "TZ": SUMMER_TIME}
         self.process: subprocess.Popen[bytes] | None = None
         for folder in ("data", "data/mysql"):  # Galera makes tables in the latter
             (self.folder / folder).mkdir()

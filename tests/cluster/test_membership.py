@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
+from sipwright.cluster.clock import ClockComparison
 from sipwright.cluster.membership import BEATS, Itself, Membership, NameTaken
 from sipwright.services.leases import Answer, Ask, Beat, Fence, LeaseRow, NodeRow, node_lease
 
@@ -124,6 +126,16 @@ async def test_a_new_node_joins_at_once(register: MemoryRegister):
 
     assert (fence, member.may_act(), register.now) == (Fence("node:a", 1), True, 1_000.0)
     assert member.owners == {1: "a"}
+
+
+async def test_each_beat_compares_the_clock_with_that_of_the_database(register: MemoryRegister):
+    member = node(register)
+    await member.join()
+    member.comparison = ClockComparison(lambda: register.now - 120.0)
+    with capture_logs() as logs:
+        await member.beat()
+
+    assert [line["event"] for line in logs] == ["the clock of this machine is behind that of the database"]
 
 
 async def test_one_that_is_started_again_with_its_folder_joins_at_once(register: MemoryRegister):

@@ -329,7 +329,6 @@ ELSEWHERE = {
     "usecases/public_key": "usecases/test_keys",
     "usecases/invites": "usecases/test_signup",
     "usecases/audit": "usecases/test_users",
-    "cluster/clock": "cluster/test_membership",
     "cluster/ports": "cluster/test_membership",
     "commands/account_csv": "commands/test_account",
     "commands/node": "interop/test_two_nodes",

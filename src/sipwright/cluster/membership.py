@@ -14,7 +14,7 @@ from secrets import token_hex
 
 import structlog
 
-from sipwright.cluster.clock import lease_clock
+from sipwright.cluster.clock import ClockComparison, lease_clock
 from sipwright.cluster.lease import Holder, Sighting
 from sipwright.cluster.moved_tags import MovedTags
 from sipwright.cluster.ports import Register
@@ -82,6 +82,8 @@ class Membership:
         """Is called when another node acts for one from now on."""
         self.relieve: Relieve | None = None
         self.on_beat: Callable[[], object] = lambda: None
+        self.comparison: ClockComparison | None = None
+        """Compares the clock by which deadlines are stored with that of the database, whenever that tells the time."""
         self.beside: frozenset[str] = frozenset()
         """The workers that share the ports of this one, with itself: nothing goes to them by the edge."""
         self.has_ended: Callable[[str], bool] = bool
@@ -212,10 +214,13 @@ class Membership:
             if self._is_lost:
                 return  # another boot may take the lease again, this one never
             asked_at = self._clock()
-            ask = self._holder.ask(asked_at)
+            ask, compare = self._holder.ask(asked_at), self.comparison
+            by_unix_time = 0.0 if compare is None else compare.unix_time()
             async with asyncio.timeout(self._holder.seconds / 2):
                 seen = await self._register.beat(ask, self.itself.name)
             now = self._clock()
+            if compare is not None:
+                compare.saw(seen.answer.row, by_unix_time, compare.unix_time())
             if not self._holder.answered(ask, asked_at, seen.answer, now):
                 self.lost()
                 return

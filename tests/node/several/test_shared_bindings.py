@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import text
 
 from memory_writer import MemoryWriter
 from sipwright.node.several.shared_bindings import NamedWriter, SharedBindings
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
+from sipwright.services.rows import BindingNewsRow
 from sipwright.store import Store
 from store.conftest import key_file, store, url  # noqa: F401
 
 FLOW, OTHER = "udp/127.0.0.1:5060/192.0.2.1:5062", "udp/127.0.0.1:5060/192.0.2.1:5063"
-CONTACT = "<sip:alice@192.0.2.1>"
+CONTACT, ANOTHER = "<sip:alice@192.0.2.1>", "<sip:alice@192.0.2.2>"
+
+AHEAD = [0.0]
+"""Seconds that have gone by at both nodes."""
 
 
 def row(source: str = FLOW, cseq: int = 1, expires: float = 600.0):
@@ -28,18 +33,19 @@ def nodes(store: Store):  # noqa: F811
     made = {}
     for name in ("north", "south"):
         locations = LocationTable()
-        shared = SharedBindings(store, locations, name, time.time)
+        shared = SharedBindings(store, locations, name, time.time, lambda: time.monotonic() + AHEAD[0])
         made[name] = locations, NamedWriter(store.writer, locations, name, time.time), shared
-    return made
+    yield made
+    AHEAD[0] = 0.0
 
 
-async def register(nodes, store, name, **how):  # noqa: F811
+async def register(nodes, store, name, contact=CONTACT, **how):  # noqa: F811
     """Let a phone register at a node."""
     locations, writer, _ = nodes[name]
-    values = row(**how)
-    writer.put("binding", (1, CONTACT), values)
+    values = (1, contact, *row(**how)[2:])
+    writer.put("binding", (1, contact), values)
     second = int(time.monotonic() + values[7] - time.time())
-    locations.put(1, [Binding(second, values[6], "call-id", values[3], "", CONTACT)])
+    locations.put(1, [Binding(second, values[6], "call-id", values[3], "", contact)])
     await store.writer.drain()
 
 
@@ -53,6 +59,57 @@ async def test_another_node_hears_of_a_phone(nodes, store):  # noqa: F811
         await shared.catch_up()
 
     assert sources(nodes, "north") == [FLOW]
+    assert sources(nodes, "south") == [f"north!{FLOW}"]
+
+
+async def test_phones_of_one_account_come_to_two_nodes_at_once(nodes, store):  # noqa: F811
+    """Neither hides from the other that there is news."""
+    await register(nodes, store, "north")
+    await register(nodes, store, "south", ANOTHER)
+    for _, _, shared in nodes.values():
+        await shared.catch_up()
+
+    for name in nodes:
+        assert {binding.contact for binding in nodes[name][0].bindings(1)} == {CONTACT, ANOTHER}
+
+
+@pytest.mark.parametrize("ahead", [-120.0, 120.0])
+async def test_a_node_whose_clock_is_wrong_is_heard_and_hears(nodes, store, ahead):  # noqa: F811
+    """When something was said is told by the database's clock."""
+    north, south = nodes["north"], nodes["south"]
+    wrong = lambda: time.time() + ahead  # noqa: E731
+    writer = NamedWriter(store.writer, north[0], "north", wrong)
+    listener = SharedBindings(store, north[0], "north", wrong)
+    await register({"north": (north[0], writer, listener)}, store, "north")
+    await register(nodes, store, "south", ANOTHER)
+    await south[2].catch_up()
+    await listener.catch_up()
+
+    for locations in (north[0], south[0]):
+        assert {binding.contact for binding in locations.bindings(1)} == {CONTACT, ANOTHER}
+
+
+async def test_what_was_said_while_a_node_could_not_look_is_heard(nodes, store):  # noqa: F811
+    await register(nodes, store, "north")
+    older = text("UPDATE binding_news SET at = at - 4000")
+    await store.database.write(lambda c: c.execute(older))
+    await nodes["south"][2].catch_up()
+    before = sources(nodes, "south")
+    AHEAD[0] = 5_000.0
+    await store.database.write(lambda c: c.execute(text("UPDATE binding_news SET at = at - 1000")))
+    await nodes["south"][2].catch_up()
+
+    assert (before, sources(nodes, "south")) == ([], [f"north!{FLOW}"])
+
+
+async def test_news_that_were_stored_late_are_heard(nodes, store):  # noqa: F811
+    """They have waited on the disk of their node until the database was back: they are as old as their commit."""
+    said = BindingNewsRow(1, "north", time.time() - 3_000.0)
+    store.writer.put("binding", (1, CONTACT), (*row()[:3], f"north!{FLOW}", *row()[4:]))
+    store.writer.put("binding_news", 1, said)
+    await store.writer.drain()
+    await nodes["south"][2].catch_up()
+
     assert sources(nodes, "south") == [f"north!{FLOW}"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import text
 
 from sipwright.node.several.shared_bindings import NamedWriter
 from sipwright.node.several.shared_states import SharedStates
@@ -21,7 +22,8 @@ class Node:
         writer = NamedWriter(store.writer, LocationTable(), name, time.time)
         self.presence = Presence(writer, time.time, lambda account_id: False)
         self.summaries = MessageSummary(writer, time.time)
-        self.states = SharedStates(store, name, self.presence, self.summaries, self, time.time)
+        self.clock = 0.0
+        self.states = SharedStates(store, name, self.presence, self.summaries, self, lambda: self.clock)
 
     def changed(self, event, account_id):
         self.told.append((event, account_id))
@@ -57,6 +59,21 @@ async def test_what_a_phone_has_published_is_known_until_it_takes_it_back(nodes)
     assert published.body == BODY
     assert south.presence.known(1, "tag") is None
     assert south.told == [("presence", 1)] * 2
+
+
+async def test_what_was_said_while_a_node_could_not_look_is_heard(nodes):
+    north, south = nodes
+    north.summaries.put(1, Summary(2, 1))
+    await north.store.writer.drain()
+    older = text("UPDATE state_news SET at = at - 4000")
+    await north.store.database.write(lambda c: c.execute(older))
+    await south.states.catch_up()
+    before = south.summaries.of(1)
+    await north.store.database.write(lambda c: c.execute(text("UPDATE state_news SET at = at - 1000")))
+    south.clock = 5_000.0
+    await south.states.catch_up()
+
+    assert (before, south.summaries.of(1)) == (Summary(), Summary(2, 1))
 
 
 async def test_both_say_something_at_the_same_time(nodes):

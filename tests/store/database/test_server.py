@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,16 @@ def test_a_key_has_the_beginning_of_a_text_that_may_be_too_long_for_it():
     assert "contact LONGTEXT NOT NULL" in made
     assert "PRIMARY KEY (account_id, contact(750))" in made
     assert "CREATE TABLE IF NOT EXISTS bindings" in made
+
+
+@pytest.mark.peer("mariadbd")
+async def test_the_clock_of_a_server_with_a_local_time_goes_on_when_summer_ends(
+    mariadb_url: str, key_file: Path
+):
+    """An hour comes twice then: a lease of the first one would be an hour longer."""
+    store = await Administration.open(mariadb_url, key_file, migrate=True)
+    half_past_two = text("SELECT UNIX_TIMESTAMP('2026-10-25 02:30:00')")
+    found = await store.database.read(lambda c: c.scalar(half_past_two))
+    await store.close()
+
+    assert found == datetime(2026, 10, 25, 2, 30, tzinfo=UTC).timestamp()

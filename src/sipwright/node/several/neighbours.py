@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from sipwright.cluster.bus import Bus, NatsBus
+from sipwright.cluster.clock import ClockComparison
 from sipwright.cluster.membership import Itself, Membership
 from sipwright.cluster.sharing import chosen
 from sipwright.config import listen_address, worker_name
@@ -231,12 +232,12 @@ class Neighbours:
         )
         self.bindings.on_merged = self._merged
         self.states = SharedStates(
-            parts.store, self.membership.name, parts.registrations.presence, parts.summaries, parts.notifier,
-            parts.clock.__call__,
-        )  # fmt: skip
+            parts.store, self.membership.name, parts.registrations.presence, parts.summaries, parts.notifier
+        )
         self._open_edge(parts, secret)
         self.membership.on_lost = self._was_lost
         self.membership.on_moved = self._has_moved
+        self.membership.comparison = ClockComparison(parts.clock.__call__)
 
     def _merged(self, account_id: int, before: Sequence[Binding], after: Sequence[Binding], why: str) -> None:
         """Tell whoever waits for the phones of an account that they have come, or gone, at another node."""

@@ -18,7 +18,7 @@ from sipwright.services.rows import StoredBinding
 from sipwright.store.live.binding_news import forget_news, read_bindings, read_news
 from sipwright.transport.flow import place_of
 
-from .looking import keep_looking
+from .looking import FORGET_EVERY, KEPT_FOR, LOOK_BACK, keep_looking
 
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["NamedWriter", "SharedBindings"]
 
 LOOK_EVERY = 1.0
-
-LOOK_BACK = 60.0
-"""For how many seconds news are looked at again: clocks of nodes differ, and commits come late."""
-
-KEPT_FOR = 3_600.0
 
 _SOURCE = 3
 """The place of the source in the row of a binding."""
@@ -106,6 +101,7 @@ class SharedBindings:
         self._clock = clock
         self._seen: dict[int, float] = {}
         self._doubtful: set[int] = set()
+        self._looked_at = clock()
         self._forgot_at = 0.0
         self.on_merged: Callable[[int, Sequence[Binding], Sequence[Binding], str], object] = _nobody_watches
         """Is told which bindings an account had here, and has, when those of other nodes were taken."""
@@ -143,8 +139,11 @@ class SharedBindings:
         Raises:
             StoreError: The database is away.
         """
-        now = self._unix_time()
-        news = await self._store.database.read(lambda c: read_news(c, now - LOOK_BACK, self._node))
+        looked_at = self._clock()
+        within = (
+            looked_at - self._looked_at + LOOK_BACK
+        )  # what was said while the database was away from here, too
+        news = await self._store.database.read(lambda c: read_news(c, within))
         ids = {account_id for account_id, at in news.items() if self._seen.get(account_id) != at}
         doubtful, self._doubtful = self._doubtful, set()
         wanted = ids | doubtful
@@ -154,10 +153,10 @@ class SharedBindings:
             found = await self._store.database.read(lambda c: read_bindings(c, wanted))
             for account_id, rows in found.items():
                 self._merge(account_id, rows, before[account_id])
-        self._seen = news
-        if self._clock() > self._forgot_at + KEPT_FOR:
-            self._forgot_at = self._clock()
-            await self._store.database.write(lambda c: forget_news(c, now - KEPT_FOR))
+        self._seen, self._looked_at = news, looked_at
+        if looked_at > self._forgot_at + FORGET_EVERY:
+            self._forgot_at = looked_at
+            await self._store.database.write(lambda c: forget_news(c, KEPT_FOR))
 
     def _merge(self, account_id: int, rows: Iterable[BindingRow], before: set[Binding]) -> None:
         """Take the bindings of an account as they are stored; those of our own that are newer than that stay."""
@@ -172,9 +171,10 @@ class SharedBindings:
                     merged[known.contact] = known
             elif "!" not in stored.source or _is_later(known, stored):
                 merged[known.contact] = known
-        was = self._locations.bindings(account_id)
-        self._locations.put(account_id, list(merged.values()))
-        self.on_merged(account_id, was, list(merged.values()), "elsewhere")
+        was, now = self._locations.bindings(account_id), list(merged.values())
+        if set(was) != set(now):  # what this node has said itself is among the news
+            self._locations.put(account_id, now)
+            self.on_merged(account_id, was, now, "elsewhere")
 
     def _binding(self, row: Any, ahead: float) -> Binding:
         node, plain = place_of(row.source)

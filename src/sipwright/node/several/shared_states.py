@@ -6,12 +6,13 @@ look every second.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipwright.store.live.state_news import forget_news, read_news, read_states
 
-from .looking import keep_looking
+from .looking import FORGET_EVERY, KEPT_FOR, LOOK_BACK, keep_looking
 
 if TYPE_CHECKING:
     from sipwright.services.notifier import MessageSummary, Notifier, Presence
@@ -21,27 +22,22 @@ __all__ = ["SharedStates"]
 
 LOOK_EVERY = 1.0
 
-LOOK_BACK = 60.0
-"""For how many seconds news are looked at again: clocks of nodes differ, and commits come late."""
-
-KEPT_FOR = 3_600.0
-
 
 class SharedStates:
     """Keeps what is said about accounts as the database has it."""
 
     def __init__(
         self, store: Store, node: str, presence: Presence, summaries: MessageSummary, notifier: Notifier,
-        unix_time: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._store = store
         self._node = node
         self._presence = presence
         self._summaries = summaries
         self._notifier = notifier
-        self._unix_time = unix_time
+        self._clock = clock
         self._seen: dict[int, float] = {}
-        self._forgot_at = unix_time()
+        self._looked_at = self._forgot_at = clock()
 
     async def follow(self) -> None:
         """Look for news, until cancelled."""
@@ -55,8 +51,11 @@ class SharedStates:
         Raises:
             StoreError: The database is away.
         """
-        now = self._unix_time()
-        news = await self._store.database.read(lambda c: read_news(c, now - LOOK_BACK, self._node))
+        looked_at = self._clock()
+        within = (
+            looked_at - self._looked_at + LOOK_BACK
+        )  # what was said while the database was away from here, too
+        news = await self._store.database.read(lambda c: read_news(c, within, self._node))
         changed = {account_id for account_id, at in news.items() if self._seen.get(account_id) != at}
         if changed:
             await self._store.writer.settle()
@@ -65,7 +64,7 @@ class SharedStates:
                 for package in (self._presence, self._summaries):
                     if package.replace(account_id, rows):
                         self._notifier.changed(package.event, account_id)
-        self._seen = news
-        if now > self._forgot_at + KEPT_FOR:
-            self._forgot_at = now
-            await self._store.database.write(lambda c: forget_news(c, now - KEPT_FOR))
+        self._seen, self._looked_at = news, looked_at
+        if looked_at > self._forgot_at + FORGET_EVERY:
+            self._forgot_at = looked_at
+            await self._store.database.write(lambda c: forget_news(c, KEPT_FOR))

@@ -27,6 +27,8 @@ _SESSION = (
     "SET SESSION tx_isolation = 'READ-COMMITTED', innodb_lock_wait_timeout = 10, "
     "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,SIMULTANEOUS_ASSIGNMENT', "
     "sql_notes = 0, "
+    # The local time of a server comes twice when its summer ends; by UNIX_TIMESTAMP() it would go back then.
+    "time_zone = '+00:00', "
     "collation_connection = 'utf8mb4_nopad_bin'"
 )
 # At a server of a Galera cluster whoever reads waits for what was committed at the others before.

@@ -3,6 +3,6 @@
 Whatever else is asked of a database is said in SQLAlchemy's words, or in its committer's (``store/writing``).
 """
 
-from sipwright.store.dialects.dialect import Dialect, Trouble, dialect_of
+from sipwright.store.dialects.dialect import CLOCKS, Dialect, Trouble, dialect_of
 
-__all__ = ["Dialect", "Trouble", "dialect_of"]
+__all__ = ["CLOCKS", "Dialect", "Trouble", "dialect_of"]

@@ -10,7 +10,14 @@ from typing import Any, Protocol, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, Table
 
-__all__ = ["Dialect", "Trouble", "dialect_of"]
+__all__ = ["CLOCKS", "Dialect", "Trouble", "dialect_of"]
+
+CLOCKS = {
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)",
+    "mariadb": "CAST(UNIX_TIMESTAMP(SYSDATE(6)) AS double)",
+}
+"""The `Dialect.CLOCK` of each, for those who would load no dialect for it."""
 
 
 class Trouble(Enum):

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, func, select, text, update
 from sqlalchemy.dialects.mysql import insert
 
-from sipwright.store.dialects.dialect import Trouble
+from sipwright.store.dialects.dialect import CLOCKS, Trouble
 from sipwright.store.schema.cluster_tables import leases
 
 __all__ = ["CLOCK", "CONFLICTS", "hold_lease", "insert_missing", "trouble", "turns", "whole"]
 
-CLOCK = "CAST(UNIX_TIMESTAMP(SYSDATE(6)) AS double)"
+CLOCK = CLOCKS["mariadb"]
 
 _LOCK = "sipwright_schema"
 _LOCK_SECONDS = 60

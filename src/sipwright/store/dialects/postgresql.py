@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from sipwright.store.dialects.dialect import Trouble
+from sipwright.store.dialects.dialect import CLOCKS, Trouble
 from sipwright.store.schema.cluster_tables import leases
 
 __all__ = ["CLOCK", "hold_lease", "insert_missing", "trouble", "turns", "whole"]
 
-CLOCK = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)"
+CLOCK = CLOCKS["postgresql"]
 
 # Any number will do, as long as every Sipwright takes the same one.
 _LOCK = 0x51B3

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Select, Table, cast, select
 from sqlalchemy.dialects.sqlite import insert
 
-from sipwright.store.dialects.dialect import Trouble
+from sipwright.store.dialects.dialect import CLOCKS, Trouble
 from sipwright.store.schema.cluster_tables import leases
 
 __all__ = ["CLOCK", "hold_lease", "insert_missing", "trouble", "turns", "whole"]
 
-CLOCK = "(julianday('now') - 2440587.5) * 86400.0"
+CLOCK = CLOCKS["sqlite"]
 
 
 def insert_missing(table: Table, columns: Sequence[str], rows: Select[*tuple[Any, ...]]) -> Any:

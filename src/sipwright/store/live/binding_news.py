@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, delete, select
 
+from sipwright.store.live.leases import database_time
 from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import binding_news
 from sipwright.store.schema.rows import BindingRow, restored
@@ -15,10 +16,13 @@ __all__ = ["forget_news", "read_bindings", "read_news"]
 _AT_ONCE = 1_000
 
 
-def read_news(connection: Connection, since: float, but_of: str) -> dict[int, float]:
-    """Return whose phones have come, moved or gone at other nodes since a time, and when."""
+def read_news(connection: Connection, within: float) -> dict[int, float]:
+    """Return whose phones have come, moved or gone within so many seconds, and when; by the database's clock.
+
+    An account has one row. So what the asker has said itself is among them: it may have replaced what another node has.
+    """
     column = binding_news.c
-    query = select(column.account_id, column.at).where(column.at > since, column.node != but_of)
+    query = select(column.account_id, column.at).where(column.at > database_time(connection) - within)
     return {row.account_id: row.at for row in connection.execute(query)}
 
 
@@ -35,6 +39,6 @@ def read_bindings(connection: Connection, account_ids: Iterable[int]) -> dict[in
     return found
 
 
-def forget_news(connection: Connection, before: float) -> None:
-    """Delete what every node has long seen."""
-    connection.execute(delete(binding_news).where(binding_news.c.at < before))
+def forget_news(connection: Connection, kept: float) -> None:
+    """Delete what every node has long seen: what is older than so many seconds."""
+    connection.execute(delete(binding_news).where(binding_news.c.at < database_time(connection) - kept))

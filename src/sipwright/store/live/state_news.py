@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, delete, func, select
 
 from sipwright.services.rows import EventStateRow
+from sipwright.store.live.leases import database_time
 from sipwright.store.schema import tables
 from sipwright.store.schema.cluster_tables import state_news
 from sipwright.store.schema.rows import restored
@@ -16,10 +17,11 @@ __all__ = ["forget_news", "read_news", "read_states"]
 _AT_ONCE = 1_000
 
 
-def read_news(connection: Connection, since: float, but_of: str) -> dict[int, float]:
-    """Return of whom something was said at other nodes since a time, and when."""
+def read_news(connection: Connection, within: float, but_of: str) -> dict[int, float]:
+    """Return of whom something was said at other nodes within so many seconds, and when; by the database's clock."""
     column = state_news.c
     newest = func.max(column.at).label("newest")
+    since = database_time(connection) - within
     query = select(column.account_id, newest).where(column.at > since, column.node != but_of)
     return {row.account_id: row.newest for row in connection.execute(query.group_by(column.account_id))}
 
@@ -38,6 +40,6 @@ def read_states(connection: Connection, account_ids: Iterable[int]) -> dict[int,
     return found
 
 
-def forget_news(connection: Connection, before: float) -> None:
-    """Delete what every node has long seen."""
-    connection.execute(delete(state_news).where(state_news.c.at < before))
+def forget_news(connection: Connection, kept: float) -> None:
+    """Delete what every node has long seen: what is older than so many seconds."""
+    connection.execute(delete(state_news).where(state_news.c.at < database_time(connection) - kept))

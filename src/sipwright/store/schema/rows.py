@@ -121,6 +121,9 @@ class Kind:
     is_patient: bool = False
     """Whether no caller waits for what is said once it is committed."""
 
+    dated: str = ""
+    """The column that gets the database's time when a row is written, whatever that says: nodes look for news by it."""
+
     def postgres_type(self, column: str) -> str:
         """Name the PostgreSQL type of a column."""
         type_ = self.table.c[column].type
@@ -151,11 +154,11 @@ KINDS = {
     "subscription": Kind(
         tables.subscriptions, SubscriptionRow._fields, ("id",), fixed=("node", "account_id"), is_patient=True
     ),
-    "binding_news": Kind(binding_news, BindingNewsRow._fields, ("account_id",), is_patient=True),
+    "binding_news": Kind(binding_news, BindingNewsRow._fields, ("account_id",), is_patient=True, dated="at"),
     "event_state": Kind(
         tables.event_states, EventStateRow._fields, ("account_id", "event", "tag"), is_patient=True
     ),
-    "state_news": Kind(state_news, StateNewsRow._fields, ("account_id", "node"), is_patient=True),
+    "state_news": Kind(state_news, StateNewsRow._fields, ("account_id", "node"), is_patient=True, dated="at"),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
     # Not patient: a probe waits for its sign of life as a call does for its row.
     "spending": Kind(

@@ -6,6 +6,7 @@ however many rows it carries.
 
 from __future__ import annotations
 
+from sipwright.store.dialects import CLOCKS
 from sipwright.store.schema.rows import Kind
 
 __all__ = [
@@ -24,7 +25,7 @@ LONGEST = 32
 
 def sqlite_upsert(kind: Kind, count: int) -> str:
     """Insert or replace ``count`` rows, given as one flat list of values."""
-    row = "(" + ",".join("?" * len(kind.columns)) + ")"
+    row = "(" + ",".join(_or_now(kind, "?", CLOCKS["sqlite"])) + ")"
     values = ",".join([row] * count)
     columns = ",".join(kind.columns)
     return f"INSERT INTO {kind.table.name} ({columns}) VALUES {values} {_on_conflict(kind)}"
@@ -40,7 +41,9 @@ def postgres_upsert(kind: Kind) -> str:
     """Insert or replace any number of rows, given as one array per column."""
     arrays = ",".join(f"${n}::{kind.postgres_type(name)}[]" for n, name in enumerate(kind.columns, start=1))
     columns = ",".join(kind.columns)
-    return f"INSERT INTO {kind.table.name} ({columns}) SELECT * FROM unnest({arrays}) {_on_conflict(kind)}"
+    values = ",".join(CLOCKS["postgresql"] if name == kind.dated else name for name in kind.columns)
+    given = f"unnest({arrays}) AS given({columns})"
+    return f"INSERT INTO {kind.table.name} ({columns}) SELECT {values} FROM {given} {_on_conflict(kind)}"
 
 
 def postgres_delete(kind: Kind) -> str:
@@ -53,7 +56,7 @@ def postgres_delete(kind: Kind) -> str:
 
 def mariadb_upsert(kind: Kind, count: int) -> str:
     """Insert or replace ``count`` rows, given as one flat list of values."""
-    row = "(" + ",".join(["%s"] * len(kind.columns)) + ")"
+    row = "(" + ",".join(_or_now(kind, "%s", CLOCKS["mariadb"])) + ")"
     columns = ",".join(f"`{name}`" for name in kind.columns)
     changes = ",".join(f"`{name}`=VALUES(`{name}`)" for name in _changing(kind))
     values = ",".join([row] * count)
@@ -65,6 +68,11 @@ def mariadb_delete(kind: Kind, count: int) -> str:
     row = "(" + ",".join(["%s"] * len(kind.key)) + ")"
     key = ",".join(f"`{name}`" for name in kind.key)
     return f"DELETE FROM {kind.table.name} WHERE ({key}) IN ({','.join([row] * count)})"
+
+
+def _or_now(kind: Kind, value: str, clock: str) -> list[str]:
+    """Return what takes the value of each column; the one that is dated has the time, and its value is left alone."""
+    return [f"COALESCE({clock}, {value})" if name == kind.dated else value for name in kind.columns]
 
 
 def _changing(kind: Kind) -> list[str]:
