@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.edge.test_edge import HERE, NORTH, PHONE, TOKENS, FakePeers, request, through
+from services.edge.test_edge import HERE, NORTH, PHONE, TOKENS, FakePeers, replacing, request, through
 from sipwright.services.edge import Edge
 from sipwright.services.edge.unheard import MOST, Unheard
 from sipwright.sip import parse
@@ -84,6 +84,18 @@ def test_a_tag_without_a_boot_waits_for_nothing(world, to_tag):
 
 def test_what_a_node_says_does_not_wait(world):
     assert world(request(world.stack, NORTH, "BYE", to_tag=TAG)) is False
+
+
+def test_an_invite_that_replaces_a_leg_of_an_unknown_boot_waits_for_it(world, network):
+    """A call that rings at a node which has just started is picked up by way of this one (RFC 3891 §3)."""
+    assert world(replacing(world.stack, PHONE, TAG)) is True
+    assert world.sent == []
+
+    world.peers.owners[7] = "north"
+    network.advance(world.peers.heard_within)
+
+    ((remote, handed_on),) = world.sent
+    assert (remote, handed_on.method, world.left) == (NORTH, "INVITE", [])
 
 
 def test_strangers_do_not_fill_the_memory(world, network):

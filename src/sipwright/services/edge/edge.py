@@ -205,7 +205,10 @@ class Edge:
                 del self._moved_invites[known]
                 return False
             return self._hand_to(incoming, node) is not None
-        return any(self._hand_on(incoming, tag) for tag in replaced_tags(incoming.request))
+        tags = replaced_tags(incoming.request)
+        if any(self._hand_on(incoming, tag) for tag in tags):
+            return True
+        return any(self._waits(incoming, tag, is_known=self._peers.owner_of(tag) is not None) for tag in tags)
 
     def _learn_flow(self, incoming: Incoming) -> None:
         """Note by which flow a phone has said what another node has handed on to this one."""
