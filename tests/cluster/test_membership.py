@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -126,6 +126,32 @@ async def test_a_new_node_joins_at_once(register: MemoryRegister):
 
     assert (fence, member.may_act(), register.now) == (Fence("node:a", 1), True, 1_000.0)
     assert member.owners == {1: "a"}
+
+
+async def introduced(register: MemoryRegister, name: str, edge: str | None = None) -> float:
+    """Let a node begin; return how long it waits until it does anything."""
+    member = node(register, name)
+    if edge is not None:
+        member.itself = replace(member.itself, edge=edge)
+    await member.join()
+    await member.beat()
+    before = register.now
+    await member.introduce()
+    return register.now - before
+
+
+async def test_a_new_node_waits_until_the_others_have_heard_of_it(register: MemoryRegister):
+    """Each of them looks once in a beat; until then what it sends them is a stranger's."""
+    assert await introduced(register, "a") == 0.0
+    assert await introduced(register, "b") == 1.5 * 10.0 / BEATS
+    assert await introduced(register, "b") == 0.0
+    assert await introduced(register, "b", "192.0.2.9:5060") == 1.5 * 10.0 / BEATS
+
+
+async def test_one_more_process_at_the_edge_of_another_waits_for_nobody(register: MemoryRegister):
+    await introduced(register, "a")
+
+    assert await introduced(register, "b", "192.0.2.7:5060") == 0.0
 
 
 async def test_each_beat_compares_the_clock_with_that_of_the_database(register: MemoryRegister):

@@ -40,6 +40,10 @@ its lease until another node takes over.
 """
 
 
+INTRODUCED_WITHIN = 5.0
+"""For how many seconds a new node waits at most, also where nodes say seldom that they live."""
+
+
 class NameTaken(UserError):
     """A name that another node has, which lives."""
 
@@ -100,6 +104,7 @@ class Membership:
         self._moved: dict[Address, Address] = {}
         self.moved_tags = MovedTags(clock, lost_after)
         """The tags of calls that are not at the node that has the others of their boot."""
+        self._is_known = True
         self._is_lost = self._is_failing = self._is_in_doubt = False
         self._busy = asyncio.Lock()
 
@@ -125,6 +130,7 @@ class Membership:
             StoreError: The database is away.
         """
         known = await self._register.find(self.itself.name)
+        self._is_known = known is not None and known.edge == self.itself.edge
         if known is not None and known.home == self.itself.home:
             # Two processes never run with one data folder, so that the one before has ended.
             await self._seize_own()
@@ -137,6 +143,13 @@ class Membership:
         if self.itself.edge:
             self._edges = {self.itself.name: parse_address(self.itself.edge)}
         return self.fence
+
+    async def introduce(self) -> None:
+        """Wait until the other nodes have heard where this one is, if that is news: they believe no stranger."""
+        if not self._is_known and self.other_edges() - {self._edges.get(self.itself.name)}:
+            seconds = min(self.heard_within, INTRODUCED_WITHIN)
+            log.info("waiting until the other nodes have heard of this one", seconds=round(seconds, 1))
+            await self._sleep(seconds)
 
     async def _seize_own(self) -> None:
         asked_at, holder = self._clock(), self._holder

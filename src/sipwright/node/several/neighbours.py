@@ -154,6 +154,7 @@ class Neighbours:
             membership.has_ended = partial(_has_ended, settings.data_dir)
         fence = await membership.join()
         await membership.beat()
+        await membership.introduce()
         store.fence(fence, membership.lost)
         return cls(membership, register)
 
