@@ -507,6 +507,30 @@ def test_a_cancel_that_another_node_was_told_finds_its_invite_here(stack, edge):
     assert answer.top_via.params["flow"] == TOKENS.write("tcp/127.0.0.2:5060/127.0.0.3:5071", "north")
 
 
+def test_a_node_that_is_back_without_our_knowledge_may_ask_about_a_cancel(stack, edge):
+    """That one says 481 if this one does. Before the next beat no answer finds it; it asks again, and hears it then."""
+    heard, _, cancel = handed_on(stack, "CANCEL")
+    stack.receiver.take_cancel = edge.take_cancel
+    edge.peers.is_north_lost = True
+    stack.receiver.receive(cancel, stack.transports[0].flow(NORTH))
+    assert (heard, [parse(data).status for data, _ in sent(stack)]) == (["CANCEL"], [200])
+
+    edge.peers.is_north_lost = False
+    stack.receiver.receive(cancel, stack.transports[0].flow(NORTH))
+    remote, answer = sent(stack).last
+    assert (heard, remote, answer.status) == (["CANCEL"], NORTH, 200)
+
+
+def test_what_it_hands_on_of_a_connection_is_said_by_that(stack, edge):
+    """And not by the node itself, as whose peer the phone would be spoken to from then on."""
+    edge.peers.owners[7], edge.peers.is_north_lost = "south", True
+    key = "tcp/127.0.0.2:5060/127.0.0.3:5071"
+    incoming = request(stack, NORTH, "BYE", to_tag=TAG, edge=f";flow={TOKENS.write(key, 'north')}")
+
+    assert edge(incoming) is False
+    assert incoming.flow.key == f"north!{key}"
+
+
 def test_an_ack_to_a_failure_that_another_node_was_told_ends_it_here(stack, edge):
     heard, tx, ack = handed_on(stack, "ACK", to_tag="gone")
     stack.receiver.on_ack = edge.take_ack
@@ -788,3 +812,27 @@ def test_the_way_by_the_edge_leads_to_a_phone_of_this_node_too(stack, edge):
 
     assert (remote, sent_there.headers.get("route")) == (HERE, through().replace(";lr", ";lr;flow"))
     assert edge.by_edge(elsewhere) is elsewhere
+
+
+def test_an_answer_over_a_connection_is_heard_whatever_the_node_of_the_call_is_called(
+    stack, edge, monkeypatch
+):
+    """Behind a public address its Via names that, where no node listens as far as others know (RFC 3261 §18.1.2)."""
+    connection = Connection()
+    monkeypatch.setattr(stack, "flow_from_key", lambda key: connection if key == OVER_TCP else way)
+    way = stack.transports[0].flow(NORTH)
+    stack.receiver.on_stray_response, stack.receiver.is_signed = edge.take_response, edge.is_signed
+    invite = request(stack, NORTH, route=[f"<sip:{TOKENS.write(OVER_TCP, 'south')}@127.0.0.1:5060;lr;flow>"])
+    public = invite.request.top_via.sent_by.replace("127.0.0.2", "203.0.113.10")
+    top = invite.request.headers.get_list("Via")[0].replace("127.0.0.2:5060", public)
+    invite.request.headers.set_first("Via", top)
+    assert edge(Incoming(stack, parse(bytes(invite.request)), way, way, 0.0)) is True
+    vias = [("Via", value) for value in parse(connection.said[0]).headers.get_list("Via")]
+    stack.receiver.receive(bytes(response(180, vias)), connection)
+    remote, heard = sent(stack).last
+
+    assert (remote, heard.status, heard.top_via.sent_by) == (NORTH, 180, public)
+    stack.receiver.receive(
+        bytes(response(183, [("Via", vias[0][1].replace("flow=", "flow=A")), vias[1]])), connection
+    )
+    assert sent(stack).last[1].status == 180

@@ -32,7 +32,7 @@ def handed_on(stack, way=WAY, via=OWN):
 
 def test_it_is_read_as_it_was_said_with_the_flow_of_the_phone(stack):
     invite = handed_on(stack)
-    said, flow = HandedOn(stack, TOKENS).read(invite)
+    said, flow = HandedOn(stack, TOKENS, stack.flow_from_key).read(invite)
 
     assert (flow.key, flow.remote, said.top_via.branch) == (f"north!{AT_NORTH}", PHONE, "z9hG4bK9")
     assert known_by(said) == "z9hG4bK9|127.0.0.3:5070|c|1"
@@ -50,7 +50,7 @@ def test_it_is_read_as_it_was_said_with_the_flow_of_the_phone(stack):
     ],
 )
 def test_what_no_node_has_handed_on_is_left_as_it_is(stack, way, via):
-    reads = HandedOn(stack, TOKENS)
+    reads = HandedOn(stack, TOKENS, stack.flow_from_key)
 
     assert (reads.read(handed_on(stack, way, via)), reads.is_known(handed_on(stack, way, via))) == (
         None,

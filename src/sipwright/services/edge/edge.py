@@ -72,7 +72,7 @@ class Edge:
         """The nodes that have INVITEs which have come here, as their callers pick something up there, say."""
         self._unanswered: Bounded[str, bool] = Bounded()
         """Of these, those that were handed over and that nothing has come of."""
-        self._handed_on = HandedOn(stack, tokens)
+        self._handed_on = HandedOn(stack, tokens, self._routed)
         self._repeats = Repeats(stack.call_later)
         self._unheard = Unheard(stack, peers.heard_within)
         self._cancels = Cancels(stack, peers, self._repeats, self._send_plainly)
@@ -122,6 +122,14 @@ class Edge:
 
     def flow(self, key: str) -> Flow | None:
         """Return the flow to a phone at another node; None when that is no more, and with it the connection."""
+        known = self._routed(key)
+        if known is None:
+            return None
+        is_there = self._peers.is_up(known.node) or parse_flow_key(known.plain_key).protocol == "udp"
+        return known if is_there and not known.is_closed else None
+
+    def _routed(self, key: str) -> RoutedFlow | None:
+        """Return the flow of a phone that another node has heard; that node may be back without our knowledge yet."""
         known = self._flows.get(key)
         if known is None:
             node, plain_key = place_of(key)
@@ -131,8 +139,7 @@ class Edge:
                 return None
             known = RoutedFlow(node, plain_key, here.local, self._send_to, self._is_reached)
             self._flows.keep(key, known)
-        is_there = self._peers.is_up(known.node) or parse_flow_key(known.plain_key).protocol == "udp"
-        return known if is_there and not known.is_closed else None
+        return known
 
     def by_edge(self, flow: Flow) -> Flow | None:
         """Return the way to a phone by the edge of whichever node it is at, though that be this one."""
@@ -216,9 +223,9 @@ class Edge:
             return
         said = self._tokens.read(incoming.request.top_via.params.get(BACK) or "")
         if said is not None and not self._peers.is_peer(parse_flow_key(said.flow_key).remote):
-            is_own = said.node == self._peers.name
-            key = said.flow_key if is_own else f"{said.node}!{said.flow_key}"
-            incoming.flow = self._stack.flow_from_key(key) or incoming.flow
+            is_own, key = said.node == self._peers.name, said.flow_key
+            found = self._stack.flow_from_key(key) if is_own else self._routed(f"{said.node}!{key}")
+            incoming.flow = found or incoming.flow
 
     def take_cancel(self, incoming: Incoming) -> bool:
         """Take a CANCEL of what went through here, or is at another node, or of what is here by way of another one."""
@@ -349,6 +356,11 @@ class Edge:
         return Reject(430, "Flow Failed", (("Retry-After", str(expected)),) if expected else (), why=why)
 
     # Responses.
+
+    def is_signed(self, via: Via) -> bool:
+        """Return whether a node has made a Via, which may name another one (`SignedHeaders.via`)."""
+        made = (via.branch or "").startswith(BRANCH)
+        return made and self._tokens.read(via.params.get(BACK) or "") is not None
 
     def take_response(self, response: Response, flow: Flow) -> None:
         """Take a response of no transaction: back to where its request came from, or to `others`."""

@@ -7,6 +7,7 @@ they are. The Via names the flow that the phone has spoken by, with a token, and
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from sipwright.services.edge.ports import BACK, BRANCH
 from sipwright.sip import Request
@@ -24,9 +25,11 @@ _OF_EDGE = re.compile(
 class HandedOn:
     """Reads it."""
 
-    def __init__(self, stack: Stack, tokens: FlowTokens) -> None:
+    def __init__(self, stack: Stack, tokens: FlowTokens, flow_at: Callable[[str], Flow | None]) -> None:
+        """Get ready; `flow_at` gives the flow of a phone at another node, though that may be gone."""
         self._stack = stack
         self._tokens = tokens
+        self._flow_at = flow_at
 
     def read(self, request: Request) -> tuple[Request, Flow] | None:
         """Return the request as it was said, and the flow that it was said by; None if no node has handed it on."""
@@ -34,7 +37,7 @@ class HandedOn:
         if not (top.branch or "").startswith(BRANCH):
             return None
         said, vias = self._tokens.read(top.params.get(BACK) or ""), request.headers.get_list("Via")[1:]
-        flow = None if said is None else self._stack.flow_from_key(f"{said.node}!{said.flow_key}")
+        flow = None if said is None else self._flow_at(f"{said.node}!{said.flow_key}")
         if flow is None or not vias:
             return None
         headers = [each for each in request.headers.items() if each[0].lower() not in ("via", "v")]
