@@ -300,7 +300,6 @@ ELSEWHERE = {
     "store/admin/second_factors": "usecases/test_login",
     "store/admin/sessions": "usecases/test_login",
     "store/admin/throttles": "usecases/test_login",
-    "usecases/bearers": "usecases/test_login",
     "usecases/gate": "usecases/test_login",
     "usecases/half_session": "usecases/test_login",
     "usecases/issued": "usecases/test_login",

@@ -12,7 +12,7 @@ from sipwright.usecases.errors import Unavailable
 
 __all__ = ["LOOK_EVERY", "LoggedOut", "Standing"]
 
-LOOK_EVERY = 2.0
+LOOK_EVERY = 1.0
 
 
 class LoggedOut(UserError):

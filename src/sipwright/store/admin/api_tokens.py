@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sipwright.store.admin.changes import record_change
 from sipwright.store.admin.sessions import Bearer
 from sipwright.store.database import insert_row
 from sipwright.store.errors import AlreadyExistsError, NotFoundError, StoreError
@@ -104,6 +105,7 @@ def remove(connection: Connection, user_id: int, name: str) -> TokenRow:
     """Remove a token, which is good for nothing from now on."""
     gone = _one(connection, user_id, name)
     connection.execute(delete(api_tokens).where(api_tokens.c.id == gone.id))
+    record_change(connection, "token", gone.id)
     return gone
 
 

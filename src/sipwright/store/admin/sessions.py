@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select, update
 
+from sipwright.store.admin.changes import record_changes
 from sipwright.store.database import insert_row
 from sipwright.store.schema import tables
 from sipwright.store.schema.people_tables import sessions
@@ -185,3 +186,4 @@ def _end(connection: Connection, ids: Iterable[int], now: float) -> None:
     gone = list(ids)
     if gone:
         connection.execute(update(sessions).where(sessions.c.id.in_(gone)).values(ended_at=now))
+        record_changes(connection, "session", gone)

@@ -32,8 +32,8 @@ __all__ = ["router"]
 router = resource(tags=["events"])
 
 KEEP_ALIVE = 15.0
-LOOK_AGAIN = 1.5
-"""Seconds for which nobody asks whether a reader still may; bearers are remembered for as long."""
+LOOK_AGAIN = 1.0
+"""Seconds for which nobody asks whether a reader still may, which costs nothing where nothing was revoked."""
 
 Types = Annotated[
     list[str] | None, Query(description="Only these types, each on its own or with commas.", max_length=100)

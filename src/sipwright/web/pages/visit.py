@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 ASK_AGAIN = 2.0
 """Seconds until a page asks again that could not be told what it shows."""
 
-SEEN_TO_EVERY = 2.0
-"""Seconds within which a session that has ended no longer shows anything."""
+SEEN_TO_EVERY = 1.0
+"""Seconds between two looks whether a session has ended, which then shows nothing more."""
 
 
 class Visit:
