@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from conftest import StartSwitch
+from docs.event_fields import event_fields
 from interop.harness import DOMAIN, PASSWORD, Phone, free_port, is_listening, until
 from sipwright.control.events import TYPES
 from web.conftest import Rest, make_tokens
@@ -104,6 +105,7 @@ class Listener:
         except TimeoutError as error:
             raise AssertionError(f"{error}; heard was:\n{heard()}") from None
         assert self.by_ssh[event["id"]] == event
+        assert event["data"].keys() <= event_fields()[kind]
         return event
 
     def close(self) -> None:
