@@ -26,6 +26,19 @@ async def test_a_call_that_is_over_is_told_with_its_reason(usecases, carol):
         assert (await usecases.traces.get(carol, name)).call == "call-one"
 
 
+async def test_a_call_of_which_no_message_was_kept_has_a_ladder_without_texts(usecases, carol):
+    talked = {"answered_at": 1_002.0, "status": 200, "reason": "OK"}
+    await put(usecases, CDRS, cdr("plain", **talked), cdr("plain", 1, target="300@blueface", **talked))
+    await put(usecases, CALLS, call("live"))
+
+    over, live = [await usecases.traces.get(carol, name) for name in ("plain", "live")]
+    assert (over.messages_kept, live.messages_kept) == (False, False)
+    labels = ["INVITE", "INVITE", "200 OK", "200 OK", "BYE", "BYE"]
+    assert [(rung.label, rung.text) for rung in over.ladder] == [(label, "") for label in labels]
+    assert [(rung.label, rung.leg) for rung in live.ladder] == [("INVITE", 0), ("INVITE", 1)]
+    assert (over.names[1], live.names[1]) == ("300@blueface", "300@blueface")
+
+
 async def test_what_is_anothers_is_as_if_it_were_not_there(usecases, admin, carol, dave):
     await put(
         usecases,
@@ -78,6 +91,7 @@ async def test_a_call_that_goes_on_is_told_with_what_the_switch_has_yet_to_write
     trace = await usecases.traces.get(carol, "c0")
     assert ("calls.messages", {"call": "c0"}) in switch.asked
     assert [(rung.label, rung.to_switch) for rung in trace.ladder] == [("INVITE", True)]
+    assert trace.messages_kept
 
 
 async def test_a_message_that_was_written_meanwhile_is_told_once(usecases, carol, switch):

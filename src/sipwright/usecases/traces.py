@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from sipwright.monitor.trace.audio import AudioOfLeg, audio_of
+from sipwright.monitor.trace.known import known_names, known_rungs
 from sipwright.monitor.trace.ladder import Rung, numbered_legs, rungs
 from sipwright.monitor.trace.report import names_of, report
 from sipwright.monitor.trace.why import why
 from sipwright.monitor.trace.wording import came_of, told
+from sipwright.services.switch.recovery.document import StoredCall, UnreadableError, read_document
 from sipwright.store.history.calltraces import CallTrace, RunTrace, find_call
 from sipwright.store.history.trace_messages import Message, unpack
 from sipwright.store.schema import tables
@@ -40,7 +42,10 @@ LOOK_AGAIN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RungView:
-    """One SIP message of the ladder; `at` is in seconds from the beginning of the call."""
+    """One SIP message of the ladder; `at` is in seconds from the beginning of the call.
+
+    `text` is "" where the message was not kept, or leads to a phone of somebody else.
+    """
 
     at: float
     leg: int
@@ -117,7 +122,10 @@ class AudioView:
 
 @dataclass(frozen=True, slots=True)
 class TraceView:
-    """A whole call as it was; `text` is what ``sipwright trace`` prints."""
+    """A whole call as it was; `text` is what ``sipwright trace`` prints.
+
+    Where no message was kept (`messages_kept`) the ladder is drawn from what the records of the call say.
+    """
 
     call: str
     user: str | None
@@ -132,6 +140,7 @@ class TraceView:
     names: dict[int, str]
     runs: tuple[RunTraceView, ...]
     ladder: tuple[RungView, ...]
+    messages_kept: bool
     audio: tuple[AudioView, ...]
     restarts: tuple[float, ...]
     others: tuple[str, ...]
@@ -165,21 +174,21 @@ class Traces:
     async def _read(self, actor: Actor, call: str) -> TraceView:
         user_id = None if actor.is_admin else actor.user_id
 
-        def work(connection: Connection) -> tuple[CallTrace, str | None]:
+        def work(connection: Connection) -> tuple[CallTrace, str | None, StoredCall | None]:
             found = find_call(connection, call, user_id)
             first = found.row or (found.legs[0] if found.legs else {})
             column = tables.users.c
             name = connection.scalar(select(column.name).where(column.id == first.get("user_id")))
-            return found, name
+            return found, name, None if found.row is None else _stored(connection, found.id)
 
-        found, user = await self._ground.read(work)
+        found, user, stored = await self._ground.read(work)
         for part in found.whole:
             if part.row is not None:
                 part.messages.extend(await self._unwritten(part))
         ladder = await asyncio.to_thread(rungs, found)
         if not actor.is_admin:
             ladder = await self._ground.read(lambda connection: own_side(connection, actor, ladder))
-        return await asyncio.to_thread(_view, found, ladder, user)
+        return await asyncio.to_thread(_view, found, ladder, user, stored)
 
     async def _unwritten(self, part: CallTrace) -> list[Message]:
         """Ask the switch for the messages that are not in the database yet: those of this second.
@@ -199,7 +208,17 @@ class Traces:
         ]
 
 
-def _view(found: CallTrace, ladder: list[Rung], user: str | None) -> TraceView:
+def _stored(connection: Connection, call_id: str) -> StoredCall | None:
+    """Read how a call stands; None if another version has written it."""
+    column = tables.calls.c
+    document = connection.scalar(select(column.document).where(column.id == call_id))
+    try:
+        return None if document is None else read_document(document)
+    except UnreadableError:
+        return None
+
+
+def _view(found: CallTrace, ladder: list[Rung], user: str | None, stored: StoredCall | None) -> TraceView:
     start = found.started_at
     first: dict[str, Any] = found.legs[0] if found.legs else found.row or {}
     row = found.row
@@ -214,9 +233,10 @@ def _view(found: CallTrace, ladder: list[Rung], user: str | None) -> TraceView:
         started_at=start,
         why=why(found),
         legs=tuple(_leg(leg, start) for leg in numbered_legs(found)),
-        names=names_of(found, ladder),
+        names=({} if ladder or stored is None else known_names(stored)) | names_of(found, ladder),
         runs=tuple(_run(run, start) for run in found.all_runs),
-        ladder=tuple(map(_rung, ladder)),
+        ladder=tuple(map(_rung, ladder or known_rungs(found, stored))),
+        messages_kept=bool(ladder),
         audio=tuple(map(_audio, audio_of(ladder))),
         restarts=tuple(round(one.at - start, 4) for one in found.messages if one.is_restart),
         others=tuple(found.others),

@@ -315,6 +315,24 @@ def test_the_page_of_a_call_has_its_messages_and_why_it_ended(site, page, phones
     expect(page.get_by_test_id("why")).to_contain_text("hung up")
 
 
+@pytest.mark.peer("baresip")
+def test_a_call_without_a_dialplan_has_a_ladder_that_says_where_it_comes_from(site, page, phones):
+    bob, carol = phones("bob", "carol")
+    bob.command("dial", f"sip:carol@{DOMAIN}")
+    carol.wait_for("CALL_ESTABLISHED")
+    row = page.get_by_test_id("call").filter(has_text="carol@").first
+    row.get_by_role("button", name="Trace").click()
+    rungs = page.get_by_test_id("rung")
+    expect(rungs.filter(has_text="INVITE")).to_have_count(2)
+    bob.command("hangup")
+    expect(rungs.filter(has_text="BYE")).to_have_count(2)
+
+    expect(rungs.filter(has_text="200 OK")).to_have_count(2)
+    expect(page.get_by_text("Drawn from the record of this call")).to_be_visible()
+    rungs.filter(has_text="BYE").first.get_by_role("button").click()
+    expect(page.locator(".reading")).to_contain_text("not kept")
+
+
 def test_a_page_opens_within_a_second_with_two_thousand_accounts(site, page):
     lines = "".join(f"many{number},secret,,,\n" for number in range(2000))
     path = site.switch.folder / "many.csv"

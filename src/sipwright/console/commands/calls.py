@@ -70,7 +70,7 @@ async def trace(request: Request, given: Namespace) -> None:
         await request.json(asdict(found), _WHOLE)
         return
     await request.say(*found.text.rstrip("\n").split("\n"))
-    if given.messages:
+    if given.messages and found.messages_kept:
         for rung in found.ladder:
             way = "to" if rung.to_switch else "from"
             await request.say("", f"-- {rung.at:.3f} s, leg {rung.leg}, {way} the switch, {rung.flow}")

@@ -20,6 +20,15 @@ _STATUS = re.compile(r"\d{3} ")
 _CHALLENGES = (401, 407)
 """What is part of every call whose caller shows who it is."""
 _LOOKS = {"talking": "good", "ringing": "busy", "held": "held", "over": ""}
+_NOT_KEPT = (
+    "Drawn from the record of this call, as its messages were not kept: they are kept of calls that run a dialplan. "
+    'With calls = "all" below [trace] in sipwright.toml they are kept of every call.'
+)
+_NO_TEXT = (
+    "Its text was not kept. When it was said, the record of the call says.",
+    "It was said to somebody else's phone, so its text is not shown.",
+)
+"""What is to be read in place of a message: of a call whose messages were not kept, and else."""
 _COPY = '(event) => copyText(document.getElementById("trace-text").textContent, event.currentTarget)'
 
 
@@ -87,16 +96,9 @@ class _CallPage:
         self.items = _items(self.trace, self.columns)
         with self.body:
             with card("Messages and script", flush=True):
-                if self.items:
-                    self.ladder = Ladder(self.items, self.lanes)
-                else:
-                    with tag("div", "empty"):
-                        tag("h3", "", "No messages were kept")
-                        tag(
-                            "p",
-                            "",
-                            "They are kept of calls that run a dialplan; [trace] in the settings says whose are.",
-                        )
+                if not self.trace.messages_kept:
+                    tag("p", "ladder-note", _NOT_KEPT)
+                self.ladder = Ladder(self.items, self.lanes)
             with tag("div", "split" if self.trace.runs else "stack wide"):
                 if self.trace.runs:
                     with tag("div", "stack wide"):
@@ -241,7 +243,8 @@ def _lanes(trace: TraceView) -> tuple[list[str], dict[int, int]]:
 
 def _items(trace: TraceView, columns: dict[int, int]) -> list[dict[str, Any]]:
     """Return everything that happened, in the order of time."""
-    found = [_message(rung, columns[rung.leg]) for rung in trace.ladder]
+    no_text = _NO_TEXT[trace.messages_kept]
+    found = [_message(rung, columns[rung.leg], no_text) for rung in trace.ladder]
     found += [_effect(effect) for run in trace.runs for effect in run.effects]
     found += [
         {
@@ -255,7 +258,7 @@ def _items(trace: TraceView, columns: dict[int, int]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda item: item["at"])
 
 
-def _message(rung: RungView, column: int) -> dict[str, Any]:
+def _message(rung: RungView, column: int, no_text: str) -> dict[str, Any]:
     status = int(rung.label[:3]) if _STATUS.match(rung.label) else 0
     return {
         "at": rung.at,
@@ -265,6 +268,7 @@ def _message(rung: RungView, column: int) -> dict[str, Any]:
         "label": rung.label,
         "flow": rung.flow,
         "text": rung.text,
+        "why": "" if rung.text else no_text,
         "look": "good"
         if 200 <= status < 300
         else "fail"

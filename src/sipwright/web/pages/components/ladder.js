@@ -13,7 +13,8 @@ export default {
               @click="open = open === index ? null : index"><span class="unseen">{{ lanes[item.from] }} to {{ lanes[item.to] }}: </span><span>{{ item.label }}</span></button>
             <span v-else class="deed" :class="[item.kind, item.look]"><span v-if="item.line" class="where">line {{ item.line }}: </span>{{ item.label }}<span v-if="item.came" class="where"> &rarr; {{ item.came }}</span></span>
           </div>
-          <div v-if="open === index" class="reading"><div class="row middle" style="justify-content: space-between"><span class="quiet small">{{ item.flow }}</span><button type="button" class="button small" @click="copy($event, item.text)">Copy message</button></div><pre tabindex="0">{{ item.text }}</pre></div>
+          <div v-if="open === index && !item.text" class="reading"><p class="quiet small">{{ item.why }}</p></div>
+          <div v-else-if="open === index" class="reading"><div class="row middle" style="justify-content: space-between"><span class="quiet small">{{ item.flow }}</span><button type="button" class="button small" @click="copy($event, item.text)">Copy message</button></div><pre tabindex="0">{{ item.text }}</pre></div>
         </template>
       </div>
     </div>`,
