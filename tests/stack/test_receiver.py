@@ -307,6 +307,14 @@ def test_a_200_for_another_hop_is_discarded(element, peer, told, via):
     assert (len(user.taken), user.read) == (1, [])
 
 
+def test_a_branch_in_a_reason_is_no_way_back(element, peer, told):
+    user, branch = told
+    for via in ("192.0.2.8:5060;branch=z9hG4bK1", f"192.0.2.8:5060;branch={branch}"):
+        peer.send(ok(f"Via: SIP/2.0/UDP {via}", status=f"200 ={branch};"), element)
+
+    assert (user.taken, user.read) == ([], [])
+
+
 def test_what_answers_a_request_of_ours_is_known_by_its_branch_also_under_load(element, told):
     _, branch = told
     answer = ok(f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}").encode()

@@ -46,13 +46,6 @@ BRANCH_COOKIE = "z9hG4bK"
 _BRIEF_BRANCH = f"={BRANCH_COOKIE}{BRIEF}".encode()
 _OK, _ACK = b"SIP/2.0 200 ", b"ACK "
 _MOST_OF_VIA = 200
-_BRIEF_ANSWER = re.compile(
-    rb"SIP/2\.0 200 [^\r\n]*+\r\n(Via:[^\r\n,;]*+;branch"
-    + _BRIEF_BRANCH[:1]
-    + rb"("
-    + _BRIEF_BRANCH[1:]
-    + rb"[0-9A-Za-z.~_-]++))(?=[;\r ])[^\r\n,]*+\r"
-).match
 _USUAL_CSEQ = b"\r\nCSeq: "
 _USUAL_CALL_ID = b"\r\nCall-ID: "
 
@@ -155,8 +148,8 @@ class Receiver:
                 return
             if (
                 data[:12] == _OK
-                and data.find(_BRIEF_BRANCH, 12, _MOST_OF_VIA) > 0
-                and self._is_taken_briefly(data)
+                and (place := data.find(_BRIEF_BRANCH, 12, _MOST_OF_VIA)) > 0
+                and self._is_taken_briefly(data, place)
             ):
                 self.responses += 1
                 if self._ticker.timer is None:
@@ -183,17 +176,30 @@ class Receiver:
         if self._ticker.timer is None:
             self._ticker.arm()
 
-    def _is_taken_briefly(self, data: bytes) -> bool:
-        """Take a 200 of the usual form by its bytes, if whoever has sent the request needs no more."""
-        found, end, element = _BRIEF_ANSWER(data), data.find(b"\r\n\r\n"), self._element
-        if found is None or end < 0 or _may_have_via(data, found.end(), end):
+    def _is_taken_briefly(self, data: bytes, place: int) -> bool:
+        """Take a 200 of the usual form by its bytes, if whoever has sent the request needs no more.
+
+        The branch in its top Via begins at `place`, behind which there is no further Via; what stands before it is
+        compared with what was sent.
+        """
+        begin, line_end = data.find(b"\r\n") + 2, data.find(b"\r\n", place)
+        end = data.find(b"\r\n\r\n", place)
+        semicolon = data.find(b";", place, line_end)
+        branch_end = semicolon if semicolon > 0 else line_end
+        if end < 0 or begin > place or data.find(b",", branch_end, line_end) > 0:
             return False
-        cseq = _line_of(data, _USUAL_CSEQ, found.end(), end)
-        call_id = _line_of(data, _USUAL_CALL_ID, found.end(), end)
+        if _may_have_via(data, branch_end, end):
+            return False
+        cseq = _line_of(data, _USUAL_CSEQ, branch_end, end)
+        call_id = _line_of(data, _USUAL_CALL_ID, branch_end, end)
         number, _, method = cseq[len(_USUAL_CSEQ) : -1].partition(b" ")
         if not (call_id and number.isdigit() and method.isalpha()):
             return False
-        branch, layer, echoes = found[2].decode("ascii"), element.layer, (found[1], call_id, cseq)
+        branch, echoes = (
+            data[place + 1 : branch_end].decode("latin-1"),
+            (data[begin:branch_end], call_id, cseq),
+        )
+        element, layer = self._element, self._element.layer
         is_taken = layer.brief.take_ok(branch, echoes, data)
         if is_taken is not None:
             return is_taken

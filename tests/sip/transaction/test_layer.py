@@ -35,6 +35,9 @@ OURS = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-1"
     [
         ([OURS], True),
         (["SIP / 2.0 / UDP 192.0.2.1 : 5060 ; received=192.0.2.1;branch=z9hG4bK-1"], True),
+        (["sip/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-1"], True),
+        (["sip/2.0/UDP 192.0.2.8:5060;branch=z9hG4bK-1"], False),
+        (["SIP/2.0/UDP 192.0.2.8:5060;x=SIP/2.0/;branch=z9hG4bK-1"], False),
         (["SIP/2.0/UDP 192.0.2.7:5062;branch=z9hG4bK-1"], True),
         (["SIP/2.0/UDP 192.0.2.1:5061;branch=z9hG4bK-1"], False),
         (["SIP/2.0/UDP 192.0.2.8:5060;branch=z9hG4bK-1"], False),

@@ -92,10 +92,10 @@ class Headers:
             index = self.index()
         return index.get(key)
 
-    def is_alone(self, key: str) -> bool:
-        """Return whether there is one line of a header, named by its key, and no comma in it: so one value at most."""
-        index = self._index or self.index()
-        return key not in self._repeated and "," not in index.get(key, "")
+    def sole_line(self, key: str) -> str | None:
+        """Give the only line of a header, named by its key, with no comma in it: so one value at most; else None."""
+        line = (self._index or self.index()).get(key)
+        return None if line is None or "," in line or key in self._repeated else line
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Give the value of the first line of that name."""

@@ -26,7 +26,6 @@ Key = tuple[Any, ...]
 LENGTH_OF_KEY = 4
 """How many parts a key has; one of RFC 2543 has more."""
 
-_ECHOED = ("call-id", "cseq", "from")
 _COOKIE = "z9hG4bK"
 _OWN_VIA = re.compile(rf"Via: SIP/2\.0/[A-Z]+ [^ \t;,]+;branch=({TOKEN});rport").fullmatch
 
@@ -51,17 +50,18 @@ def is_answer(response: Response, wire: bytes, is_own: Callable[[str, int | None
     another sent-by it is of somebody else (§18.1.2), and with more Vias it is meant for another hop (§8.1.3.3). A
     request that has fallen back to UDP has left with the other of our addresses, for which `is_own` stands.
     """
-    via = response.top_via
     is_echo = _echoes(response, wire)
-    if (
-        is_echo
-        and response.headers.is_alone("via")
-        and f" {via.sent_by};branch={via.branch}".encode() in wire
-    ):
-        return True
+    # Its Via up to the branch, which nobody can guess, stands in our request alone: nothing need be read for that.
+    line, branch = response.headers.sole_line("via"), response.branch
+    if is_echo and line is not None and branch:
+        start, end = line.find("SIP/2.0/"), line.find(branch)
+        said = line[start : end + len(branch)].encode("utf-8", "surrogateescape")
+        if 0 < start < end and said in wire:
+            return True
     sent = parse(wire)
     if not (is_echo or _names_the_same(response, sent)):
         return False
+    via = response.top_via
     if len(response.vias) > len(sent.vias):
         return False
     ours = sent.top_via
@@ -76,10 +76,14 @@ def is_echoed(wire: bytes, lines: tuple[bytes, ...]) -> bool:
 def _echoes(response: Response, wire: bytes) -> bool:
     """Return whether a response has those lines of a request as they were sent, as nearly all have."""
     index = response.headers.index()
-    for key in _ECHOED:
-        if key not in index or f"\r\n{index[key]}\r\n".encode("utf-8", "surrogateescape") not in wire:
-            return False
-    return True
+    if "from" not in index or "call-id" not in index or "cseq" not in index:
+        return False
+    # As we write them, which is CSeq behind Call-ID.
+    in_a_row, from_ = f"\r\n{index['call-id']}\r\n{index['cseq']}\r\n", f"\r\n{index['from']}\r\n"
+    return (
+        in_a_row.encode("utf-8", "surrogateescape") in wire
+        and from_.encode("utf-8", "surrogateescape") in wire
+    )
 
 
 def _names_the_same(response: Response, sent: Request | Response) -> bool:
