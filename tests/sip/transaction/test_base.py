@@ -133,12 +133,14 @@ def test_a_server_tells_its_tu_of_cancel_ack_and_their_lack(bench, invite, reque
     assert bench.heard == [(0.0, "CANCEL"), (0.0, "ACK"), (32.0, "timeout")]
 
 
-def test_what_has_ended_holds_neither_its_tu_nor_the_request(bench, invite, request_of):
+def test_what_has_ended_holds_neither_its_tu_nor_what_was_said(bench, invite, request_of):
+    """A timer that was called off may keep the transaction itself for a minute."""
     client = bench.client(invite())
     server = bench.server(request_of("OPTIONS"))
+    bench.respond(server, 200)
     bench.run_until(100.0)
 
-    assert (client.user, server.user, server.request) == (None, None, None)
+    assert (client.user, server.user, server.request, server.last_response) == (None, None, None, None)
     assert bench.leftovers() == (0, 0, 0)
 
 

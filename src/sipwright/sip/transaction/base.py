@@ -428,8 +428,8 @@ class ServerTransaction(Transaction):
             user.on_ack(self, message)
 
     def release(self) -> None:
-        """Let go of everything but the last response."""
-        self.user = self.request = self.unread = None
+        """Let go of everything."""
+        self.user = self.request = self.unread = self.last_response = None
 
     def _deliver(self, message: Request | ServerTransaction | None, now: float) -> None:
         self.outbox += (Deliver(message),)
