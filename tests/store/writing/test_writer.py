@@ -191,6 +191,20 @@ async def test_a_row_is_made_once_when_its_batch_is_committed():
     assert committer.batches[0].rows["call"] == {"c": call("c", document=b"second")}
 
 
+async def test_the_kinds_of_a_batch_stand_in_one_order_whoever_came_first():
+    """On a database server rows are locked in that order: two nodes never wait for each other."""
+    orders = []
+    for first, second in (("call", "cdr"), ("cdr", "call")):
+        committer = FakeCommitter()
+        writer = Writer(committer)
+        for kind in (first, second):
+            writer.put(kind, kind, call("c") if kind == "call" else cdr("c", 0))
+        await iteration()
+        orders.append(list(committer.batches[0].rows))
+
+    assert orders == [["call", "cdr"], ["call", "cdr"]]
+
+
 async def test_a_row_that_cannot_be_made_costs_only_itself():
     committer = FakeCommitter()
     writer = Writer(committer, grouping=for_long())

@@ -34,7 +34,8 @@ STOPPED = 2.0
 PATIENCE = 1.0
 """Seconds that a commit may take before the database counts as away."""
 
-_PATIENT = frozenset(name for name, kind in KINDS.items() if kind.is_patient)
+_PATIENT = {name: kind.is_patient for name, kind in KINDS.items()}
+_ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
 
 class StoreBusy(Reject):
@@ -46,9 +47,12 @@ class StoreBusy(Reject):
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Rows that commit together, by kind and key; None deletes.  Until they do, a row may be what makes it."""
+    """Rows that commit together, by kind and key; None deletes.  Until they do, a row may be what makes it.
 
-    rows: dict[str, dict[Any, Any]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    Most batches have few kinds, so only those that there are rows of are in it.
+    """
+
+    rows: dict[str, dict[Any, Any]] = field(default_factory=dict)
     callbacks: list[tuple[str, Hashable, Callable[[], None]]] = field(default_factory=list)
     size: int = 0
     # Rows that the database will never take; whoever waits for their commit waits in vain.
@@ -109,7 +113,6 @@ class Writer:
         self._capacity = capacity
         self._loop = asyncio.get_running_loop()
         self._next = Batch()
-        self._rows = self._next.rows
         self._under_way: Batch | None = None
         # True from the arming of a flush until a batch is done and nothing more has come.
         self._is_armed = False
@@ -146,16 +149,19 @@ class Writer:
         Raises:
             StoreBusy: when too many rows wait already.
         """
-        rows = self._rows[kind]
+        is_patient, batch = _PATIENT[kind], self._next
+        rows = batch.rows.get(kind)
+        if rows is None:
+            rows = batch.rows[kind] = {}
         if key not in rows:
-            if self._next.size >= self._capacity:
+            if batch.size >= self._capacity:
                 raise StoreBusy
-            self._next.size += 1
+            batch.size += 1
         rows[key] = row
         if on_commit is not None:
-            self._next.callbacks.append((kind, key, on_commit))
-        if not self._is_armed or (self._patient_flush is not None and kind not in _PATIENT):
-            self._arm(is_patient=kind in _PATIENT)
+            batch.callbacks.append((kind, key, on_commit))
+        if not self._is_armed or (self._patient_flush is not None and not is_patient):
+            self._arm(is_patient=is_patient)
 
     async def drain(self) -> None:
         """Wait until everything that was put is committed, and nothing more comes."""
@@ -233,7 +239,6 @@ class Writer:
         self._patient_flush = None
         batch = self._under_way = self._next
         self._next = Batch()
-        self._rows = self._next.rows
         self._flushed_at = self._loop.time()
         self._grouping.committed(batch.size, self._flushed_at)
         _make_rows(batch)
@@ -252,14 +257,16 @@ class Writer:
             except Exception:
                 log.exception("a callback after a commit failed")
         if self._next.size:
-            self._arm(is_patient=all(kind in _PATIENT for kind, rows in self._rows.items() if rows))
+            self._arm(is_patient=all(_PATIENT[kind] for kind in self._next.rows))
         else:
             self._is_armed = False
             self._idle.set()
 
 
 def _make_rows(batch: Batch) -> None:
-    """Replace what makes a row by that row."""
+    """Replace what makes a row by that row, and put the kinds in the one order in which all write them."""
+    if len(batch.rows) > 1:
+        batch.rows = {kind: batch.rows[kind] for kind in sorted(batch.rows, key=_ORDER.__getitem__)}
     for kind, rows in batch.rows.items():
         for key, row in list(rows.items()):
             if callable(row):
