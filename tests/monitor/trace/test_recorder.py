@@ -186,6 +186,25 @@ def test_a_leg_that_two_calls_have_in_common_is_heard_by_both():
     assert len(world.recorder) == 1
 
 
+def test_what_was_heard_before_a_leg_began_is_not_of_its_call():
+    """Whose messages are, is found out for some together, and by what was so when each was heard."""
+    world = World()
+    call = world.begin()
+    world.say(sip("BYE sip:us SIP/2.0", "b-leg"))
+    world.add_leg(call, "b-leg")
+    world.say(sip("SIP/2.0 180 Ringing", "b-leg"))
+    other = world.begin("c2", sip_call_id="b-leg")
+    world.say(sip("SIP/2.0 200 OK", "b-leg"))
+    world.recorder.call_ends(call)
+    world.recorder.call_ends(other)
+    world.run(1.0)
+
+    assert [one.data.split(b"\r\n")[0] for one in world.rows.messages("c1")[1:]] == [
+        b"SIP/2.0 180 Ringing", b"SIP/2.0 200 OK",
+    ]  # fmt: skip
+    assert [one.data.split(b"\r\n")[0] for one in world.rows.messages("c2")[1:]] == [b"SIP/2.0 200 OK"]
+
+
 @pytest.mark.parametrize(("which", "kept"), [("all", 2), ("scripted", 1), ("off", 0)])
 def test_the_setting_says_whose_messages_are_kept(which, kept):
     world = World(which)

@@ -1,9 +1,10 @@
 """Keeps what is said on the wire for a call, so that `sipwright trace` can draw it later.
 
 It listens on the stack's tap only while a call is recorded: with the default, `calls = "scripted"`, a switch
-whose calls run no script never gets here. A message belongs to a call by its Call-ID. What was heard is put
-into the database once a second, or as soon as there is much of it, in one row for all calls that said something:
-so a crash costs the pictures of a second and never a call.
+whose calls run no script never gets here. A message belongs to a call by its Call-ID. Whose it is, is found out for
+some together, which costs less for each than while it is handled. What was heard is put into the database once a
+second, or as soon as there is much of it, in one row for all calls that said something: so a crash costs the pictures
+of a second and never a call.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ Which = Literal["scripted", "all", "off"]
 
 FLUSH_AFTER = 1.0
 """Seconds that what was heard waits to be written; a call that is over is listened to for once or twice as long."""
+
+SORTED_AT_ONCE = 64
+"""So many messages are sorted by their calls together."""
+
+LARGE = 8_192
+"""Bytes of a message that waits for no others."""
 
 ROW_BYTES = 65_536
 """How much is written at once, before its time: packing it takes a fraction of a millisecond."""
@@ -97,6 +104,7 @@ class Recorder:
         self._most_messages = most_messages
         self._recordings: dict[str, Recording] = {}
         self._by_sip_call_id: dict[bytes, tuple[Recording, ...]] = {}
+        self._unsorted: list[tuple[Literal["in", "out"], float, Flow, bytes]] = []
         self._heard: list[tuple[str, float, str, str, bytes]] = []
         self._heard_from = 0.0
         self._size = 0
@@ -114,6 +122,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write what was heard, and stop listening."""
+        self._sort()
         self._write()
         self._rest()
 
@@ -132,6 +141,7 @@ class Recorder:
         """Keep what was said of an INVITE that was refused before it became a call; `call_id` names its CDR."""
         if self._which == "off":
             return
+        self._sort()
         request, key = incoming.request, incoming.flow.key
         recording = Recording(call_id, self._most_messages)
         for message in self._early.take(request.call_id):
@@ -151,6 +161,7 @@ class Recorder:
             return
         if call.id in self._recordings:
             return
+        self._sort()
         recording = self._recordings[call.id] = Recording(call.id, self._most_messages)
         if self._stop_listening is None:
             self._stop_listening = self._tap.listen(self._hear)
@@ -171,6 +182,7 @@ class Recorder:
         """Hear the messages of one more leg."""
         recording = self._recordings.get(leg.owner.id)
         if recording is not None:
+            self._sort()  # what was heard before it is not of this call
             sip_call_id = leg.sip_call_id.encode("utf-8", "surrogateescape")
             recording.sip_call_ids.append(sip_call_id)
             # A call from one account of this switch to another is two calls with one leg in common.
@@ -186,25 +198,41 @@ class Recorder:
 
     def unwritten(self, call_id: str) -> list[tuple[str, float, str, str, bytes]]:
         """Return what was heard of a call and is not written yet: what somebody who watches it misses otherwise."""
+        self._sort()
         return [one for one in self._heard if one[0] == call_id]
 
     # What the tap tells.
 
     def _hear(self, direction: Literal["in", "out"], at: float, flow: Flow, data: bytes) -> None:
-        start = data.find(_USUAL) + _USUAL_LENGTH
-        if start >= _USUAL_LENGTH:
-            sip_call_id = data[start : data.find(b"\r", start)]
-        else:
-            match = _ANY.search(data)
-            if match is None:
-                return
-            sip_call_id = match[1]
-        if sip_call_id in self._by_sip_call_id:
-            key = flow.key
-            for recording in self._by_sip_call_id[sip_call_id]:
-                self._keep(recording, at, direction, key, data)
+        self._unsorted.append((direction, at, flow, data))
+        if len(self._unsorted) >= SORTED_AT_ONCE or len(data) > LARGE:
+            self._sort()
+        elif self._timer is None:
+            self._arm()
 
-    def _keep(self, recording: Recording, at: float, direction: str, flow: str, data: bytes) -> None:
+    def _sort(self) -> None:
+        """Keep what was heard of the calls that are recorded."""
+        if not self._unsorted:
+            return
+        heard, self._unsorted = self._unsorted, []
+        calls = self._by_sip_call_id
+        for direction, at, flow, data in heard:
+            start = data.find(_USUAL) + _USUAL_LENGTH
+            if start >= _USUAL_LENGTH:
+                sip_call_id = data[start : data.find(b"\r", start)]
+            elif (match := _ANY.search(data)) is not None:
+                sip_call_id = match[1]
+            else:
+                continue
+            if sip_call_id in calls:
+                key = flow.key
+                for recording in calls[sip_call_id]:
+                    self._keep(recording, at, direction, key, data, at)
+
+    def _keep(
+        self, recording: Recording, at: float, direction: str, flow: str, data: bytes,
+        seen_at: float | None = None,
+    ) -> None:  # fmt: skip
         size = len(data)
         if at >= recording.until:
             recording.until, recording.room = at + 1.0, MOST_BYTES
@@ -215,14 +243,14 @@ class Recorder:
         self._heard.append((recording.call_id, at, direction, flow, data))
         self._size += size
         if recording.row != self._row:
-            self._name(recording)
+            self._name(recording, seen_at)
         if self._size >= ROW_BYTES:
             self._write()
 
-    def _name(self, recording: Recording) -> None:
+    def _name(self, recording: Recording, seen_at: float | None) -> None:
         """Put a call among those of which the row is."""
         if not self._calls:
-            self._heard_from = self._clock()
+            self._heard_from = self._clock() if seen_at is None else seen_at
             self._arm()
         recording.row = self._row
         self._calls.append(recording.call_id)
@@ -238,6 +266,7 @@ class Recorder:
     def _tick(self) -> None:
         self._timer = None
         now = self._clock()
+        self._sort()
         self._write()
         over = self._over
         while over and over[0][0] <= now:
