@@ -241,7 +241,7 @@ def _read(memory: Path | None) -> int:
 
 
 def _text(number: int) -> str:
-    return str(number).zfill(17)
+    return f"{number:017}"
 
 
 _Note = tuple[int, float, str, int | str | None, str | None, Mapping[str, Any], str | None]
@@ -251,12 +251,15 @@ _Note = tuple[int, float, str, int | str | None, str | None, Mapping[str, Any], 
 def _shown(data: Mapping[str, Any]) -> dict[str, Any]:
     shown = {}
     for name, value in data.items():
-        if type(value) is str:
-            is_plain = value.isascii() and value.isprintable() and len(value) <= LONGEST_VALUE
-            shown[name] = value if is_plain else _cut(value)
+        kind = type(value)
+        if kind is str and value.isascii() and value.isprintable() and len(value) <= LONGEST_VALUE:
+            shown[name] = value
         elif value is not None:
-            shown[name] = _cut(value)
+            shown[name] = value if kind in _PLAIN else _cut(value)
     return shown
+
+
+_PLAIN = frozenset({bool, int, float})
 
 
 def _cut(value: Any) -> Any:
