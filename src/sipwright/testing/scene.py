@@ -166,6 +166,8 @@ class _Rows:
         key: Hashable,
         row: Row | Callable[[], Row] | None,
         on_commit: Callable[[], None] | None = None,
+        *,
+        is_patient: bool = False,
     ) -> None:
         """Keep a row."""
         if isinstance(row, JournalRow):

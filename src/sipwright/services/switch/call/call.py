@@ -140,7 +140,10 @@ class Call(LastingCall):
             self.ports.guard.settle(self.legs)
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
-        put("call", self.id, None if self.is_gone else partial(self.ports.call_row, self), on_commit)
+        row = None if self.is_gone else partial(self.ports.call_row, self)
+        # Of one that has talked, nobody waits for the end as its caller has waited for an answer.
+        is_patient = self.state is ENDING and self.answered_at is not None
+        put("call", self.id, row, on_commit, is_patient=is_patient)
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True
