@@ -88,9 +88,12 @@ def main() -> int:
 
     async def run() -> int:
         with recorded(chosen.keep / "wire") if chosen.keep and can_cut else nullcontext():
-            ledger = await ClusterLoad(options, database, bus=bus).run()
-        print(ledger.report())
-        return ledger.status
+            load = ClusterLoad(options, database, bus=bus)
+            try:
+                await load.run()
+            finally:  # also of a run that somebody has interrupted
+                print(load.ledger.report())
+        return load.ledger.status
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -57,6 +57,9 @@ class Harm:
 
         await self._without(node, stop, is_told=False)
         await asyncio.sleep(max(0.0, began + PAUSED_FOR - time.monotonic()))
+        if not node.is_stopped:
+            self._load.ledger.fault("zombie", node.name, "was stopped, and let go on by somebody else")
+            return
         node.signal(signal.SIGCONT)
         if not await node.ends(ENDS_WITHIN):
             self._load.ledger.fault("zombie", node.name, f"went on for {ENDS_WITHIN:g} s")

@@ -68,6 +68,13 @@ class Node(SharedSwitch):
         assert self._process is not None
         self._process.send_signal(how)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands still, as after SIGSTOP (`man 5 proc_pid_stat`)."""
+        assert self._process is not None
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "T"
+
     async def ends(self, patience: float) -> bool:
         """Return whether it ends by itself within so many seconds; it is over then in any case."""
         try:
