@@ -9,6 +9,9 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "sip/transaction/client": "sip/transaction/test_base",
+    "sip/transaction/server": "sip/transaction/test_base",
+    "sip/transaction/table": "sip/transaction/test_layer",
     "config/explain": "config/test_settings",
     "config/faces": "config/test_settings",
     "config/processes": "config/test_settings",

@@ -15,7 +15,8 @@ from sipwright.sip.errors import ParseError, Reject
 from sipwright.sip.headers import Via
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
-from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR, ClientTransaction
+from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR
+from sipwright.sip.transaction.client import ClientTransaction
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.keys import is_echoed
 from sipwright.sip.usual_ack import usual_ack_tag

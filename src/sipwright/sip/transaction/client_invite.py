@@ -47,11 +47,10 @@ from sipwright.sip.transaction.base import (
     TERMINATED,
     TRANSPORT_ERROR,
     Begin,
-    ClientTransaction,
-    ClientUser,
     Driver,
     Flow,
 )
+from sipwright.sip.transaction.client import ClientTransaction, ClientUser
 from sipwright.sip.transaction.timers import Timer
 
 

@@ -38,8 +38,8 @@ from sipwright.sip.transaction.base import (
     TERMINATED,
     TRANSPORT_ERROR,
     TRYING,
-    ClientTransaction,
 )
+from sipwright.sip.transaction.client import ClientTransaction
 from sipwright.sip.transaction.timers import Timer
 
 

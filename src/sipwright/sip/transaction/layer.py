@@ -1,7 +1,7 @@
-"""The table of live transactions: matching (RFC 3261 §17.1.3, §17.2.3, §9.2, §8.2.2.2) and time.
+"""The layer of live transactions: it feeds messages and deadlines to the machines, and does what they ask for.
 
-Feeds messages and deadlines to the machines and does what they put into their outboxes.  It has no clock
-and no socket: `now` is an argument, and bytes go to the `send` that it was given.
+Whose a message is says table.py.  The layer has no clock and no socket: `now` is an argument, and bytes go to the
+`send` that it was given.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from typing import Any
 from zlib import crc32
 
 from sipwright.sip.build import Written
-from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import (
-    ACCEPTED,
     ACK,
     CALLING,
     CANCEL,
@@ -27,34 +25,28 @@ from sipwright.sip.transaction.base import (
     TERMINATED,
     TRANSPORT_ERROR,
     Begin,
-    ClientTransaction,
-    ClientUser,
     Clocks,
     Deliver,
     Flow,
-    ServerTransaction,
-    ServerUser,
     Transaction,
 )
+from sipwright.sip.transaction.client import ClientTransaction, ClientUser
 from sipwright.sip.transaction.client_brief import BriefClients
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.keys import (
-    LENGTH_OF_KEY,
     Key,
     is_answer,
     merge_key,
     own_branch,
-    rfc_2543_key,
     server_key,
 )
 from sipwright.sip.transaction.reliable import ReliableResponse
+from sipwright.sip.transaction.server import ServerTransaction, ServerUser
 from sipwright.sip.transaction.server_invite import ServerInvite
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
+from sipwright.sip.transaction.table import TransactionTable, local_tag_of
 from sipwright.sip.transaction.timers import TimerQueue, TimerValues
-
-# What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
-_CANCELLABLE = ("INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "OPTIONS", "PUBLISH", "REFER", "NOTIFY", "INFO")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ class LayerSnapshot:
     repeated: int
 
 
-class TransactionLayer:
+class TransactionLayer(TransactionTable):
     """Every live transaction of one stack.
 
     Attributes:
@@ -93,6 +85,7 @@ class TransactionLayer:
 
     def __init__(self, send: Callable[[bytes, Flow], None], timers: TimerValues | None = None) -> None:
         """Make an empty layer; an `OSError` raised by `send` is a transport error (§17.1.4, §17.2.4)."""
+        super().__init__()
         self.values = timers or TimerValues()
         self.timers = TimerQueue()
         self._send = send
@@ -101,9 +94,6 @@ class TransactionLayer:
             for kind in (ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite)
             for is_reliable in (False, True)
         }
-        self._clients: dict[Key, ClientTransaction] = {}
-        self._servers: dict[Key, ServerTransaction] = {}
-        self._merge_keys: dict[int, ServerTransaction] = {}
         self._unsent: deque[ClientTransaction] = deque()
         self._absorbed = self.repeated = self.resent = 0
         self._transport_errors = 0
@@ -162,24 +152,6 @@ class TransactionLayer:
             self.perform(tx, now)
         return True
 
-    def is_merged(self, request: Request) -> bool:
-        """Return whether a request without To tag is a copy of one that came by another path (§8.2.2.2)."""
-        if request.to_tag is not None or request.method == "CANCEL":
-            return False
-        return merge_key(request) in self._merge_keys
-
-    def has_server(self, key: Key) -> bool:
-        """Return whether there is a live server transaction with that key."""
-        return key in self._servers
-
-    def find_server(self, request: Request) -> ServerTransaction | None:
-        """Return the server transaction of a request."""
-        return self._servers.get(server_key(request, request.method))
-
-    def find_client(self, branch: str, method: str) -> ClientTransaction | None:
-        """Return the live client transaction with that branch, if it is still open."""
-        return self._clients.get((branch, method))
-
     # ---- new transactions
 
     def server(self, request: Request, flow: Flow, user: ServerUser | None, now: float) -> ServerTransaction:
@@ -187,10 +159,6 @@ class TransactionLayer:
         tx = self._add_server(request, flow, user)
         tx.start(now)
         return tx
-
-    def is_new(self, key: Key, merged: int) -> bool:
-        """Return whether neither a request with that key nor a copy of it by another path has a transaction."""
-        return key not in self._servers and merged not in self._merge_keys
 
     def begin(
         self, key: Key, request: Callable[[], Request], merged: int, flow: Flow, now: float, local_tag: str
@@ -324,16 +292,6 @@ class TransactionLayer:
                 self.timers.on_earlier()
         return is_sent
 
-    def forget(self, tx: Transaction) -> None:
-        """Let go of a transaction that is over."""
-        if isinstance(tx, ServerTransaction):
-            self._servers.pop(tx.key, None)
-            if tx.merge_key is not None and self._merge_keys.get(tx.merge_key) is tx:
-                del self._merge_keys[tx.merge_key]
-        else:
-            self._clients.pop(tx.key, None)
-        tx.release()
-
     def drop(self, tx: ClientTransaction) -> None:
         """Let go of a transaction before its time, since its request is to be sent by another way as it was."""
         tx.state = TERMINATED
@@ -363,10 +321,6 @@ class TransactionLayer:
             repeated=self.repeated,
         )
 
-    def unanswered(self) -> list[ClientTransaction]:
-        """Return the INVITEs that nothing has come back to yet."""
-        return [tx for tx in self._clients.values() if tx.state is CALLING]
-
     def let_go(self) -> None:
         """Know none of them any more: what still comes for them is for whoever goes on with their calls."""
         self._clients.clear()
@@ -377,7 +331,7 @@ class TransactionLayer:
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers) + len(self.brief)
 
-    # ---- the tables
+    # ---- entries
 
     def _add_server(self, request: Request, flow: Flow, user: ServerUser | None) -> ServerTransaction:
         method = request.method
@@ -404,36 +358,17 @@ class TransactionLayer:
         tx = self._clients[key] = kind(key, request, flow, user, self)
         return tx
 
-    # ---- ACK and CANCEL, the two requests that belong to another's transaction
-
-    def _acknowledged_by(self, ack: Request) -> ServerTransaction | None:
-        """Find the INVITE whose final response this acknowledges; none if that was a 2xx (RFC 6026 §7.1)."""
-        key = server_key(ack, "INVITE")
-        tx = self._servers.get(key)
-        if tx is None and len(key) > LENGTH_OF_KEY:
-            # The To tag is part of an RFC 2543 key, and that of an INVITE outside of a dialog is empty.
-            tx = self._servers.get(rfc_2543_key(ack, "INVITE", None))
-            if tx is not None and _local_tag(tx) != ack.to_tag:
-                return None
-        return None if tx is None or tx.state == ACCEPTED else tx
+    # ---- CANCEL
 
     def _cancel(self, request: Request, flow: Flow | None, now: float) -> bool:
-        for method in _CANCELLABLE:
-            tx = self._servers.get(server_key(request, method))
-            if tx is not None:
-                break
-        else:
-            # A client that has heard its address since may call itself otherwise (RFC 3581 §4); all else has to agree.
-            invite = CSeq(request.cseq.number, "INVITE")
-            found = self._merge_keys.get(hash((request.from_tag, request.call_id, invite)))
-            if found is None or found.key[0] != request.top_via.branch:
-                return False
-            tx = found
+        tx = self._cancelled_by(request)
+        if tx is None:
+            return False
         self._absorbed += 1
         answer = self.server(request, flow or tx.flow, None, now)
         # §9.2 wants the tag that the INVITE is answered with.  If it has none yet, it is any that we can
         # give again, which is all that a tag has to be.
-        tag = _local_tag(tx) or f"{crc32(repr(tx.key).encode()):08x}"
+        tag = local_tag_of(tx) or f"{crc32(repr(tx.key).encode()):08x}"
         answer.local_tag = tag
         if tx.user is not None and (tx.state, CANCEL) in tx.RULES:
             tx.handle(CANCEL, answer, now)
@@ -451,10 +386,3 @@ def _as_before(request: bytes, flow: Flow) -> Flow:
 def _is_nowhere(host: str, port: int | None) -> bool:
     """Return False: who has no socket listens nowhere."""
     return False
-
-
-def _local_tag(tx: ServerTransaction) -> str | None:
-    """Learn the To tag that a request was answered with; no response but the last is kept."""
-    if tx.local_tag is None and tx.last_response is not None:
-        tx.local_tag = parse(tx.last_response).to_tag
-    return tx.local_tag

@@ -52,8 +52,8 @@ from sipwright.sip.transaction.base import (
     REQUEST,
     SUCCESS,
     TERMINATED,
-    ServerTransaction,
 )
+from sipwright.sip.transaction.server import ServerTransaction
 from sipwright.sip.transaction.timers import Timer
 
 REMINDER = 60.0

@@ -41,8 +41,8 @@ from sipwright.sip.transaction.base import (
     SUCCESS,
     TERMINATED,
     TRYING,
-    ServerTransaction,
 )
+from sipwright.sip.transaction.server import ServerTransaction
 from sipwright.sip.transaction.timers import Timer, TimerQueue
 
 

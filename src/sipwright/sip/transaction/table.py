@@ -1,0 +1,90 @@
+"""The table of live transactions, and whose a message is (RFC 3261 §17.1.3, §17.2.3, §9.2, §8.2.2.2)."""
+
+from __future__ import annotations
+
+from sipwright.sip.headers.cseq import CSeq
+from sipwright.sip.message import Request
+from sipwright.sip.parser import parse
+from sipwright.sip.transaction.base import ACCEPTED, CALLING, Transaction
+from sipwright.sip.transaction.client import ClientTransaction
+from sipwright.sip.transaction.keys import LENGTH_OF_KEY, Key, merge_key, rfc_2543_key, server_key
+from sipwright.sip.transaction.server import ServerTransaction
+
+# What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
+_CANCELLABLE = ("INVITE", "REGISTER", "SUBSCRIBE", "MESSAGE", "OPTIONS", "PUBLISH", "REFER", "NOTIFY", "INFO")
+
+
+class TransactionTable:
+    """The transactions of one stack, by what their messages are known by."""
+
+    def __init__(self) -> None:
+        self._clients: dict[Key, ClientTransaction] = {}
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._merge_keys: dict[int, ServerTransaction] = {}
+
+    def is_merged(self, request: Request) -> bool:
+        """Return whether a request without To tag is a copy of one that came by another path (§8.2.2.2)."""
+        if request.to_tag is not None or request.method == "CANCEL":
+            return False
+        return merge_key(request) in self._merge_keys
+
+    def has_server(self, key: Key) -> bool:
+        """Return whether there is a live server transaction with that key."""
+        return key in self._servers
+
+    def find_server(self, request: Request) -> ServerTransaction | None:
+        """Return the server transaction of a request."""
+        return self._servers.get(server_key(request, request.method))
+
+    def find_client(self, branch: str, method: str) -> ClientTransaction | None:
+        """Return the live client transaction with that branch, if it is still open."""
+        return self._clients.get((branch, method))
+
+    def is_new(self, key: Key, merged: int) -> bool:
+        """Return whether neither a request with that key nor a copy of it by another path has a transaction."""
+        return key not in self._servers and merged not in self._merge_keys
+
+    def unanswered(self) -> list[ClientTransaction]:
+        """Return the INVITEs that nothing has come back to yet."""
+        return [tx for tx in self._clients.values() if tx.state is CALLING]
+
+    def forget(self, tx: Transaction) -> None:
+        """Let go of a transaction that is over."""
+        if isinstance(tx, ServerTransaction):
+            self._servers.pop(tx.key, None)
+            if tx.merge_key is not None and self._merge_keys.get(tx.merge_key) is tx:
+                del self._merge_keys[tx.merge_key]
+        else:
+            self._clients.pop(tx.key, None)
+        tx.release()
+
+    # ---- ACK and CANCEL, the two requests that belong to another's transaction
+
+    def _acknowledged_by(self, ack: Request) -> ServerTransaction | None:
+        """Find the INVITE whose final response this acknowledges; none if that was a 2xx (RFC 6026 §7.1)."""
+        key = server_key(ack, "INVITE")
+        tx = self._servers.get(key)
+        if tx is None and len(key) > LENGTH_OF_KEY:
+            # The To tag is part of an RFC 2543 key, and that of an INVITE outside of a dialog is empty.
+            tx = self._servers.get(rfc_2543_key(ack, "INVITE", None))
+            if tx is not None and local_tag_of(tx) != ack.to_tag:
+                return None
+        return None if tx is None or tx.state == ACCEPTED else tx
+
+    def _cancelled_by(self, cancel: Request) -> ServerTransaction | None:
+        """Find what a CANCEL is about (§9.2)."""
+        for method in _CANCELLABLE:
+            tx = self._servers.get(server_key(cancel, method))
+            if tx is not None:
+                return tx
+        # A client that has heard its address since may call itself otherwise (RFC 3581 §4); all else has to agree.
+        invite = CSeq(cancel.cseq.number, "INVITE")
+        found = self._merge_keys.get(hash((cancel.from_tag, cancel.call_id, invite)))
+        return None if found is None or found.key[0] != cancel.top_via.branch else found
+
+
+def local_tag_of(tx: ServerTransaction) -> str | None:
+    """Learn the To tag that a request was answered with; no response but the last is kept."""
+    if tx.local_tag is None and tx.last_response is not None:
+        tx.local_tag = parse(tx.last_response).to_tag
+    return tx.local_tag
