@@ -9,6 +9,7 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "transport/udp_flow": "transport/test_udp",
     "sip/transaction/client": "sip/transaction/test_base",
     "sip/transaction/server": "sip/transaction/test_base",
     "sip/transaction/table": "sip/transaction/test_layer",

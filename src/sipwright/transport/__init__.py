@@ -9,7 +9,8 @@ from sipwright.transport.tap import Tap
 from sipwright.transport.tcp import TcpTransport
 from sipwright.transport.tcp_connection import TcpFlow
 from sipwright.transport.tcp_limits import TcpLimits
-from sipwright.transport.udp import UdpFlow, UdpTransport
+from sipwright.transport.udp import UdpTransport
+from sipwright.transport.udp_flow import UdpFlow
 
 __all__ = [
     "Address",

@@ -3,7 +3,8 @@
 The event loop's datagram endpoints cost several times as much and hide EAGAIN, so this reads the socket
 itself: one wake-up drains up to 16 datagrams, and each goes to its handler and back to the socket in one call
 stack. When some turns in a row have not emptied the socket we are behind (`stack/backlog.py`); a burst of so many is
-read sooner than put in order. The socket's own ways are in `udp_socket.py`, what ICMP says in `icmp.py`.
+read sooner than put in order. What is sent to a peer leaves by its `udp_flow.py`; the socket's own ways are in
+`udp_socket.py`, what ICMP says in `icmp.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sipwright.transport.base import (
     OnFlowClosed,
@@ -24,17 +24,19 @@ from sipwright.transport.base import (
     ignore_message,
     ignore_undelivered,
 )
-from sipwright.transport.flow import Address, Flow, Trust, is_wildcard
+from sipwright.transport.flow import Address, Trust, is_wildcard
 from sipwright.transport.icmp import Watch, undelivered
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.sources import PATIENCE, Sources
 from sipwright.transport.tap import Tap
+from sipwright.transport.udp_flow import UdpFlow
 from sipwright.transport.udp_socket import (
     LOST,
     OF_EARLIER,
     WOULD_BLOCK,
     Ancillary,
     SocketAddress,
+    UdpSnapshot,
     address_of,
     age_of_unread,
     asked_host,
@@ -51,96 +53,6 @@ TURNS_BEHIND = 4
 
 LARGEST_DATAGRAM = 65_535
 FLOWS_PER_GENERATION = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class UdpSnapshot:
-    """The counters of one UDP socket."""
-
-    local: Address
-    received: int
-    sent: int
-    queued: int
-    dropped: int
-    keepalives: int
-    stun: int
-    errors: int
-    flows: int
-
-
-class UdpFlow(Flow):
-    """One pair of addresses."""
-
-    __slots__ = ("_ancillary", "_peer", "_transport", "is_known")
-
-    def __init__(
-        self,
-        transport: UdpTransport,
-        local: Address,
-        remote: Address,
-        peer: SocketAddress,
-        ancillary: Ancillary | None,
-    ) -> None:
-        super().__init__("udp", local, remote)
-        self._transport = transport
-        self._peer = peer
-        self._ancillary = ancillary
-        self.is_known = False
-        self.source = transport.sources.of(remote[0])
-
-    @property
-    def is_closed(self) -> bool:
-        """The socket is closed."""
-        return self._transport.is_closed
-
-    def send(self, data: bytes) -> None:
-        """Send one datagram, or queue it while the socket is full.
-
-        Raises:
-            OSError: The network refuses it here and now: no route, too large, socket closed.
-        """
-        transport = self._transport
-        if transport.tap.listeners:
-            transport.tap.emit("out", self, data)
-        if transport.queue:
-            transport.enqueue(self, data)
-            return
-        try:
-            # As `transmit` does, which nearly every message would have to call.
-            if self._ancillary is None:
-                transport.sendto(data, self._peer)
-            else:
-                transport.sendmsg((data,), self._ancillary, 0, self._peer)
-        except OSError as error:
-            transport.send_failed(self, data, error)
-        else:
-            transport.sent += 1
-
-    def vouch(self) -> None:
-        """Give somebody known a budget of their own."""
-        if not self.is_known:
-            self.is_known = True
-            self._transport.sources.vouched(self)
-
-    def keep_open(self) -> None:
-        """Send an empty datagram, as nobody takes that for a message."""
-        try:
-            self.transmit(b"")
-        except OSError:
-            pass  # the next one is sent soon
-
-    def redirected(self, port: int) -> UdpFlow:
-        """Return the flow to another port of the same peer."""
-        return self._transport.flow((self.remote[0], port), self.local)
-
-    def transmit(self, data: bytes) -> None:
-        """Hand one datagram to the kernel."""
-        transport = self._transport
-        if self._ancillary is None:
-            transport.sendto(data, self._peer)
-        else:
-            transport.sendmsg((data,), self._ancillary, 0, self._peer)
-        transport.sent += 1
 
 
 class UdpTransport:

@@ -10,6 +10,7 @@ import errno
 import socket
 import struct
 import time
+from dataclasses import dataclass
 from fcntl import ioctl
 
 from sipwright.transport.flow import Address
@@ -21,6 +22,7 @@ __all__ = [
     "WOULD_BLOCK",
     "Ancillary",
     "SocketAddress",
+    "UdpSnapshot",
     "address_of",
     "age_of_unread",
     "asked_host",
@@ -57,6 +59,21 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 """An address as the socket module has it: of IPv6 with flow and scope."""
 Ancillary = tuple[tuple[int, int, bytes], ...]
 """The control messages of a datagram."""
+
+
+@dataclass(frozen=True, slots=True)
+class UdpSnapshot:
+    """The counters of one UDP socket."""
+
+    local: Address
+    received: int
+    sent: int
+    queued: int
+    dropped: int
+    keepalives: int
+    stun: int
+    errors: int
+    flows: int
 
 
 def open_socket(
