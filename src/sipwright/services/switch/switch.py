@@ -28,7 +28,8 @@ from sipwright.transport import Flow
 from .call.call import EXPIRES, Call
 from .call.caller import Caller
 from .call.ended import EndedCall
-from .call.leg import Leg, LegPorts
+from .call.leg import Leg
+from .call.leg_ports import LegPorts
 from .call.observer import CallObserver
 from .call.ports import CallPorts, LegGuard, NoGuard, NoOwnLimits, OwnLimits, SwitchSettings
 from .call.script_runner import ScriptRunner

@@ -15,7 +15,8 @@ from ..model.header_table import OUTSIDER, Party
 from ..model.leg_state import CANCEL, END, LegState
 from ..model.media import refuse_offer
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, SILENT, Outcome
-from .leg import Leg, LegOwner
+from .leg import Leg
+from .leg_ports import LegOwner
 
 __all__ = ["Callee", "CalleeOwner", "Carried"]
 
@@ -34,7 +35,7 @@ class Carried(NamedTuple):
     seconds: float
 
 
-class CalleeOwner(LegOwner, Protocol):
+class CalleeOwner(LegOwner[Leg], Protocol):
     """Whose callee it is."""
 
     def callee_responded(self, leg: Callee, response: Response) -> None:

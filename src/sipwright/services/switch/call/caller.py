@@ -12,12 +12,13 @@ from sipwright.sip.transaction import ServerTransaction
 from sipwright.transport import Flow
 
 from ..model.header_table import NEIGHBOUR, SOURCE_HEADER, Party
-from .leg import Leg, LegOwner
+from .leg import Leg
+from .leg_ports import LegOwner
 
 __all__ = ["Caller", "CallerOwner"]
 
 
-class CallerOwner(LegOwner, Protocol):
+class CallerOwner(LegOwner[Leg], Protocol):
     """Whose caller it is."""
 
     def caller_cancelled(self, cancel: ServerTransaction | None, bye: Request | None = None) -> None:

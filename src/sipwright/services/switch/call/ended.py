@@ -14,7 +14,8 @@ from sipwright.sip import Request, Response
 from sipwright.sip.transaction import ClientTransaction, ServerTransaction
 
 from .callee import Callee
-from .leg import Arguments, Leg, LegPorts
+from .leg import Leg
+from .leg_ports import Arguments, LegPorts
 from .process import CallProcess
 from .unwanted_answer import UnwantedAnswer
 
@@ -30,7 +31,7 @@ class EndedCall:
 
     id = ""
 
-    def __init__(self, ports: LegPorts) -> None:
+    def __init__(self, ports: LegPorts[Leg]) -> None:
         self.ports = ports
 
     def changed(self) -> None:

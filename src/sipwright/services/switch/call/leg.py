@@ -6,24 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVarTuple
 
 import structlog
 
 from sipwright.own_code import OwnCode
 from sipwright.services.policy import Policy
 from sipwright.services.ports import Provider
-from sipwright.sip import Message, ParseError, Request, Response, parse
+from sipwright.sip import ParseError, Request, Response, parse
 from sipwright.sip.build import Written
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientTransaction, ClientUser, ReliableResponse
+from sipwright.sip.transaction import ClientTransaction, ReliableResponse
 from sipwright.sip.uri import is_secure
-from sipwright.stack import BRIEF, SECURE, BriefUser, Stack
+from sipwright.stack import BRIEF, SECURE, BriefUser
 from sipwright.transport import Flow
 
 from ..model.header_table import NEIGHBOUR, OUTSIDER, PASSAGES, PHONE, SWITCH, TRUNK, Party, Passage
@@ -40,121 +36,11 @@ from ..model.leg_state import (
 )
 from ..model.media import refuse_offer
 from ..model.outcome import Outcome
-
-Arguments = TypeVarTuple("Arguments")
+from .leg_ports import LegOwner, OpenReInvite
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Leg", "LegOwner", "LegPorts", "LegRoutes", "OpenReInvite", "ProviderCredentials", "was_cut_off"]
-
-
-class LegRoutes(Protocol):
-    """The way to the peer of a leg."""
-
-    def usable(self, leg: Leg, flow: Flow) -> Flow:
-        """Return `flow`, or where its phone has registered since, or what stands for it while its phone is away."""
-
-    def learn_flow(self, leg: Leg, flow: Flow) -> None:
-        """Take the flow that the peer of a leg speaks by, when the leg's own is gone."""
-
-    def heard_from(self, leg: Leg, flow: Flow) -> None:
-        """Note where the peer of a leg really is, from a request that may change the call."""
-
-    def refreshed(self, leg: Leg, message: Message, flow: Flow | None = None) -> None:
-        """Follow a peer to where a target refresh request, or the 2xx to one, says that it is."""
-
-    def send_request(
-        self, leg: Leg, request: Request | Written, user: ClientUser | None, dialog: Dialog | None = None
-    ) -> ClientTransaction | None:
-        """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first.
-
-        The dialog is the leg's own, unless another one is given.
-        """
-
-    def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None) -> None:
-        """Send an ACK, which has no transaction."""
-
-
-class ProviderCredentials(Protocol):
-    """What is signed for the challenges of providers, and of nobody else (RFC 3261 §22)."""
-
-    def in_advance(self, provider: Provider) -> ClientAuth | None:
-        """Return what a provider has accepted last, if anything is known."""
-
-    def sign(self, provider: Provider, auth: ClientAuth, request: Request) -> None:
-        """Add to a request of ours what the provider is known to want."""
-
-    def challenged(
-        self, provider: Provider, auth: ClientAuth, request: Request, response: Response, rounds: int
-    ) -> bool:
-        """Take a 401 or 407; True when the request is to be sent again, signed anew."""
-
-    def answered(self, provider: Provider, auth: ClientAuth, response: Response) -> None:
-        """Take what any other final response says about what the request was signed with."""
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class LegPorts:
-    """What a leg asks of its surroundings."""
-
-    stack: Stack
-    clock: Callable[[], float]
-    wall_clock: Callable[[], float]
-    routes: LegRoutes
-    credentials: ProviderCredentials
-
-    def new_via(self, flow: Flow, mark: str = "") -> str:
-        """Return a Via for a new request on a flow; `mark` says what it is of (`BRIEF`)."""
-        return self.stack.via_for(flow, self.stack.new_branch(mark))
-
-
-class LegOwner(Protocol):
-    """Whose leg it is: a call, or what answers for the calls that are over."""
-
-    @property
-    def id(self) -> str:
-        """The call."""
-
-    @property
-    def ports(self) -> LegPorts:
-        """The surroundings."""
-
-    def changed(self) -> None:
-        """Note that the state differs from the stored one."""
-
-    def when_stored(self, action: Callable[[], object], *, is_urgent: bool = False) -> None:
-        """Do `action` once everything that has changed up to now is committed, in order."""
-
-    def event(self) -> AbstractContextManager[object]:
-        """Return the context in which something happens to it; what changed is then committed, and the peers told."""
-
-    def handle(self, handler: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
-        """Let `handler` handle something inside of an event."""
-
-    def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response to our BYE."""
-
-    def farewell_taken(self, leg: Leg) -> None:
-        """Take note that the peer has taken our BYE."""
-
-    def never_acknowledged(self, leg: Leg) -> None:
-        """Take note that our 2xx was never acknowledged."""
-
-    def perhaps_acknowledged(self, leg: Leg) -> None:
-        """Take note that no ACK to our 2xx has come to this process."""
-
-
-class OpenReInvite(Protocol):
-    """A re-INVITE that is under way on a leg, whoever has sent it."""
-
-    def is_acknowledged_by(self, leg: Leg, ack: Request) -> bool:
-        """Return whether the ACK of a leg is to its 2xx, and not to that of an INVITE before it."""
-
-    def acknowledged(self, ack: Request) -> None:
-        """Take the ACK of the peer."""
-
-    def go_on(self) -> None:
-        """Take note that the peer has acknowledged what came before."""
+__all__ = ["Leg", "was_cut_off"]
 
 
 class WayBack:
@@ -236,7 +122,7 @@ class Leg(OwnCode, BriefUser):
     )
 
     def __init__(
-        self, owner: LegOwner, index: int, sip_call_id: str, local_tag: str, started_at: float
+        self, owner: LegOwner[Leg], index: int, sip_call_id: str, local_tag: str, started_at: float
     ) -> None:
         self.owner = owner
         self.index = index
@@ -260,7 +146,7 @@ class Leg(OwnCode, BriefUser):
         self.last_final: bytes | None = None
         self.last_final_at = 0.0
         self.refers: tuple[tuple[int, int], ...] = ()
-        self.reinvite: OpenReInvite | None = None
+        self.reinvite: OpenReInvite[Leg] | None = None
         self.provider: Provider | None = None
         self.auth: ClientAuth | None = None
         self.rounds = 0

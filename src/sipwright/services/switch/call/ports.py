@@ -23,7 +23,8 @@ from ..model.header_table import TOLD, TOLD_WITHOUT_TIMER
 from ..model.media import SeenAt, nowhere
 from ..model.outcome import Outcome
 from .callee import Callee
-from .leg import Leg, LegPorts, LegRoutes
+from .leg import Leg
+from .leg_ports import LegPorts, LegRoutes
 from .process import ReliableProvisionals
 from .tally import CallTally
 from .timers import Timers
@@ -201,7 +202,7 @@ class NoGuard:
         """Take no notice."""
 
 
-class Routes(LegRoutes, Protocol):
+class Routes(LegRoutes[Leg], Protocol):
     """The ways to all peers, which may be looked up first or waited for."""
 
     def to_phone(self, destination: Destination) -> Flow | None:
@@ -251,7 +252,7 @@ class CallWatch(Protocol[CallT_contra]):
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class CallPorts(LegPorts, Generic[CallT]):
+class CallPorts(LegPorts[Leg], Generic[CallT]):
     """The surroundings of all calls of a node.
 
     `calls` are found by their ids, `legs` by the tags that they were given; `remember` and `forget` keep both tables,

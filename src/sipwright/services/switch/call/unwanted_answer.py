@@ -17,13 +17,14 @@ from sipwright.transport import Flow
 from ..model.outcome import ELSEWHERE_HEADERS
 from ..model.stored_processes import StoredUnwantedAnswer
 from .callee import MOST_EARLY, Callee
-from .leg import LegOwner, LegPorts
+from .leg import Leg
+from .leg_ports import LegOwner, LegPorts
 from .process import CallProcess
 
 __all__ = ["AnsweredCall", "UnwantedAnswer"]
 
 
-class AnsweredCall(LegOwner, Protocol):
+class AnsweredCall(LegOwner[Leg], Protocol):
     """The call whose leg it is."""
 
     def carry(self, process: CallProcess) -> None:
@@ -42,7 +43,7 @@ class RestoredCall(AnsweredCall, Protocol):
     legs: list[Callee]
 
 
-def _farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog, bytes, Request] | None:
+def _farewell(ports: LegPorts[Leg], leg: Callee, response: Response) -> tuple[Dialog, bytes, Request] | None:
     """Return the dialog of an answer that nobody wants, its ACK and its BYE; the leg keeps the ACK for its copies.
 
     There are no more of them than phones may ring behind one INVITE: any other hears nothing, and hangs up after 64*T1
@@ -65,7 +66,7 @@ def _farewell(ports: LegPorts, leg: Callee, response: Response) -> tuple[Dialog,
     return dialog, ack, _goodbye(ports, leg, flow, dialog)
 
 
-def _goodbye(ports: LegPorts, leg: Callee, flow: Flow, dialog: Dialog) -> Request:
+def _goodbye(ports: LegPorts[Leg], leg: Callee, flow: Flow, dialog: Dialog) -> Request:
     bye = dialog.make_request("BYE", via=ports.new_via(flow), headers=ELSEWHERE_HEADERS)
     leg.sign(bye)
     return bye
