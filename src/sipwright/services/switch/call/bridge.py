@@ -123,6 +123,11 @@ class Bridge(Entity):
             self.originator.transferred(remaining)
         self.changed()
 
+    def holds(self, leg: Leg, is_held: bool) -> None:
+        """Note that one end holds the other, as its last offer says, or does so no more (RFC 3264 §8.4)."""
+        others = tuple(number for number in self.held if number != leg.index)
+        self.held = (*others, leg.index) if is_held else others
+
     def body_for(self, message: Request | Response, sender: Leg, receiver: Leg) -> bytes:
         """Return the body as the other end is to see it: SYSTEM "Direct media"."""
         body = message.body

@@ -3,37 +3,33 @@
 A call is a state machine without tasks: requests, responses, timers and the script's wishes come in as method
 calls, and what a peer is told goes out through `when_stored`: first the new state is committed, then it is told. The
 parts: `leg.py` speaks to one peer, `bridge.py` knows which two are joined, `lasting_call.py` for how long, and
-`process.py` says what a call may carry besides: a hunt, requests on their way across, a transfer.
+`ending_call.py` how that ends; `process.py` says what a call may carry besides: a hunt, requests on their way across,
+a transfer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TypeVar
 
 from sipwright.services.own_probes import NODE_USER, sign_of_life
-from sipwright.sip import ParseError, Request, Response, reason_for
+from sipwright.sip import ParseError, Request, Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
-from sipwright.sip.transaction import ClientTransaction, ServerInvite, ServerTransaction
+from sipwright.sip.transaction import ServerInvite, ServerTransaction
 
-from ..model.call_state import ENDING, SETTING_UP, TABLE, TALKING, CallEvent
+from ..model.call_state import ENDING, SETTING_UP, CallEvent
 from ..model.identity import Identity
 from ..model.leg_state import ANSWER, ANSWERED, END, ENDED, HANGING_UP, REFUSE, REFUSED, RING, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, EXPIRED, Outcome, for_caller
-from ..model.relayed_headers import farewell_headers, reasons_of, relayed_lines
+from ..model.relayed_headers import reasons_of, relayed_lines
 from .callee import Callee
-from .lasting_call import LastingCall
-from .leg import Leg, was_cut_off
+from .ending_call import EndingCall
 from .ports import CallPorts
-from .process import CallProcess, Claim, HuntProcess, Impatient, ReliableProvisionals
-from .script_port import ScriptRun
+from .process import Claim, HuntProcess, Impatient, ReliableProvisionals
 from .unwanted_answer import UnwantedAnswer
 
 __all__ = ["EXPIRES", "Call"]
-
-ProcessT = TypeVar("ProcessT")
 
 EXPIRES = "expires"
 """The timer that runs until the caller's invitation has expired (RFC 3261 §13.3.1)."""
@@ -41,7 +37,7 @@ EXPIRES = "expires"
 _WAS_ANSWERED = (ANSWERED, HANGING_UP)
 
 
-class Call(LastingCall):
+class Call(EndingCall):
     """The state of one call; whoever calls its methods does so inside its `event()`.
 
     What people take for one call may have parts, each a `Call` with a dialplan of its own: from one account to the
@@ -50,25 +46,19 @@ class Call(LastingCall):
     """
 
     __slots__ = (
-        "_are_records_due",
-        "answered_at",
         "claimed_by",
         "execution_id",
         "failure",
         "from_text",
         "has_row",
         "hunt",
-        "is_part",
         "linked_id",
         "loops",
         "max_forwards",
         "passes",
-        "processes",
         "provisionals",
-        "script",
         "shown_from",
         "started_at",
-        "state",
         "to_text",
     )
 
@@ -77,15 +67,11 @@ class Call(LastingCall):
     def __init__(self, ports: CallPorts[Call], call_id: str, identity: Identity, started_at: float) -> None:
         super().__init__(ports, call_id, identity)
         self.started_at = started_at
-        self.answered_at: float | None = None
-        self.state = SETTING_UP
         self.legs = []
         self.peer = self.near = self.originator = None
-        self.processes: tuple[CallProcess, ...] = ()
         self.claimed_by: Claim | None = None
         self.hunt: HuntProcess | None = None
         self.provisionals: ReliableProvisionals | None = None
-        self.script: ScriptRun | None = None
         self.execution_id: str | None = None
         self.failure: Outcome | None = None
         self.early_leg = self.early_tag = None
@@ -95,38 +81,13 @@ class Call(LastingCall):
         self.from_text = ""
         self.shown_from: str | None = None
         self.to_text = ""
-        self._are_records_due = False
         self.has_row = False
         self.linked_id: str | None = None
-        self.is_part = False
 
     @property
     def common_id(self) -> str:
         """The id that all parts of one call have in common: that of the part which began it."""
         return self.linked_id or self.id
-
-    def transition(self, event: CallEvent) -> None:
-        """Go on to the state that an event leads to; nothing else changes it."""
-        self.state = TABLE.after(self.state, event, self.id)
-        if event is CallEvent.JOIN:
-            self.ports.tally.answer(self.identity, is_part=self.is_part)
-
-    # What goes on in it.
-
-    def carry(self, process: CallProcess) -> None:
-        """Let a process go on in this call until it is dropped."""
-        self.processes += (process,)
-
-    def drop(self, process: CallProcess) -> None:
-        """Carry a process no more."""
-        self.processes = tuple(each for each in self.processes if each is not process)
-
-    def find(self, kind: type[ProcessT]) -> ProcessT | None:
-        """Return the process of a kind that goes on in this call."""
-        for process in self.processes:
-            if isinstance(process, kind):
-                return process
-        return None
 
     def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
@@ -386,90 +347,7 @@ class Call(LastingCall):
         leg.acknowledge(body, content_type)
         leg.say_goodbye(ELSEWHERE_HEADERS)
 
-    # The end.
-
-    def hang_up(
-        self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200, why: str | None = None,
-        more: tuple[tuple[str, str], ...] = (),
-    ) -> None:  # fmt: skip
-        """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15).
-
-        `reason` is for them (RFC 3326), and so are the `more` headers; `why` is for the records.
-        """
-        if self.originator is not None and self.originator.hung_up(by, already, status):
-            return
-        if self.state is not TALKING:
-            return
-        now = self.ports.wall_clock()
-        self.transition(CallEvent.END)
-        self.disarm_all()
-        self.changed()
-        headers = (*(() if reason is None else (("Reason", reason),)), *more)
-        for leg in self.ends():
-            other = self.other(leg)
-            if other is not None:
-                leg.acknowledge_unanswered(other.unacked_response)
-        for process in self.processes:
-            process.abandon()
-        outcome = Outcome(status, why or reason_for(status))
-        for leg in self.ends():
-            leg.end(outcome, now, by)
-            if leg is already or leg.is_finished:
-                leg.acked()  # who says good-bye has heard our answer
-                leg.transition(END)
-            else:
-                leg.say_goodbye(headers)
-        self.close()
-        if self.script is not None:
-            self.script.call_ended(now - (self.answered_at or now))
-
-    def close(self) -> None:
-        """Have a record of each leg written, and the call forgotten when the last of them is over."""
-        self._are_records_due = True
-        self.changed()
-        self.forget_if_finished()
-
-    def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
-        """Take the response to our BYE; but for a challenge, the leg is over (RFC 3261 §15.1.1).
-
-        A connection that ended before the response came may have taken the BYE along: it is said once more, by another.
-        """
-        if not response.is_final:
-            return
-        if was_cut_off(transaction, response) and not leg.rounds:
-            leg.say_goodbye(farewell_headers(transaction.request), rounds=1)
-        elif leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
-            self.farewell_taken(leg)
-
-    def farewell_taken(self, leg: Leg) -> None:
-        """Let go of a leg whose peer knows that the call is over."""
-        leg.transition(END)
-        self.forget_if_finished()
-
-    def _says_goodbye_again(self, leg: Leg, bye: Request, response: Response) -> bool:
-        """Return whether the BYE was challenged, and is sent once more."""
-        leg.note_credentials(response)
-        if leg.dialog is None or not leg.is_challenged(bye, response, leg.rounds):
-            return False
-        leg.say_goodbye(farewell_headers(bye), rounds=leg.rounds + 1)
-        return True
-
-    def holds(self, leg: Leg, is_held: bool) -> None:
-        """Note that one end holds the other, as its last offer says, or does so no more (RFC 3264 §8.4)."""
-        others = tuple(number for number in self.held if number != leg.index)
-        self.held = (*others, leg.index) if is_held else others
-
-    def never_acknowledged(self, leg: Leg) -> None:
-        """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
-        with self.event():
-            leg.unacked_response = None
-            self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408, why="No ACK")
-
-    def perhaps_acknowledged(self, leg: Leg) -> None:
-        """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
-        with self.event():
-            leg.unacked_response = None
-            self.ports.probe(self)
+    # Time.
 
     def timer(self, name: str) -> None:
         """Take a timer of this call that has run out."""
@@ -486,16 +364,3 @@ class Call(LastingCall):
             for process in (*self.processes, self.hunt, self.originator):
                 if process is not None and kind in process.timers:
                     process.timer(name)
-
-    def forget_if_finished(self) -> None:
-        """Drop the call when every leg is over; its CDRs are committed with it."""
-        if self.state is not ENDING:
-            return
-        for leg in (self.caller, *self.legs):
-            if leg.state is not ENDED:
-                return
-        if self.processes and self.find(UnwantedAnswer) is not None:
-            return
-        self.is_gone = True
-        self.changed()
-        self.when_stored(partial(self.ports.forget, self))

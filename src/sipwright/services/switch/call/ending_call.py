@@ -1,0 +1,156 @@
+"""What goes on in a call, how that ends, and when the call is forgotten."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, TypeVar
+
+from sipwright.sip import Request, Response, reason_for
+from sipwright.sip.transaction import ClientTransaction
+
+from ..model.call_state import ENDING, SETTING_UP, TABLE, TALKING, CallEvent
+from ..model.identity import Identity
+from ..model.leg_state import END, ENDED
+from ..model.outcome import Outcome
+from ..model.relayed_headers import farewell_headers
+from .lasting_call import LastingCall
+from .leg import Leg, was_cut_off
+from .ports import CallPorts
+from .process import CallProcess
+from .script_port import ScriptRun
+from .unwanted_answer import UnwantedAnswer
+
+__all__ = ["EndingCall"]
+
+ProcessT = TypeVar("ProcessT")
+
+
+class EndingCall(LastingCall):
+    """A call, as far as its end is concerned: its state, the processes that it carries, and its script hear of that."""
+
+    __slots__ = ("_are_records_due", "answered_at", "is_part", "processes", "script", "state")
+
+    def __init__(self, ports: CallPorts[Any], call_id: str, identity: Identity) -> None:
+        super().__init__(ports, call_id, identity)
+        self.answered_at: float | None = None
+        self.state = SETTING_UP
+        self.processes: tuple[CallProcess, ...] = ()
+        self.script: ScriptRun | None = None
+        self.is_part = False
+        self._are_records_due = False
+
+    def transition(self, event: CallEvent) -> None:
+        """Go on to the state that an event leads to; nothing else changes it."""
+        self.state = TABLE.after(self.state, event, self.id)
+        if event is CallEvent.JOIN:
+            self.ports.tally.answer(self.identity, is_part=self.is_part)
+
+    # What goes on in it.
+
+    def carry(self, process: CallProcess) -> None:
+        """Let a process go on in this call until it is dropped."""
+        self.processes += (process,)
+
+    def drop(self, process: CallProcess) -> None:
+        """Carry a process no more."""
+        self.processes = tuple(each for each in self.processes if each is not process)
+
+    def find(self, kind: type[ProcessT]) -> ProcessT | None:
+        """Return the process of a kind that goes on in this call."""
+        for process in self.processes:
+            if isinstance(process, kind):
+                return process
+        return None
+
+    # The end.
+
+    def hang_up(
+        self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200, why: str | None = None,
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> None:  # fmt: skip
+        """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15).
+
+        `reason` is for them (RFC 3326), and so are the `more` headers; `why` is for the records.
+        """
+        if self.originator is not None and self.originator.hung_up(by, already, status):
+            return
+        if self.state is not TALKING:
+            return
+        now = self.ports.wall_clock()
+        self.transition(CallEvent.END)
+        self.disarm_all()
+        self.changed()
+        headers = (*(() if reason is None else (("Reason", reason),)), *more)
+        for leg in self.ends():
+            other = self.other(leg)
+            if other is not None:
+                leg.acknowledge_unanswered(other.unacked_response)
+        for process in self.processes:
+            process.abandon()
+        outcome = Outcome(status, why or reason_for(status))
+        for leg in self.ends():
+            leg.end(outcome, now, by)
+            if leg is already or leg.is_finished:
+                leg.acked()  # who says good-bye has heard our answer
+                leg.transition(END)
+            else:
+                leg.say_goodbye(headers)
+        self.close()
+        if self.script is not None:
+            self.script.call_ended(now - (self.answered_at or now))
+
+    def close(self) -> None:
+        """Have a record of each leg written, and the call forgotten when the last of them is over."""
+        self._are_records_due = True
+        self.changed()
+        self.forget_if_finished()
+
+    def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
+        """Take the response to our BYE; but for a challenge, the leg is over (RFC 3261 §15.1.1).
+
+        A connection that ended before the response came may have taken the BYE along: it is said once more, by another.
+        """
+        if not response.is_final:
+            return
+        if was_cut_off(transaction, response) and not leg.rounds:
+            leg.say_goodbye(farewell_headers(transaction.request), rounds=1)
+        elif leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
+            self.farewell_taken(leg)
+
+    def farewell_taken(self, leg: Leg) -> None:
+        """Let go of a leg whose peer knows that the call is over."""
+        leg.transition(END)
+        self.forget_if_finished()
+
+    def _says_goodbye_again(self, leg: Leg, bye: Request, response: Response) -> bool:
+        """Return whether the BYE was challenged, and is sent once more."""
+        leg.note_credentials(response)
+        if leg.dialog is None or not leg.is_challenged(bye, response, leg.rounds):
+            return False
+        leg.say_goodbye(farewell_headers(bye), rounds=leg.rounds + 1)
+        return True
+
+    def never_acknowledged(self, leg: Leg) -> None:
+        """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
+        with self.event():
+            leg.unacked_response = None
+            self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408, why="No ACK")
+
+    def perhaps_acknowledged(self, leg: Leg) -> None:
+        """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
+        with self.event():
+            leg.unacked_response = None
+            self.ports.probe(self)
+
+    def forget_if_finished(self) -> None:
+        """Drop the call when every leg is over; its CDRs are committed with it."""
+        if self.state is not ENDING:
+            return
+        for leg in (self.caller, *self.legs):
+            if leg.state is not ENDED:
+                return
+        if self.processes and self.find(UnwantedAnswer) is not None:
+            return
+        self.is_gone = True
+        self.changed()
+        self.when_stored(partial(self.ports.forget, self))
