@@ -9,6 +9,7 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "services/switch/new_calls": "services/switch/call/test_call",
     "services/switch/call/ending_call": "services/switch/call/test_goodbye",
     "services/switch/call/leg_ports": "services/switch/call/test_call",
     "transport/udp_flow": "transport/test_udp",

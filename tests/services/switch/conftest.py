@@ -304,7 +304,7 @@ class Bench:
 
     def use_scripts(self, scripts):
         """Let `scripts` start the dialplans of the calls and of the transfers from now on."""
-        self.switch.scripts = self.switch.dialler.scripts = scripts
+        self.switch.new_calls.scripts = self.switch.dialler.scripts = scripts
 
     def restart(self):
         """Kill the process, and start another one on the same database."""

@@ -1,8 +1,8 @@
 """The switch: the pipeline step that every request which is not for the registrar ends at, and what it is made of.
 
-A new INVITE becomes a `Call`; a request with a To tag finds its leg by that tag, which is ours and cannot be
-guessed (`requests.py`). What a call needs of the world around it (flows, credentials, timers, the database) it finds
-in its `CallPorts`, which are put together here.
+A new INVITE becomes a `Call` (`new_calls.py`); a request with a To tag finds its leg by that tag, which is ours and
+cannot be guessed (`requests.py`). What a call needs of the world around it (flows, credentials, timers, the database)
+it finds in its `CallPorts`, which are put together here.
 """
 
 from __future__ import annotations
@@ -15,48 +15,38 @@ from functools import partial
 import structlog
 
 from sipwright.services.dialstring import DialLeg, Groups
-from sipwright.services.own_probes import NODE_USER
 from sipwright.services.ports import AccountView, CallLater, Writer
-from sipwright.services.refusals import no_such_call, store_away, unknown_user
+from sipwright.services.refusals import no_such_call
 from sipwright.services.trust import trust_in
-from sipwright.sip import Reject, Request, Response
-from sipwright.sip.provisional import requires_reliable
-from sipwright.sip.transaction import ServerInvite
+from sipwright.sip import Reject, Response
 from sipwright.stack import Incoming, Stack
 from sipwright.transport import Flow
 
-from .call.call import EXPIRES, Call
-from .call.caller import Caller
+from .call.call import Call
 from .call.ended import EndedCall
-from .call.leg import Leg
 from .call.leg_ports import LegPorts
 from .call.observer import CallObserver
 from .call.ports import CallPorts, LegGuard, NoGuard, NoOwnLimits, OwnLimits, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .call.timers import Timers
-from .dialling.admission import Admission, look_at
+from .dialling.admission import Admission
 from .dialling.call_limits import CallLimits, MostFrom, Share
 from .dialling.credentials import Credentials
 from .dialling.dead_servers import DeadServers
 from .dialling.destinations import Destinations
-from .dialling.hunt import Hunt
-from .dialling.invite import read_source
 from .dialling.redirects import Redirects
-from .dialling.router import Decision, Router
-from .dialling.senders import is_anonymous, read_sender
-from .dialling.spirals import origin_of, passes_of
+from .dialling.router import Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import probe_ends
 from .midcall.provisionals import Provisionals
 from .midcall.session import Sessions
-from .model.header_table import ALLOW, SOURCE_HEADER, TOLD, TOLD_WITHOUT_TIMER
+from .model.header_table import ALLOW, TOLD, TOLD_WITHOUT_TIMER
 from .model.identity import Identity
-from .model.identity_headers import vouch
-from .model.outcome import Outcome
 from .model.stopped import WhyStopped, nothing_stopped
+from .new_calls import NewCalls
 from .reach.origin import Origin
 from .reach.reconnect import Reconnects
 from .reach.repeats import Repeats
@@ -68,10 +58,8 @@ from .requests import Requests
 from .steering import Steering
 from .transfer.handing import Handing
 from .transfer.moving import Moving
-from .transfer.orbit import answer_parked
 from .transfer.parking import Parking
 from .transfer.pickup import Picker, ringing_at
-from .transfer.takeover import Takeover, replaced_leg
 from .transfer.target_call import TargetDialler
 from .transfer.third_party_call import ThirdParty
 
@@ -108,7 +96,6 @@ class Switch:
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
-        self.scripts = scripts
         self.calls: dict[str, Call] = {}
         trust = partial(trust_in, router.accounts)
         self.reconnects = Reconnects(
@@ -145,8 +132,15 @@ class Switch:
             tally=self.table.tally,
         )  # fmt: skip
         limits = CallLimits(self.calls, settings.calls_per_account, most_from, runs_on)
-        self.admission = Admission(self.ports, self.table, limits, self._are_runs_behind, why_no_run)
+        self.admission = Admission(
+            self.ports,
+            self.table,
+            limits,
+            lambda user_id: self.new_calls.are_runs_behind(user_id),
+            why_no_run,
+        )
         self._origins = router.origins
+        self.new_calls = NewCalls(self.ports, self.table, router, destinations, self.admission, scripts)
         self.dialler = TargetDialler(self.ports, self.table, router, destinations, scripts)
         self.parking = Parking(self.ports, router.accounts, self.dialler)
         self.handing = Handing(
@@ -155,7 +149,7 @@ class Switch:
             router.accounts,
             self.parking,
             self.admission,
-            self._take_caller,
+            self.new_calls.take_caller,
             self.pick_up,
         )
         self.moving = Moving(self.ports, self.table)
@@ -185,7 +179,7 @@ class Switch:
         if to_tag is not None:
             self._requests.take(incoming, to_tag)
         elif method in ("INVITE", "MESSAGE"):
-            begin = self._invite if method == "INVITE" else self._messages.deliver
+            begin = self.new_calls.invite if method == "INVITE" else self._messages.deliver
             unknown = self._origins.wait_for(incoming)
             if unknown is not None:
                 if not self._cannot_wait(incoming):
@@ -211,149 +205,6 @@ class Switch:
         """Return whether a request need not wait for the addresses of providers, or must not, as it is for help."""
         dialled = incoming.request.request_uri.user or ""
         return self.ports.settings.is_emergency("out", dialled) or self.router.senders.is_phone(incoming)
-
-    def _invite(self, incoming: Incoming) -> None:
-        request = incoming.request
-        look_at(self.ports.stack, request)
-        is_internal = incoming.flow.protocol == "loop"
-        if is_internal and answer_parked(incoming):
-            return
-        decision = self.router.decide(incoming, is_internal=is_internal)
-        if decision is None:
-            if self.table.observer is not None:
-                self.table.observer.challenged(incoming)
-            return
-        origin = origin_of(self.calls, request, is_internal=is_internal)
-        passes = passes_of(origin, is_internal=is_internal)
-        self.admission.look_at_session(request)
-        call_id = self.admission.admit(decision, incoming)
-        replaced = replaced_leg(self.ports, request, decision)
-        if replaced is not None:
-            origin = self.calls.get(replaced.owner.id)
-        elif not is_internal and decision.provider is None:
-            origin = None  # strangers may write what they like
-        call = self._new_call(call_id, incoming, decision, origin, is_internal=is_internal)
-        call.passes = passes
-        if self.table.observer is not None and decision.user_id != NODE_USER:
-            self._tell_observer(call, self.table.observer, is_scripted=decision.dialplan_id is not None)
-        call.handle(self._begin, call, decision, replaced, incoming)
-        if not call.is_stored_soon:
-            self.forget(call)
-            raise store_away()
-
-    def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
-        """Let a new call take over a leg, or let a script or the account decide who rings."""
-        if requires_reliable(incoming.request):
-            self.ports.provisionals(call)
-        if replaced is not None and replaced.is_open:
-            rings = self.calls.get(replaced.owner.id)
-            if rings is None or not Picker.begin(call, rings):
-                call.reject(Outcome(481, "Call Does Not Exist"))
-        elif replaced is not None:
-            takeover = Takeover.of(call, replaced)
-            call.carry(takeover)
-            call.changed()
-            takeover.begin()
-        elif decision.dialplan_id is not None and self.scripts is not None:
-            call.script = self.scripts.start(call, decision.dialplan_id)
-            if call.script is None:
-                call.reject(Outcome(500, "Dialplan Not Found"))
-            else:
-                # It has the call stored when it is stored itself.
-                call.execution_id = call.script.execution_id
-        else:
-            self._call_without_script(call, decision, incoming)
-
-    def _tell_observer(self, call: Call, observer: CallObserver, *, is_scripted: bool) -> None:
-        invite = call.caller.invite
-        if is_scripted and call.loops and invite is not None:
-            # Half of what happens to the caller of this call is said in the call that it came from.
-            twin = self.ports.legs.get(invite.from_tag or "")
-            outer = None if twin is None else self.calls.get(twin.owner.id)
-            if outer is not None:
-                observer.call_begins(outer, is_scripted=True)
-        observer.call_begins(call, is_scripted=is_scripted)
-
-    def _take_caller(self, call_id: str, incoming: Incoming, decision: Decision, common_id: str) -> Call:
-        """Make the call of a caller whom another node has handed over."""
-        call = self._new_call(call_id, incoming, decision, None, is_internal=False, common_id=common_id)
-        if self.table.observer is not None:
-            self._tell_observer(call, self.table.observer, is_scripted=False)
-        return call
-
-    def _new_call(
-        self, call_id: str, incoming: Incoming, decision: Decision, origin: Call | None, *, is_internal: bool,
-        common_id: str | None = None,
-    ) -> Call:  # fmt: skip
-        request = incoming.request
-        ports = self.ports
-        now = ports.wall_clock()
-        account, dialled = decision.account, decision.dialled
-        account_id, domain = (
-            (None, self.router.accounts.home_domain()) if account is None else (account.id, account.domain)
-        )
-        identity = Identity(decision.direction, account_id, decision.user_id, domain)
-        call = Call(ports, call_id, identity, now)
-        if decision.direction == "out" and account is not None:
-            aor = f"sip:{account.username}@{account.domain}"
-            vouch(request, aor, is_anonymous=is_anonymous(request.from_uri))
-        caller = call.caller = Caller(call, request.call_id, f"{call.id}.0", now)
-        caller.invite = request
-        caller.flow = incoming.flow
-        caller.source = incoming.flow.remote[0]
-        if is_internal:
-            source, loops, owner = read_source(request.headers.get(SOURCE_HEADER) or "")
-            caller.source, call.loops = source or caller.source, loops
-            caller.is_neighbour = owner not in (None, decision.user_id)
-        caller.is_phone = decision.direction == "out"
-        if decision.provider is not None:
-            caller.provider = decision.provider.user_id, decision.provider.name
-        if "+sip.instance" in (request.headers.first_line("contact") or ""):
-            caller.instance = request.contacts[0].param("+sip.instance")
-        caller.transaction = incoming.open(caller, caller.local_tag)
-        if isinstance(caller.transaction, ServerInvite):
-            caller.transaction.promise_nothing()
-        call.from_text = str(request.from_uri)
-        call.to_text, call.dialled_user = request.uri_text, dialled.user or ""
-        if decision.number is not None and decision.number != dialled.user:
-            call.to_text, call.dialled_user = str(dialled.replace(user=decision.number)), decision.number
-        read_sender(call, request, decision.provider, account if decision.direction == "out" else None)
-        call.max_forwards = (request.max_forwards or 70) - 1 if request.max_forwards is not None else 70
-        if seconds := _expires_in(request):
-            call.arm(EXPIRES, seconds)
-        if origin is not None:
-            self.table.link(call, origin)
-        else:
-            call.linked_id = common_id
-        self.table.add(call)
-        self.table.tally.begin(identity, is_part=call.is_part)
-        self.table.remember(caller)
-        return call
-
-    def _call_without_script(self, call: Call, decision: Decision, incoming: Incoming) -> None:
-        """Ring the phones of a local account: without a dialplan nobody else can be called."""
-        callee = account = decision.account
-        if decision.direction == "out":
-            dialled = decision.dialled
-            domain = self.router.accounts.served_domain(dialled.host, dialled.port)
-            found = self.router.find(dialled.user or "", domain) if domain is not None else None
-            if found is None:
-                call.reject(Outcome(404, "Not Found"))
-                refusal = unknown_user(dialled.user or "", domain or dialled.host)
-                self.ports.stack.pipeline.refused(incoming, refusal)
-                return
-            callee, destinations = found, self.finder.of_account(call, found)
-        else:
-            destinations = [] if account is None else self.finder.rung(account)
-        if destinations:
-            call.hunt = hunt = Hunt(call, (), self.ports.settings.ring)
-            hunt.start(destinations)
-        else:
-            is_quiet = callee is not None and callee.do_not_disturb
-            call.reject(Outcome(480, "Do Not Disturb" if is_quiet else "Not Registered"))
-
-    def _are_runs_behind(self, user_id: int) -> bool:
-        return self.scripts is not None and self.scripts.is_behind(user_id)
 
     # What scripts ask for.
 
@@ -477,11 +328,6 @@ class Switch:
         return SwitchSnapshot(
             dict(Counter(call.state.value for call in self.calls.values())), len(self.ports.legs)
         )
-
-
-def _expires_in(invite: Request) -> int:
-    """Return in how many seconds an INVITE is to be answered (RFC 3261 §13.3.1); 0, which nobody can mean, if ever."""
-    return (invite.expires or 0) if "expires" in invite.headers.index() else 0
 
 
 async def _after(

@@ -99,7 +99,7 @@ def test_no_header_of_a_script_names_another_call(bench, alice, bob, inner):
     """Only what the switch itself has written on the loop counts, and a stranger's word not at all."""
     other = inner[0].id
     bench.account("sly", in_plan=3)
-    bench.switch.scripts.plans[3] = (
+    bench.switch.new_calls.scripts.plans[3] = (
         "bob@local",
         [("History-Info", f"<sip:x@y>;index=1;call={other}"), ("X-Sipwright-Call", other)],
     )
