@@ -9,6 +9,7 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "services/dialplan/execution/told": "services/dialplan/execution/test_runner",
     "services/switch/new_calls": "services/switch/call/test_call",
     "services/switch/call/ending_call": "services/switch/call/test_goodbye",
     "services/switch/call/leg_ports": "services/switch/call/test_call",

@@ -20,7 +20,7 @@ from sipwright.sip import ParseError, Reject
 
 from ..language.catalogue import Retry, read_answer, retry_of
 from ..language.commands import Ask, Dial, LogLine, Respond, SideEffect, Sleep
-from ..language.values import DialResult, Inputs, LegResult, Raised, clean
+from ..language.values import DialResult, Inputs, Raised, clean
 from ..sandbox.job import Job
 from ..sandbox.program import program
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
@@ -30,6 +30,7 @@ from .ports import LegOutcome, Outcome, Plan, Runs, ScriptHost
 from .record import Record
 from .run_state import TABLE, RunEvent, RunState
 from .secrets import Secrets
+from .told import dial_result, inputs_of, start_in
 
 __all__ = ["Ending", "Execution", "LegOutcome", "Outcome", "Plan", "ScriptHost"]
 
@@ -99,7 +100,7 @@ class Execution:
         """``dial()`` returns: the script goes on."""
         if self.state is not RunState.WAITING or self._journal.pending != "dial":
             return
-        result = _dial_result(outcome, legs)
+        result = dial_result(outcome, legs)
         if not (result.redirect and self._reruns and self._run_again(result)):
             self._go_on(result)
 
@@ -215,8 +216,8 @@ class Execution:
         self._waits_for_end = bool(arguments.get("wait"))
         self._reruns = bool(arguments.get("reruns"))
         self._since = pending.at
-        started = _start_in(entries)
-        self._inputs = None if started is None else _inputs_of(started)
+        started = start_in(entries)
+        self._inputs = None if started is None else inputs_of(started)
         if pending.result is not None:
             self._continue(read_answer(pending.function, json.loads(pending.result)))
         elif pending.function == "sleep":
@@ -241,11 +242,11 @@ class Execution:
 
     def _start_again(self, entries: list[Entry]) -> None:
         """Run a script from its first line that had no effect yet."""
-        started = _start_in(entries)
+        started = start_in(entries)
         if started is None:
             self.took(Failed(Kind.SNAPSHOT, "the run was lost before it did anything"))
         else:
-            self._begin(_inputs_of(started), started.at, is_new=False)
+            self._begin(inputs_of(started), started.at, is_new=False)
 
     def _go_on(self, result: DialResult | None) -> None:
         self._answer(True if result is None else result.to_json())
@@ -445,30 +446,3 @@ def _is_never_retried(result: Result) -> bool:
     if not isinstance(result, Suspended) or not isinstance(result.command, Ask):
         return False
     return retry_of(result.command.function) is Retry.NEVER
-
-
-def _start_in(entries: list[Entry]) -> Entry | None:
-    """Return the entry with what the run last started from."""
-    return next((entry for entry in reversed(entries) if entry.function == "start"), None)
-
-
-def _inputs_of(started: Entry) -> Inputs:
-    return Inputs.from_json(json.loads(started.arguments))
-
-
-def _dial_result(outcome: Outcome, legs: Sequence[LegOutcome]) -> DialResult:
-    """Return what ``dial()`` gives to a script when nobody answered."""
-    results = [
-        LegResult(
-            clean(leg.target),
-            leg.status,
-            clean(leg.reason),
-            round(leg.duration, 3),
-            clean(leg.redirect),
-            clean(leg.audio),
-        )
-        for leg in legs
-    ]
-    duration = max((leg.duration for leg in results), default=0.0)
-    redirect = next((leg.redirect for leg in results if leg.redirect), "")
-    return DialResult(False, outcome.status, clean(outcome.reason), results, duration, redirect)
