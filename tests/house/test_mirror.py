@@ -9,6 +9,7 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "services/switch/midcall/relay_rules": "services/switch/midcall/test_relay",
     "services/dialplan/execution/told": "services/dialplan/execution/test_runner",
     "services/switch/new_calls": "services/switch/call/test_call",
     "services/switch/call/ending_call": "services/switch/call/test_goodbye",

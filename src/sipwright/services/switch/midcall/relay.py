@@ -20,29 +20,18 @@ from sipwright.transport import Flow
 
 from ..call.call import Call
 from ..call.leg import Leg, was_cut_off
-from ..model.header_table import Party
 from ..model.leg_state import LegState
 from ..model.relayed_headers import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
 from .refer_names import name_refer, note_refer
 from .refresh import NOT_ALLOWED, answer_refresh
+from .relay_rules import REFRESHES, end_if_gone, is_ours_to_sign, status_back
 
 __all__ = ["Relay"]
 
 _NAMES_US = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"})
-_REFRESHES = frozenset({"INVITE", "UPDATE"})
-
 PROMPTLY = 20.0
 """Seconds within which a re-INVITE in place of an UPDATE has to be answered, as that has to be (RFC 3311 §5.2)."""
-
-_OF_THE_CALL = frozenset({"INVITE", "UPDATE", "PRACK"})
-"""What a call needs to go on, so that we stand for it at a provider; all else is somebody else's wish.
-
-With our credentials under a REFER, a stranger would call at the expense of whoever has the provider.
-"""
-
-_OF_ITS_OWNER = frozenset({"INFO", "MESSAGE", "OPTIONS"})
-"""What a phone of the one who has the provider may say there in its call as well; none of it has anybody called."""
 
 
 class Relay:
@@ -165,7 +154,7 @@ class Relay:
         told = call.ports.settings.extensions
         headers = relayed_headers(self.request, self.sender.passage_to(receiver), told)
         headers = name_refer(headers, self.request, self.sender, receiver)
-        if method in _REFRESHES:
+        if method in REFRESHES:
             headers += call.ports.sessions.headers(receiver)
         elif self.rack is not None:
             headers.append(("RAck", self.rack))
@@ -175,7 +164,7 @@ class Relay:
             method, via=call.ports.new_via(flow), contact=contact, headers=headers,
             body=body, content_type=content_type,
         )  # fmt: skip
-        if self._is_ours_to_sign(method):
+        if is_ours_to_sign(method, self.sender):
             receiver.sign(request)
         if method == "INVITE":
             receiver.invite_cseq = dialog.local_cseq
@@ -194,10 +183,6 @@ class Relay:
     def _promise(self) -> None:
         if isinstance(self.server, ServerInvite):
             self.server.may_promise(self.call.ports.clock())
-
-    def _is_ours_to_sign(self, method: str) -> bool:
-        """Return whether we answer for a request, should a provider ask who says that (RFC 3261 §22.2)."""
-        return method in _OF_THE_CALL or (method in _OF_ITS_OWNER and self.sender.party is Party.PHONE)
 
     def is_asked_again(self, incoming: Incoming) -> bool:
         """Return whether a request of the sender is this one once more, as its connection took the first along.
@@ -246,12 +231,12 @@ class Relay:
 
     def _take(self, transaction: ClientTransaction, response: Response) -> None:
         asked, receiver = transaction.request, self.receiver
-        is_to_come_again = self._is_ours_to_sign(asked.method) and receiver.is_challenged(
+        is_to_come_again = is_ours_to_sign(asked.method, self.sender) and receiver.is_challenged(
             asked, response, self._rounds
         )
-        if asked.method in _REFRESHES and self.call.ports.sessions.is_raised(receiver, response):
+        if asked.method in REFRESHES and self.call.ports.sessions.is_raised(receiver, response):
             is_to_come_again = True
-        elif not is_to_come_again and asked.method in _REFRESHES and not self._rounds:
+        elif not is_to_come_again and asked.method in REFRESHES and not self._rounds:
             # It says how the call is from now on, so it does no harm if the peer has got it before.
             is_to_come_again = was_cut_off(transaction, response)
         if is_to_come_again:
@@ -285,7 +270,7 @@ class Relay:
 
     def _carry_back(self, response: Response) -> None:
         call, sender, receiver = self.call, self.sender, self.receiver
-        is_refresh = response.is_success and self.request.method in _REFRESHES
+        is_refresh = response.is_success and self.request.method in REFRESHES
         if is_refresh:
             self._refresh_targets(response)
             holder, offer = (sender, self.request.body) if self.had_offer else (receiver, response.body)
@@ -300,7 +285,10 @@ class Relay:
                 self._settle_invite(response)
             if not (self.is_invite and response.is_success and not self.had_offer):
                 self._end()
-        status = self._status_back(response)
+        status = status_back(response.status, as_invite=self._as_invite)
+        if self.rack is not None and response.is_final and not self.had_offer:
+            # It has acknowledged what we told it, whatever the other end makes of that (RFC 3262 §3).
+            status = 200
         headers = relayed_headers(response, receiver.passage_to(sender), call.ports.settings.extensions)
         if response.status < 300 and self.request.method in _NAMES_US and sender.flow is not None:
             headers.append(("Contact", sender.contact_on(sender.flow)))
@@ -317,34 +305,11 @@ class Relay:
             sender.answer(back, call.ports.wall_clock())
         call.when_stored(partial(self._answer, back), is_urgent=back.status >= 300)
         if response.status in (408, 481) and call.peer is not None:
-            self._end_if_gone(response)
-
-    def _end_if_gone(self, response: Response) -> None:
-        """End the call if the far end is gone, or does not know it any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
-
-        To a NOTIFY, a REFER or a SUBSCRIBE a 481 speaks of a subscription (RFC 5057 §5.1). Who says nothing to what is
-        no part of the call, as it may be too large for the way, is asked.
-        """
-        call, method, status = self.call, self.request.method, response.status
-        if method in _REFRESHES or (method in _OF_ITS_OWNER and status == 481):
-            what = "Re-INVITE" if self.is_invite else method
-            call.hang_up("switch", f'SIP;cause={status};text="{what} failed"', status=status)
-        elif method in _OF_ITS_OWNER:
-            call.ports.probe(call)
+            end_if_gone(call, self.request.method, response.status)
 
     def _has_to_wait(self, response: Response) -> bool:
         """Return whether a request is answered by its final response alone: none of it is told reliably."""
         return not response.is_final and (self._as_invite or requires_reliable(self.request))
-
-    def _status_back(self, response: Response) -> int:
-        """Return what the sender is answered; it cannot help what we are asked for on the other leg."""
-        if self.rack is not None and response.is_final and not self.had_offer:
-            return (
-                200  # it has acknowledged what we told it, whatever the other end makes of that (RFC 3262 §3)
-            )
-        if self._as_invite and response.status == 487:
-            return 504  # nobody has approved of it in time (RFC 3311 §5.2)
-        return response.status if response.status not in (401, 407) else 403
 
     def _answer(self, response: Response) -> None:
         if self.server is not None:

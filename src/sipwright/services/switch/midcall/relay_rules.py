@@ -1,0 +1,46 @@
+"""What holds of requests that cross a call by their method: whose name stands under them, and what failures mean."""
+
+from __future__ import annotations
+
+from ..call.call import Call
+from ..call.leg import Leg
+from ..model.header_table import Party
+
+__all__ = ["REFRESHES", "end_if_gone", "is_ours_to_sign", "status_back"]
+
+REFRESHES = frozenset({"INVITE", "UPDATE"})
+"""What says how the call is from now on: where its sender is, and for how long it lasts."""
+
+_OF_THE_CALL = frozenset({"INVITE", "UPDATE", "PRACK"})
+"""What a call needs to go on, so that we stand for it at a provider; all else is somebody else's wish.
+
+With our credentials under a REFER, a stranger would call at the expense of whoever has the provider.
+"""
+
+_OF_ITS_OWNER = frozenset({"INFO", "MESSAGE", "OPTIONS"})
+"""What a phone of the one who has the provider may say there in its call as well; none of it has anybody called."""
+
+
+def is_ours_to_sign(method: str, sender: Leg) -> bool:
+    """Return whether we answer for a request of a leg, should a provider ask who says that (RFC 3261 §22.2)."""
+    return method in _OF_THE_CALL or (method in _OF_ITS_OWNER and sender.party is Party.PHONE)
+
+
+def end_if_gone(call: Call, method: str, status: int) -> None:
+    """End the call if the far end is gone, or does not know it any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
+
+    To a NOTIFY, a REFER or a SUBSCRIBE a 481 speaks of a subscription (RFC 5057 §5.1). Who says nothing to what is
+    no part of the call, as it may be too large for the way, is asked.
+    """
+    if method in REFRESHES or (method in _OF_ITS_OWNER and status == 481):
+        what = "Re-INVITE" if method == "INVITE" else method
+        call.hang_up("switch", f'SIP;cause={status};text="{what} failed"', status=status)
+    elif method in _OF_ITS_OWNER:
+        call.ports.probe(call)
+
+
+def status_back(status: int, *, as_invite: bool) -> int:
+    """Return what the sender is answered; it cannot help what we are asked for on the other leg."""
+    if as_invite and status == 487:
+        return 504  # nobody has approved of it in time (RFC 3311 §5.2)
+    return status if status not in (401, 407) else 403
