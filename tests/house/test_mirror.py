@@ -9,6 +9,10 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "services/agent/held": "services/agent/test_registration",
+    "services/agent/absences": "services/agent/test_stopping",
+    "services/agent/answers": "services/agent/test_registration",
+    "services/agent/holdings": "services/agent/test_agent",
     "services/switch/midcall/relay_rules": "services/switch/midcall/test_relay",
     "services/dialplan/execution/told": "services/dialplan/execution/test_runner",
     "services/switch/new_calls": "services/switch/call/test_call",

@@ -4,7 +4,7 @@ import pytest
 
 from sipwright.errors import UserError
 from sipwright.services.agent import State
-from sipwright.services.agent.registration import granted_expiry
+from sipwright.services.agent.answers import granted_expiry
 from sipwright.services.agent.timing import LEASE
 from sipwright.sip import Credentials, Response, digest, make_response
 from sipwright.store import RegistrationRow

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from sipwright.services.agent.registration import read_service_route
+from sipwright.services.agent.answers import read_service_route
 from sipwright.sip import Response
 
 ROUTE = "<sip:orig@192.0.2.77;lr>, <sip:orig@home.example;lr>"

@@ -9,33 +9,24 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from sipwright.errors import UserError
-from sipwright.services.ports import Clock, Provider, ProviderView, Row, Servers, TimerHandle, Writer
-from sipwright.sip import NameAddr, ParseError, Reject
+from sipwright.services.ports import Clock, Provider, ProviderView, Servers, TimerHandle, Writer
 from sipwright.stack import Stack
 
 from .attempts import Attempts
+from .holdings import AgentSnapshot, Holdings, OnRegistered, OnRoute
 from .paced_queue import PACE
 from .ports import Providers, Records, StoredRegistration
-from .provider import Place
-from .registration import Registration, State
+from .registration import Registration
 from .timing import GRACE, LEASE, lease_end
 from .unsettled import Unsettled
 
 __all__ = ["Agent", "AgentSnapshot"]
 
 log = structlog.get_logger(__name__)
-
-OnRegistered = Callable[[int, str | None], None]
-"""Hears the number of a provider, and the IP address of whoever has accepted our registration there."""
-
-OnRoute = Callable[[int, str | None], None]
-"""Hears the number of a provider, and through which proxies our requests are to go there (RFC 3608)."""
 
 REVIEW_EVERY = 60.0
 
@@ -52,18 +43,7 @@ MOST_SHARED_OUT = 200
 """Registrations that another node is left at once, which has to ask for each of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSnapshot:
-    """How many registrations there are by state, how many are asked for right now, and what has come of it."""
-
-    states: dict[str, int]
-    under_way: int
-    leaving: int
-    succeeded: int
-    failed: int
-
-
-class Agent:
+class Agent(Holdings):
     """All registrations of this node."""
 
     def __init__(  # noqa: PLR0913 (wiring: one argument for each neighbour)
@@ -80,19 +60,14 @@ class Agent:
         `may_act` says whether no other node can have taken over from this one by now, `is_share` whether it is this one
         that is to register with a provider, of those that live; a node that is alone has none.
         """
+        super().__init__(
+            stack, writer, node=node, wall_clock=wall_clock, on_registered=on_registered, on_route=on_route
+        )
+        self._providers = providers
         self._is_alone = is_share is None
         self._is_share = is_share or _all
-        self._stack = stack
-        self._providers = providers
-        self._writer = writer
         self._records = records
-        self._node = node
         self._chance = chance
-        self._wall_clock = wall_clock
-        self._on_registered = on_registered
-        self._on_route = on_route
-        self._registrations: dict[int, Registration] = {}
-        self._leaving: set[Registration] = set()
         self._attempts = Attempts(
             stack,
             chance,
@@ -104,14 +79,10 @@ class Agent:
             may_act=may_act,
         )
         self._stored: dict[int, StoredRegistration] = {}
-        self._unusable: set[int] = set()
         self._unsettled = Unsettled(stack, self._settle_some)
         self._is_closed = False
         self._review_timer: TimerHandle | None = None
         self._look_timer: TimerHandle | None = None
-        self._succeeded = self._failed = 0
-        self.watch: Callable[[int, str, str | None], None] | None = None
-        """Is told of the state of each registration that is stored, and why it is in that."""
 
     async def load(self) -> None:
         """Read what an earlier process left: from there calls may come at once."""
@@ -142,28 +113,6 @@ class Agent:
         for timer in (self._review_timer, self._look_timer):
             if timer is not None:
                 timer.cancel()
-
-    def __len__(self) -> int:
-        return len(self._registrations)
-
-    def snapshot(self) -> AgentSnapshot:
-        """Return the numbers."""
-        states = dict.fromkeys(map(str, (State.REGISTERING, State.REGISTERED, State.FAILED)), 0)
-        for registration in self._registrations.values():
-            states[registration.state] = states.get(registration.state, 0) + 1
-        everything = (*self._registrations.values(), *self._leaving)
-        under_way = sum(registration.is_under_way for registration in everything)
-        return AgentSnapshot(states, under_way, len(self._leaving), self._succeeded, self._failed)
-
-    @property
-    def done(self) -> tuple[int, int]:
-        """How many registrations have succeeded and failed so far."""
-        return self._succeeded, self._failed
-
-    def standing(self, provider_id: int) -> tuple[str, str | None]:
-        """Return how the registration at a provider stands, and why; "" where there is none."""
-        registration = self._registrations.get(provider_id)
-        return ("", None) if registration is None else (str(registration.state), registration.reason)
 
     # --- what is wanted ------------------------------------------------------------------------------
 
@@ -212,16 +161,6 @@ class Agent:
                 registration.due = self._stack.clock()
                 self._attempts.plan(registration)
 
-    def _of(self, provider: Provider) -> list[Registration]:
-        every = self._registrations.values()
-        return [each for each in every if (each.provider.user_id, each.provider.name) == provider]
-
-    def why_stopped(self, provider_id: int) -> str | None:
-        """Return why nothing is sent to a provider until its settings change, if so."""
-        registration = self._registrations.get(provider_id)
-        is_stopped = registration is not None and registration.state is State.STOPPED
-        return registration.reason if registration is not None and is_stopped else None
-
     def _wanted(self, provider_id: int) -> ProviderView | None:
         provider = self._providers.provider_by_id(provider_id)
         return provider if provider is not None and _is_wanted(provider) else None
@@ -247,10 +186,6 @@ class Agent:
         for provider_id in provider_ids:
             self._stored.pop(provider_id, None)
             self._decide(provider_id, rows.get(provider_id), takers.get(provider_id))
-
-    def _is_ours(self, provider_id: int) -> bool:
-        registration = self._registrations.get(provider_id)
-        return registration is not None and registration.lease_until > self._stack.clock()
 
     def _decide(self, provider_id: int, row: StoredRegistration | None, trouble: str | None) -> None:
         provider, registration = self._wanted(provider_id), self._registrations.get(provider_id)
@@ -293,33 +228,6 @@ class Agent:
             self._store(registration, lambda: self._attempts.plan(registration))
         else:
             self._attempts.plan(registration)
-
-    def _reaches_us(self, registration: Registration) -> bool:
-        """Return whether what the provider was told by an earlier process still leads to the right place."""
-        assert registration.contact is not None
-        uri = NameAddr.parse(registration.contact).uri
-        return uri.raw_user == registration.user and self._stack.addresses.is_own(uri.host, uri.port)
-
-    def _make(self, provider: ProviderView, trouble: str | None) -> Registration | None:
-        try:
-            place = Place.of(provider)
-        except ParseError as error:
-            self._refuse(provider, error.reason)
-            return None
-        try:
-            _ = provider.password
-        except UserError:
-            self._refuse(provider, "Its password cannot be decrypted; set its password again")
-            return None
-        token = self._stack.random_token
-        return Registration(provider, place, trouble, token(), token(), self._stack.clock())
-
-    def _refuse(self, provider: ProviderView, why: str) -> None:
-        """Leave a provider alone until it is changed."""
-        log.error("provider cannot be registered with", provider=provider.name, why=why)
-        row = (provider.id, self._node, str(State.FAILED), None, None, None, None, None, why)
-        self._put(provider.id, (*row, self._wall_clock(), None, None))
-        self._unusable.add(provider.id)
 
     def _strand(self, registration: Registration, trouble: str) -> None:
         """Wait for somebody who can take the calls; none of them would reach anybody now."""
@@ -399,9 +307,6 @@ class Agent:
             registration.contact = None
         self._leave(registration)
 
-    def _is_being_removed(self, provider_id: int) -> bool:
-        return any(one.owns_row and one.provider.id == provider_id for one in self._leaving)
-
     def _review(self) -> None:
         """See from time to time which registrations of other nodes need a new one."""
         if not self._is_closed:
@@ -477,26 +382,6 @@ class Agent:
     def _lapsed(self, registration: Registration) -> None:
         """Ask whether it is another node's now; it is planned again when the database says that it is not."""
         self._unsettled.add((registration.provider.id,))
-
-    def _store(self, registration: Registration, on_commit: Callable[[], None] | None = None) -> None:
-        self._tell(registration.provider.id, registration.address, registration.service_route)
-        row = registration.row(self._node, self._stack.clock(), self._wall_clock())
-        self._put(registration.provider.id, row, on_commit)
-
-    def _tell(self, provider_id: int, address: str | None, route: str | None) -> None:
-        self._on_route(provider_id, route)
-        self._on_registered(provider_id, address)
-
-    def _put(self, provider_id: int, row: Row | None, on_commit: Callable[[], None] | None = None) -> None:
-        if self.watch is not None:
-            state, why = ("removed", None) if row is None else (str(row[2]), row[8])
-            self.watch(provider_id, state, why)
-        try:
-            self._writer.put("registration", provider_id, row, on_commit)
-        except Reject:
-            # The database has been away for long; the next attempt writes the row anew.
-            if on_commit is not None:
-                on_commit()
 
 
 def _all(_provider_id: int) -> bool:

@@ -19,8 +19,10 @@ from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack, Wakeup
 from sipwright.transport import Flow, Target
 
+from .answers import read_service_route
+from .held import State
 from .paced_queue import PacedQueue
-from .registration import Registration, State, read_service_route
+from .registration import Registration
 
 __all__ = ["Attempts"]
 

@@ -26,42 +26,29 @@ clock: `agent.py` does. Instants are monotonic; in the database they are unix ti
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from math import inf
-from typing import Any
 
 from sipwright.services.ports import ProviderView
-from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, expires_of, uris_match
+from sipwright.sip import Request, Response, Uri
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
-from sipwright.sip.grammar import listed
-from sipwright.sip.headers.contact import readable_contacts
 from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stack import learn_challenge, sign_request
 
+from .absences import Absences
+from .answers import UNANSWERED, granted_expiry, retry_seconds, why_refused
+from .held import Held, State
 from .provider import Place
 from .redirects import Redirects, is_of
-from .timing import ASKED, LEASE, LONGEST, REFUSALS, lease_end, renewal_after, retry_after
+from .timing import LEASE, LONGEST, REFUSALS, renewal_after, retry_after
 
-__all__ = ["Registration", "State", "granted_expiry", "read_service_route"]
-
-SKIPPED_CSEQS = 100
-"""How far the CSeq jumps after a restart: requests sent since the row was written last must have had lower ones."""
+__all__ = ["Registration"]
 
 _LONGEST_REASON = 120
-_LONGEST_ROUTE = 2048
-
-_UNANSWERED = ("No Answer", "Cannot Be Reached")
 
 _WRONG = {401: "Wrong Password", 407: "Wrong Password", 403: "Refused", 404: "Unknown User", 410: "Unknown User",
           604: "Unknown User"}  # fmt: skip
 """What a refusal says: no other answer is to be expected while nothing is changed here."""
-
-_STEADILY, _ABSENCES = 3_600.0, 5
-"""For how many seconds, and how often, the DNS has to say that a name does not exist before that is believed."""
-
-_WORKED_LATELY = 600.0
-"""Seconds for which the DNS counts as working after it has found another name."""
 
 TRUSTED_FOR = 60.0
 """Seconds after a REGISTER in which nobody doubts what it has brought about."""
@@ -70,151 +57,35 @@ _REFUSED = (401, 403, 407)
 """After these nothing goes along in advance: some say 403 to a nonce that they do not know any more."""
 
 
-class State(StrEnum):
-    """How a registration stands, as it is stored and shown."""
-
-    REGISTERING = "registering"
-    REGISTERED = "registered"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-
-class Registration:
-    """What we hold at one provider, or try to.
-
-    Attributes:
-        place: Where; fixed, as is `call_id`. Another place is another registration.
-        contact: What the provider has been told, while it holds that; `expires_at` says until when.
-        address: The IP address of whoever has accepted it last, from where calls may come.
-        service_route: Through which proxies our requests are to go there, as the values of a header (RFC 3608).
-        trouble: Why nobody would take the calls that it brings.
-        lease_until: Until when no other node may take it from us.
-        due: When the next attempt is to begin.
-        is_leaving: It is not wanted any more, and to be removed at the provider.
-        owns_row: Its row is to go with it.
-    """
+class Registration(Held):
+    """A registration that is asked for: what is sent for it, and what is made of the answers."""
 
     __slots__ = (
         "_absences",
-        "_absent_since",
         "_asked_contact",
         "_auth",
         "_has_changed",
-        "_has_worked",
         "_is_longer",
         "_redirects",
         "_request",
         "_rounds",
         "_sent_at",
         "_tag",
-        "address",
-        "asked",
-        "call_id",
-        "claimed_at",
-        "contact",
-        "cseq",
-        "due",
-        "expires_at",
-        "failures",
-        "is_leaving",
-        "is_removing",
-        "is_under_way",
-        "lease_until",
-        "owns_row",
-        "place",
-        "provider",
-        "reason",
-        "refusals",
-        "service_route",
-        "state",
-        "status",
-        "trouble",
     )
 
     def __init__(
-        self,
-        provider: ProviderView,
-        place: Place,
-        trouble: str | None,
-        call_id: str,
-        tag: str,
-        now: float,
+        self, provider: ProviderView, place: Place, trouble: str | None, call_id: str, tag: str, now: float
     ) -> None:
-        self.provider = provider
-        self.place = place
-        self.trouble = trouble
-        self.call_id = call_id
-        self.cseq = 0
-        self.contact: str | None = None
-        self.address: str | None = None
-        self.service_route: str | None = None
-        self.state = State.REGISTERING
-        self.expires_at: float | None = None
-        self.status: int | None = None
-        self.reason: str | None = None
-        self.asked = ASKED
-        self.failures = self.refusals = 0
-        self.claimed_at = self.due = now
-        self.lease_until = now + LEASE
-        self.is_under_way = self.is_leaving = self.is_removing = False
-        self.owns_row = True
+        super().__init__(provider, place, trouble, call_id, now)
         self._tag = tag
         self._asked_contact = ""
         self._sent_at = now
         self._is_longer = self._has_changed = False
-        self._absent_since = now
-        self._absences = 0
-        self._has_worked = False
+        self._absences = Absences()
         self._auth = ClientAuth()
         self._rounds = 0
         self._request: Request | None = None
         self._redirects = Redirects()
-
-    def restore(self, row: Any, now: float, unix_time: float) -> None:
-        """Go on where a row of the table `registrations` says that an earlier process was.
-
-        A registration that holds is not renewed before it is due, and one that was refused is not tried again sooner
-        because we have been restarted.
-        """
-        if row.call_id is not None:
-            self.call_id = row.call_id
-            self.cseq = (row.cseq or 0) + SKIPPED_CSEQS
-        self.status, self.reason, self.contact = row.status, row.reason, row.contact
-        self.address = row.address
-        offset = now - unix_time
-        self.lease_until = offset + lease_end(row.state, row.expires_at, row.updated_at)
-        if row.state == State.REGISTERED and row.expires_at is not None and row.expires_at > unix_time:
-            self.state = State.REGISTERED
-            self.expires_at = offset + row.expires_at
-            self.service_route = row.service_route
-            self._has_worked = True
-            if row.status == 200:
-                granted = max(row.expires_at - row.updated_at, 0.0)
-                self.due = max(self.expires_at - (granted - renewal_after(granted)), now)
-        elif row.state == State.STOPPED:
-            # Its settings may have changed while nobody looked, so it is asked once more.
-            self.state, self.refusals = State.STOPPED, REFUSALS - 1
-        elif row.state == State.FAILED:
-            self.state = State.FAILED
-            if row.status in (403, 404):
-                self.due = max(offset + row.updated_at + retry_after(1, row.status, None, 0.0), now)
-
-    def row(self, node: str | None, now: float, unix_time: float) -> tuple[Any, ...]:
-        """Return the row of the table `registrations`, with its columns in order."""
-        expires_at = None if self.expires_at is None else self.expires_at - now + unix_time
-        return (
-            self.provider.id, node, str(self.state), self.contact, self.call_id, self.cseq, expires_at,
-            self.status, self.reason, unix_time, self.address, self.service_route,
-        )  # fmt: skip
-
-    @property
-    def user(self) -> str:
-        """The user part of our Contact: it stays the same, whoever takes the calls."""
-        return self.provider.contact_token
-
-    def holds(self, now: float) -> bool:
-        """Return whether the provider sends calls to our contact now."""
-        return self.contact is not None and self.expires_at is not None and self.expires_at > now
 
     @property
     def is_redirected(self) -> bool:
@@ -235,7 +106,7 @@ class Registration:
     @property
     def is_unanswered(self) -> bool:
         """Whether the last attempt has found nobody, and no other one is under way."""
-        return bool(self.failures) and self.reason in _UNANSWERED and not self.is_under_way
+        return bool(self.failures) and self.reason in UNANSWERED and not self.is_under_way
 
     def is_doubtful(self, now: float) -> bool:
         """Whether a registration that holds may be gone at the provider: it has not said lately that it holds."""
@@ -245,7 +116,8 @@ class Registration:
 
     def change(self, now: float) -> None:
         """Let the next attempt begin now, or right after the one that is under way: what it depends on has changed."""
-        self.failures = self.refusals = self._absences = 0
+        self.failures = self.refusals = 0
+        self._absences.forget()
         self._has_worked = False
         if self.state is State.STOPPED:
             self.state = State.FAILED
@@ -319,22 +191,12 @@ class Registration:
         if self._redirects.follow(response, now) if is_redirect else self._redirects.go_on():
             self._auth, self._rounds = ClientAuth(), 0  # it is another server that asks
             return True
-        reason = response.reason
-        if response.local:
-            reason = trouble or _UNANSWERED[0 if response.status == 408 else 1]
-        elif response.status in (401, 407) and not self._rounds:
-            reason = "Challenge Cannot Be Answered"
-        if response.status in (401, 407) and not may_sign and target is not None:
-            reason = f"Redirected To {target.host}, Which Is Not The Provider's: No Password Is Sent There"
-        elif is_redirect:
-            reason = f"{response.reason}: Nowhere To Go"
-        asked = parse_seconds(
-            (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
-        )
+        stranger = None if may_sign or target is None else target.host
+        reason = why_refused(response, trouble, stranger, was_signed=bool(self._rounds))
         if not response.local:
             self.service_route = None  # what is refused anew holds no more (RFC 3608 §6.1)
         is_refused = not response.local and response.status in _WRONG and may_sign
-        self.failed(response.status, reason, now, chance, asked)
+        self.failed(response.status, reason, now, chance, retry_seconds(response))
         if is_refused:
             self._refused(response.status, response.reason, now)
         return False
@@ -356,22 +218,8 @@ class Registration:
         self.lease_until = now + LEASE
 
     def absent(self, now: float, found_at: float) -> None:
-        """Take note that the DNS says that the provider's name does not exist.
-
-        That is believed when it goes on for long, while the DNS finds other names: when our own network fails, some
-        resolvers say the same of every name.
-
-        Args:
-            now: The present instant.
-            found_at: When another name was last found.
-        """
-        if found_at < now - _WORKED_LATELY:
-            self._absences = 0
-            return
-        if not self._absences:
-            self._absent_since = now
-        self._absences += 1
-        if self._absences >= _ABSENCES and now - self._absent_since >= _STEADILY:
+        """Take note that the DNS says that the provider's name does not exist; `found_at` it has found another one."""
+        if self._absences.is_believed(now, found_at):
             self._stop(f"No Such Name: {self.next_hop.host[:60]}, while others are found; stopped")
 
     def _refused(self, status: int, reason: str, now: float) -> None:
@@ -396,7 +244,8 @@ class Registration:
             return
         self.state = State.REGISTERED
         self.status, self.reason = 200, "OK"
-        self.failures = self.refusals = self._absences = 0
+        self.failures = self.refusals = 0
+        self._absences.forget()
         self._has_worked = True
         self.contact = self._asked_contact
         # The registrar may have counted from the first copy of the request.
@@ -450,42 +299,3 @@ class Registration:
         423: _ask_for_longer,
     }
     # fmt: on
-
-
-def granted_expiry(response: Response, contact: str, asked: int) -> int:
-    """Return for how long a 200 says that our contact is bound (RFC 3261 §10.2.4).
-
-    The registrar lists all contacts of the address-of-record. One behind a session border controller may write our
-    address differently, so a contact that only has our user part will do; then the Expires header, then the only
-    contact, which may be ours without even that; then what was asked. To be early costs a request, to be late calls.
-    """
-    contacts = readable_contacts(response.headers.get_all("Contact"))
-    own = NameAddr.parse(contact).uri
-    granted = _shortest(contacts, own)
-    if granted is None:
-        granted = response.expires
-    if granted is None and len(contacts) == 1:
-        granted = expires_of(contacts[0]) or None
-    return min(asked if granted is None else granted, LONGEST)
-
-
-def read_service_route(response: Response) -> list[NameAddr]:
-    """Return the proxies that a 200 names for our requests, next hop first (RFC 3608 §5); none if they make no route.
-
-    Each has to route loosely: in front of anything else a Request-URI would be lost.
-    """
-    lines = response.headers.get_all("Service-Route")
-    if sum(map(len, lines)) > _LONGEST_ROUTE:
-        return []
-    try:
-        route = [NameAddr.parse(text, "Service-Route") for text in listed(lines)]
-    except ParseError:
-        return []
-    return route if all(hop.uri.is_sip and "lr" in hop.uri.params for hop in route) else []
-
-
-def _shortest(contacts: list[NameAddr], own: Uri) -> int | None:
-    """Return how long our contact is bound, or the one of those that are written differently which ends first."""
-    same = [contact for contact in contacts if uris_match(contact.uri, own)]
-    alike = same[:1] or [contact for contact in contacts if contact.uri.user == own.user]
-    return min((expires for contact in alike if (expires := expires_of(contact)) is not None), default=None)
