@@ -261,6 +261,7 @@ ELSEWHERE = {
     "store/schema/people_tables": "store/test_migrations",
     "store/schema/rows": "store/writing/test_writer",
     "store/schema/tables": "store/test_migrations",
+    "store/schema/watching_tables": "store/writing/test_writer",
     "store/writing/statements": "store/writing/test_log_applier",
     "store/live/left_rows": "store/writing/test_waiting_log",
     "store/writing/mariadb_committer": "store/writing/test_server_committer",

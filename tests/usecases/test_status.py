@@ -3,7 +3,7 @@
 import pytest
 
 from sipwright.monitor.rollups.bucket import Bucket
-from sipwright.store.schema import tables
+from sipwright.store.schema import watching_tables
 from sipwright.usecases.errors import Forbidden
 
 ANSWER = {
@@ -83,7 +83,7 @@ async def put_rows(usecases, span, *rows):
         for name, value in counts.items():
             bucket.count(name).note(value)
         made.append({"span": span, "at": int(at), "node": node, "document": bucket.to_document()})
-    await usecases.ground.keep(lambda c: c.execute(tables.rollups.insert(), made))
+    await usecases.ground.keep(lambda c: c.execute(watching_tables.rollups.insert(), made))
 
 
 async def test_what_was_measured_is_shown_to_everybody_and_the_numbers_to_an_admin(usecases, admin, carol):

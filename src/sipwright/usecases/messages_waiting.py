@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 from sipwright.services.notifier import MessageSummary, Summary
 from sipwright.services.notifier.message_summary import MOST_WAITING
 from sipwright.services.rows import EventStateRow
-from sipwright.store.schema import tables
+from sipwright.store.schema import watching_tables
 from sipwright.usecases.errors import Invalid
 
 __all__ = ["MessagesWaiting", "keep_messages", "messages_of"]
 
-_STATE = tables.event_states.c
+_STATE = watching_tables.event_states.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ def messages_of(connection: Connection, account_id: int) -> MessagesWaiting:
 
 def keep_messages(connection: Connection, account_id: int, messages: MessagesWaiting, now: float) -> None:
     """Store how many wait, as a switch would that ran."""
-    connection.execute(delete(tables.event_states).where(*_is_of(account_id)))
+    connection.execute(delete(watching_tables.event_states).where(*_is_of(account_id)))
     if messages != MessagesWaiting():
         summary = Summary(messages.new, messages.old, messages.urgent)
         key = (account_id, MessageSummary.event, "")
         row = EventStateRow(*key, MessageSummary.content_type, summary.lines(""), None, now)
-        connection.execute(insert(tables.event_states).values(row._asdict()))
+        connection.execute(insert(watching_tables.event_states).values(row._asdict()))
 
 
 def _is_of(account_id: int) -> tuple[ColumnElement[bool], ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from sipwright.monitor.rollups.bucket import Bucket
 from sipwright.store.history.rollup_rows import read_rollups
-from sipwright.store.schema import tables
+from sipwright.store.schema import watching_tables
 from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Forbidden, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
@@ -172,7 +172,7 @@ def _part_of(said: Mapping[str, Any], node: str) -> PartStatus:
 
 def _of_other_nodes(connection: Connection, node: str, now: float) -> Iterable[PartStatus]:
     """Tell of other nodes by the last row that each has written within a day."""
-    column = tables.rollups.c
+    column = watching_tables.rollups.c
     newest = (
         select(column.node, func.max(column.at))
         .where(column.span == 10, column.at > int(now - DAY), column.node != node)

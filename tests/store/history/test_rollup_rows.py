@@ -2,11 +2,13 @@
 
 from sipwright.services.rows import RollupRow
 from sipwright.store.history.rollup_rows import forget_rollups, last_rows, read_rollups
-from sipwright.store.schema import tables
+from sipwright.store.schema import watching_tables
 
 
 async def put(database, rows):
-    await database.write(lambda c: c.execute(tables.rollups.insert(), [row._asdict() for row in rows]))
+    await database.write(
+        lambda c: c.execute(watching_tables.rollups.insert(), [row._asdict() for row in rows])
+    )
 
 
 async def test_rows_of_a_span_are_read_in_order_and_the_newest_of_each_is_found(store):

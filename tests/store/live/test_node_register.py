@@ -10,7 +10,7 @@ from sipwright.services.rows import CallRow, ExecutionRow, SubscriptionRow
 from sipwright.store import RegistrationRow, Store
 from sipwright.store.errors import FencedError
 from sipwright.store.live.node_register import NodeRegister
-from sipwright.store.schema import tables
+from sipwright.store.schema import tables, watching_tables
 from sipwright.store.schema.cluster_tables import boots
 
 A, B = Fence(node_lease("a"), 1), Fence(node_lease("b"), 1)
@@ -36,7 +36,7 @@ async def register(store: Store) -> NodeRegister:
             c.execute(insert(tables.calls).values(call(f"call-{name}", name)._asdict()))
             c.execute(insert(tables.executions).values(run(f"run-{name}", name, f"call-{name}")._asdict()))
             c.execute(
-                insert(tables.subscriptions).values(
+                insert(watching_tables.subscriptions).values(
                     SubscriptionRow(f"sub-{name}", name, 1, 2, "dialog", 1.0, b"{}")._asdict()
                 )
             )
@@ -85,7 +85,7 @@ async def test_all_that_is_in_progress_at_a_node_is_taken_over(store: Store, reg
     assert list(adopted.journals) == ["run-a"]
     assert [row.id for row in adopted.subscriptions] == ["sub-a"]
     assert [(row.provider_id, row.node) for row in adopted.registrations] == [(0, "b")]
-    for table in (tables.calls, tables.executions, tables.subscriptions, tables.registrations):
+    for table in (tables.calls, tables.executions, watching_tables.subscriptions, tables.registrations):
         assert await nodes_of(store, table) == {"b"}
     assert (await register.find("a")).state == "lost"
     assert set(await store.database.read(lambda c: list(c.scalars(select(boots.c.owner))))) == {"b"}

@@ -9,7 +9,7 @@ from folders import data_folder
 from sipwright.config import Settings
 from sipwright.monitor.rollups.bucket import Bucket
 from sipwright.store import Administration
-from sipwright.store.schema import tables
+from sipwright.store.schema import watching_tables
 from sipwright.usecases import UseCases
 from sipwright.usecases.status_history import CountPoint, PartPoint
 from sipwright.web.app import create_app, wrap
@@ -72,7 +72,7 @@ async def _put(folder):
                 bucket.part(part).note(None if 10 <= minute < 17 else 2.0)
             bucket.part(part).down = bucket.part(part).losses
         rows.append({"span": 60, "at": bucket.at, "node": "node1", "document": bucket.to_document()})
-    await administration.database.write(lambda c: c.execute(tables.rollups.insert(), rows))
+    await administration.database.write(lambda c: c.execute(watching_tables.rollups.insert(), rows))
     await administration.close()
 
 

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, delete, func, select, tuple_
 from sipwright.services.rows import RollupRow
 from sipwright.store.database import Database
 from sipwright.store.history.retention import AT_ONCE, PAUSE, Pause
-from sipwright.store.schema import tables
+from sipwright.store.schema import watching_tables
 
 __all__ = ["forget_rollups", "last_rows", "read_rollups"]
 
-_COLUMN = tables.rollups.c
+_COLUMN = watching_tables.rollups.c
 _ROW = [_COLUMN[name] for name in RollupRow._fields]
 
 
@@ -56,5 +56,5 @@ def _prune(connection: Connection, span: int, before: float) -> int:
     found = [tuple(row) for row in connection.execute(query.limit(AT_ONCE))]
     if found:
         key = tuple_(_COLUMN.span, _COLUMN.at, _COLUMN.node)
-        connection.execute(delete(tables.rollups).where(key.in_(found)))
+        connection.execute(delete(watching_tables.rollups).where(key.in_(found)))
     return len(found)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, literal, select, update
 
-from sipwright.store.schema import tables
+from sipwright.store.schema import tables, watching_tables
 from sipwright.store.schema.cluster_tables import boots, nodes
 
 __all__ = ["gather", "has_nodes"]
 
-_OF_NODES = (tables.calls, tables.executions, tables.subscriptions, tables.registrations)
+_OF_NODES = (tables.calls, tables.executions, watching_tables.subscriptions, tables.registrations)
 
 
 def has_nodes(connection: Connection) -> bool:

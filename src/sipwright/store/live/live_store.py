@@ -24,7 +24,7 @@ from sipwright.store.errors import NotFoundError, StoreError, WrongKeyError
 from sipwright.store.live.directory import Directory, Update
 from sipwright.store.live.gathering import gather, has_nodes
 from sipwright.store.live.left_rows import merge
-from sipwright.store.schema import tables
+from sipwright.store.schema import tables, watching_tables
 from sipwright.store.schema.entities import Account
 from sipwright.store.schema.rows import (
     KINDS,
@@ -279,7 +279,12 @@ class Store(Administration):
         """Move what is stored of bindings and registrations, as the clock that they are stored by is set."""
 
         def work(connection: Connection) -> None:
-            for table in (tables.bindings, tables.registrations, tables.subscriptions, tables.event_states):
+            for table in (
+                tables.bindings,
+                tables.registrations,
+                watching_tables.subscriptions,
+                watching_tables.event_states,
+            ):
                 instants = {
                     column: column + seconds
                     for column in table.c
@@ -303,7 +308,7 @@ class Store(Administration):
 
     async def load_subscriptions(self, node: str) -> list[SubscriptionRow]:
         """Load the subscriptions that a node has to tell of changes."""
-        query = select(*_columns("subscription")).where(tables.subscriptions.c.node == node)
+        query = select(*_columns("subscription")).where(watching_tables.subscriptions.c.node == node)
         return await self.database.read(lambda c: _rows(c, SubscriptionRow, "subscription", query))
 
     async def load_event_states(self) -> list[EventStateRow]:
@@ -312,7 +317,9 @@ class Store(Administration):
         def work(connection: Connection) -> list[EventStateRow]:
             known = select(tables.accounts.c.id)
             connection.execute(
-                delete(tables.event_states).where(tables.event_states.c.account_id.not_in(known))
+                delete(watching_tables.event_states).where(
+                    watching_tables.event_states.c.account_id.not_in(known)
+                )
             )
             return _rows(connection, EventStateRow, "event_state", select(*_columns("event_state")))
 

@@ -20,7 +20,7 @@ from sipwright.store.live.guard_shares import adopt_shares
 from sipwright.store.live.leases import database_time, execute, hold_fence, read_leases, release, seize
 from sipwright.store.live.moved_calls import read_moved_tags
 from sipwright.store.live.node_requests import hand_requests_on
-from sipwright.store.schema import tables
+from sipwright.store.schema import tables, watching_tables
 from sipwright.store.schema.cluster_tables import boots, leases, nodes
 from sipwright.store.schema.rows import KINDS, RegistrationRow, restored, unfinished_executions
 
@@ -200,7 +200,7 @@ def _adopt(
     adopted = _read(connection, to, name)
     is_ours = unfinished_executions(name)
     connection.execute(update(tables.executions).where(is_ours).values(node=to))
-    for table in (tables.calls, tables.subscriptions, tables.registrations):
+    for table in (tables.calls, watching_tables.subscriptions, tables.registrations):
         connection.execute(update(table).where(table.c.node == name).values(node=to))
     hand_requests_on(connection, name, to)
     adopt_shares(connection, name, to)
@@ -232,7 +232,7 @@ def _read(connection: Connection, to: str, name: str) -> Adopted:
     runs = [ExecutionRow(*row) for row in _rows(connection, "execution", unfinished)]
     subscriptions = [
         SubscriptionRow(*row)
-        for row in _rows(connection, "subscription", tables.subscriptions.c.node == name)
+        for row in _rows(connection, "subscription", watching_tables.subscriptions.c.node == name)
     ]
     registrations = [
         RegistrationRow(*row)

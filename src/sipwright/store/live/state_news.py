@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from sipwright.services.rows import EventStateRow
 from sipwright.store.live.leases import database_time
-from sipwright.store.schema import tables
+from sipwright.store.schema import watching_tables
 from sipwright.store.schema.cluster_tables import state_news
 from sipwright.store.schema.rows import restored
 
@@ -28,7 +28,7 @@ def read_news(connection: Connection, within: float, but_of: str) -> dict[int, f
 
 def read_states(connection: Connection, account_ids: Iterable[int]) -> dict[int, list[EventStateRow]]:
     """Return what is said of accounts; of one of which nothing is an empty list."""
-    ids, column = sorted(account_ids), tables.event_states.c
+    ids, column = sorted(account_ids), watching_tables.event_states.c
     found: dict[int, list[EventStateRow]] = {account_id: [] for account_id in ids}
     columns = [column[name] for name in EventStateRow._fields]
     for start in range(0, len(ids), _AT_ONCE):

@@ -24,7 +24,7 @@ from sipwright.services.rows import (
     StateNewsRow,
     SubscriptionRow,
 )
-from sipwright.store.schema import guard_tables, tables
+from sipwright.store.schema import guard_tables, tables, watching_tables
 from sipwright.store.schema.cluster_tables import binding_news, state_news
 
 __all__ = [
@@ -152,11 +152,15 @@ KINDS = {
     ),
     "journal": Kind(tables.journal, JournalRow._fields, ("execution_id", "sequence")),
     "subscription": Kind(
-        tables.subscriptions, SubscriptionRow._fields, ("id",), fixed=("node", "account_id"), is_patient=True
+        watching_tables.subscriptions,
+        SubscriptionRow._fields,
+        ("id",),
+        fixed=("node", "account_id"),
+        is_patient=True,
     ),
     "binding_news": Kind(binding_news, BindingNewsRow._fields, ("account_id",), is_patient=True, dated="at"),
     "event_state": Kind(
-        tables.event_states, EventStateRow._fields, ("account_id", "event", "tag"), is_patient=True
+        watching_tables.event_states, EventStateRow._fields, ("account_id", "event", "tag"), is_patient=True
     ),
     "state_news": Kind(state_news, StateNewsRow._fields, ("account_id", "node"), is_patient=True, dated="at"),
     "messages": Kind(tables.messages, MessagesRow._fields, ("call_id", "at"), is_patient=True),
@@ -167,7 +171,7 @@ KINDS = {
         ("node", "user_id", "account_id", "provider_id", "hour"),
         is_patient=True,
     ),
-    "rollup": Kind(tables.rollups, RollupRow._fields, ("span", "at", "node")),
+    "rollup": Kind(watching_tables.rollups, RollupRow._fields, ("span", "at", "node")),
 }
 
 
