@@ -9,6 +9,7 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "node/spending_limits": "node/test_call_guard",
     "services/agent/held": "services/agent/test_registration",
     "services/agent/absences": "services/agent/test_stopping",
     "services/agent/answers": "services/agent/test_registration",

@@ -7,15 +7,13 @@ directory. What was used is put into the batch of the call that has used it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from sipwright.services.guard.allowance import Allowance, Scope
 from sipwright.services.guard.places import ORDINARY, SHORT, Place, is_open, places_of
 from sipwright.services.guard.regions import region_of
 from sipwright.services.guard.spending import FREE, NOT_KNOWN, Attempt, Refusal, Spending
@@ -26,13 +24,14 @@ from sipwright.services.switch.call.leg import Leg
 from sipwright.services.switch.model.destination import Destination
 from sipwright.sip import Reject
 from sipwright.stack.throttle import Throttle
-from sipwright.store.admin.guard_rules import CLOSED, UNLIMITED, home_of
+from sipwright.store.admin.guard_rules import CLOSED, home_of
+
+from .spending_limits import SpendingLimits
 
 if TYPE_CHECKING:
     from sipwright.config import GuardSettings
     from sipwright.services.rows import SpendingRow
     from sipwright.store import Directory, Provider
-    from sipwright.store.schema.entities import Account
 
     from .unusual_calls import UnusualCalls
 
@@ -41,9 +40,6 @@ __all__ = ["CallGuard"]
 log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, dict[str, Any]], None]
-
-INDEXED_FOR = 2.0
-"""Seconds after which it is looked again whose accounts and providers have limits."""
 
 LONGEST_CODE = 3
 """Digits of a country code (ITU-T E.164 §6.2.2)."""
@@ -72,6 +68,7 @@ class CallGuard:
         self._directory = directory
         self._writer = writer
         self._clock = clock
+        self.limits = SpendingLimits(settings, directory, clock)
         self._unix_time = unix_time
         self._unusual = unusual
         self.spending = Spending(node)
@@ -79,11 +76,6 @@ class CallGuard:
         self.refused = self.held_back = 0
         """How many legs were not let out because of limits, and because they are unusual."""
         self._warned: set[tuple[int, int]] = set()
-        self._indexed: object = None
-        self._index_until = 0.0
-        self._index: dict[int | None, tuple[list[int], list[int]]] = {}
-        self._limits: dict[int, tuple[tuple[Scope, Allowance], ...]] = {}
-        self._priced: set[int | None] = set()
         self.recovered_users: set[int] = set()
         """Whose calls have gone on here, and may need their parts of limits."""
         self.watch: Tell | None = None
@@ -118,7 +110,7 @@ class CallGuard:
         if isinstance(found, Refusal):
             return self._refuse(call, leg, found, HOW_TO_CONFIRM)
         attempt = found
-        allowed = list(self._allowed(attempt))
+        allowed = list(self.limits.allowed(attempt))
         answer = self.spending.ask(attempt, allowed, self._unix_time())
         if isinstance(answer, Refusal):
             if answer.reason == NOT_KNOWN:
@@ -277,54 +269,6 @@ class CallGuard:
         rule = self._directory.guard_rules.get(("user", user_id), CLOSED)
         return None if user is None else home_of(rule, user.timezone)
 
-    def limits_of(self, user_id: int) -> Sequence[tuple[Scope, Allowance]]:
-        """Return the limits that calls of a user may be held to: the user's own, their accounts' and providers'.
-
-        They are asked for with every call that begins, so they are kept for as long as who has rules.
-        """
-        accounts, providers = self._subjects_of(user_id)
-        known = self._limits.get(user_id)
-        if known is None:
-            known = self._limits[user_id] = tuple(self._limits_among(user_id, accounts, providers))
-        return known
-
-    def _limits_among(
-        self, user_id: int, accounts: list[int], providers: list[int]
-    ) -> Iterator[tuple[Scope, Allowance]]:
-        is_priced = user_id in self._priced
-        for account, provider in zip_longest(accounts or [0], providers or [0], fillvalue=0):
-            for scope, allowance in self._allowed(Attempt(None, user_id, account, provider, FREE, 0.0)):
-                limit = allowance if is_priced else replace(allowance, money_per_day=None)
-                if limit != Allowance():
-                    yield scope, limit
-
-    def _subjects_of(self, user_id: int) -> tuple[list[int], list[int]]:
-        """Return the accounts and the providers of a user that have rules; all are gone through every few seconds."""
-        directory, now = self._directory, self._clock()
-        if self._indexed is not directory.guard_rules or now >= self._index_until:
-            self._indexed, self._index_until = directory.guard_rules, now + INDEXED_FOR
-            found: dict[int | None, tuple[list[int], list[int]]] = {}
-            for kind, subject in directory.guard_rules:
-                if kind == "account":
-                    found.setdefault(_owner(directory.account_by_id(subject)), ([], []))[0].append(subject)
-                elif kind == "provider":
-                    found.setdefault(_owner(directory.provider_by_id(subject)), ([], []))[1].append(subject)
-            self._index, self._limits = found, {}
-            self._priced = {_owner(directory.provider_by_id(one)) for one in directory.rates}
-        return self._index.get(user_id, ([], []))
-
-    def _allowed(self, attempt: Attempt) -> Iterator[tuple[Scope, Allowance]]:
-        for scope in attempt.scopes:
-            rule = self._directory.guard_rules.get(scope)
-            if rule is not None or scope[0] == "user":
-                allowance = (rule or CLOSED).allowance
-                money = allowance.money_per_day
-                if money is None and scope[0] == "user":
-                    allowance = replace(allowance, money_per_day=self._settings.default_money)
-                elif money == UNLIMITED:
-                    allowance = replace(allowance, money_per_day=None)
-                yield scope, allowance
-
     def _refuse(self, call: Call, leg: Callee, refusal: Refusal, *headers: tuple[str, str]) -> Outcome:
         """Return how a leg ends that may not leave; the log, and whoever reads events, hear of it."""
         if refusal.reason == UNUSUAL:
@@ -352,7 +296,7 @@ class CallGuard:
         if not row.money or self.watch is None:
             return
         scope = "user", row.user_id
-        limits = dict(self._allowed(Attempt(None, row.user_id, 0, 0, FREE, 0.0)))
+        limits = dict(self.limits.allowed(Attempt(None, row.user_id, 0, 0, FREE, 0.0)))
         limit = limits[scope].money_per_day
         used = self.spending.of_day(scope, self._unix_time()).money
         if limit and used >= NEARLY * limit and (row.user_id, row.hour // 24) not in self._warned:
@@ -395,10 +339,6 @@ def _is_part_of_another(number: str, places: Iterable[Place]) -> bool:
     """Return whether parameters make another number of one, as `;phone-context=` may: more than its country's code."""
     own = sum(each.isdigit() for each in number.partition(";")[0])
     return ";" in number and any(len(place.digits) > own + LONGEST_CODE for place in places)
-
-
-def _owner(one: Account | Provider | None) -> int | None:
-    return None if one is None else one.user_id
 
 
 def _load() -> None:

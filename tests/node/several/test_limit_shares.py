@@ -26,15 +26,19 @@ NOW = 1_700_000_000.0
 USER = ("user", 7)
 
 
+class Limits(dict):
+    """The limits of every user."""
+
+    def of_user(self, user_id):
+        return iter(self.items())
+
+
 class Guard(CallGuard):
     """A guard whose user has one limit, or those that a test gives."""
 
     def __init__(self, writer, node):
         super().__init__(SimpleNamespace(), SimpleNamespace(), writer, node, lambda: 0.0, lambda: NOW)
-        self.limits = {USER: LIMIT}
-
-    def limits_of(self, user_id):
-        return iter(self.limits.items())
+        self.limits = Limits({USER: LIMIT})
 
 
 class Node:
@@ -111,7 +115,7 @@ async def test_two_nodes_do_not_spend_the_same_money(nodes):
 async def test_one_node_alone_may_use_all_of_it(nodes):
     """Nobody else wants anything."""
     north = nodes[0]
-    north.guard.limits = {USER: Allowance(calls_at_once=6)}
+    north.guard.limits = Limits({USER: Allowance(calls_at_once=6)})
     begun = []
     for _ in range(8):
         north.now += 1.0
@@ -124,7 +128,7 @@ async def test_one_node_alone_may_use_all_of_it(nodes):
 async def test_what_a_node_needs_no_more_is_given_back(nodes, store):  # noqa: F811
     """One call at once: it is the other node's when this one has ended it."""
     north, south, _ = nodes
-    north.guard.limits = south.guard.limits = {USER: Allowance(calls_at_once=1)}
+    north.guard.limits = south.guard.limits = Limits({USER: Allowance(calls_at_once=1)})
     await north.shares.ready(7)
     await south.shares.ready(7)
     assert (north.call(), south.call()) == (3_600.0, "Too Many Calls At Once")
@@ -166,7 +170,7 @@ async def test_while_the_database_is_away_what_is_there_stays_good_and_no_more_i
 async def test_who_goes_on_with_the_calls_of_a_dead_node_has_its_part(nodes, store):  # noqa: F811
     north, south, west = nodes
     for node in nodes:
-        node.guard.limits = {USER: Allowance(calls_at_once=3)}
+        node.guard.limits = Limits({USER: Allowance(calls_at_once=3)})
     await north.shares.ready(7)
     north.now += 1.0
     assert north.call() == 3_600.0
@@ -258,15 +262,15 @@ def test_the_limits_of_a_user_are_those_of_their_accounts_and_providers_too():
     now = [0.0]
     guard = CallGuard(settings, directory, None, "north", lambda: now[0], lambda: NOW)
 
-    assert dict(guard.limits_of(7)) == {
+    assert dict(guard.limits.of_user(7)) == {
         ("user", 7): Allowance(calls_at_once=3),
         ("provider", 5): Allowance(minutes_per_day=10.0),
         ("account", 6): Allowance(calls_per_hour=9),
     }
-    assert dict(guard.limits_of(4)) == {}
+    assert dict(guard.limits.of_user(4)) == {}
     directory.rates[5] = "a table"
     now[0] += 3.0
-    assert dict(guard.limits_of(7))["user", 7] == Allowance(calls_at_once=3, money_per_day=50)
+    assert dict(guard.limits.of_user(7))["user", 7] == Allowance(calls_at_once=3, money_per_day=50)
 
 
 def test_the_users_of_a_request_are_who_calls_who_is_called_and_who_takes_it():

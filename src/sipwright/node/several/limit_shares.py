@@ -193,7 +193,7 @@ class LimitShares:
         return {
             scope: _Limit(user_id, allowance)
             for user_id in users
-            for scope, allowance in self._guard.limits_of(user_id)
+            for scope, allowance in self._guard.limits.of_user(user_id)
         }
 
     def _left(self, scope: Scope, share: Share) -> Part:
