@@ -349,6 +349,7 @@ ELSEWHERE = {
     "services/edge/ports": "services/edge/test_edge",
     "store/live/binding_news": "node/several/test_shared_bindings",
     "node/several/neighbours": "interop/test_two_nodes",
+    "node/several/joining": "interop/test_two_nodes",
     "node/wiring": "node/test_node",
     "services/switch/dialling/launch": "services/switch/dialling/test_several_servers",
     "services/leases": "store/live/test_leases",

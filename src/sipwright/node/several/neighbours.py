@@ -8,20 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
-from importlib import metadata
-from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from sipwright.cluster.bus import Bus, NatsBus
 from sipwright.cluster.clock import ClockComparison
-from sipwright.cluster.membership import Itself, Membership
+from sipwright.cluster.membership import Membership
 from sipwright.cluster.sharing import chosen
-from sipwright.config import listen_address, worker_name
-from sipwright.control.doors import doors_of
 from sipwright.control.protocol import ControlError, Request
 from sipwright.services.edge import Edge
 from sipwright.services.leases import LeaseRow
@@ -32,13 +26,13 @@ from sipwright.stack import HeldTimers, MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
 from sipwright.transport import UdpTransport
-from sipwright.transport.flow import format_address, is_wildcard, parse_address
+from sipwright.transport.flow import parse_address
 from sipwright.transport.flow_token import FlowTokens
-from sipwright.worker_lock import is_free
 
 from ..control_server import Handler
 from ..script_bridge import Scripts, StoredRun
 from .exchange import Exchange
+from .joining import join
 from .moved_calls import MovedCalls
 from .pick_ups import PickUps
 from .shared_bindings import NamedWriter, SharedBindings
@@ -62,12 +56,9 @@ if TYPE_CHECKING:
     from ..registration_watch import RegistrationWatch
     from .limit_shares import LimitShares
 
-__all__ = ["HOME", "Neighbours", "Parts"]
+__all__ = ["Neighbours", "Parts"]
 
 log = structlog.get_logger(__name__)
-
-HOME = "sipwright.node"
-"""The file in the data folder that tells it apart from all others."""
 
 ANSWERED_WITHIN = 0.1
 """Seconds that whoever has a node drained is given to hear of it before the node ends."""
@@ -138,24 +129,7 @@ class Neighbours:
             NameTaken: Another node of this name lives.
             StoreError: The database is away.
         """
-        register = NodeRegister(store.database)
-        home = await asyncio.to_thread(_home, settings.data_dir / HOME)
-        home = worker_name(home, settings.worker)
-        itself = Itself(
-            settings.node,
-            home,
-            metadata.version("sipwright"),
-            _edge_of(settings),
-            doors_of(settings).written(),
-        )
-        membership = Membership(register, itself, settings.cluster.lost_after)
-        if settings.worker and not store.is_shared:
-            # Their commits go the same way as ours, so one that was only stopped must not go on beside us.
-            membership.has_ended = partial(_has_ended, settings.data_dir)
-        fence = await membership.join()
-        await membership.beat()
-        await membership.introduce()
-        store.fence(fence, membership.lost)
+        membership, register = await join(settings, store)
         return cls(membership, register)
 
     def token(self) -> Callable[[], str]:
@@ -422,30 +396,3 @@ class Neighbours:
         parts.agent.adopt(adopted.registrations)
         if parts.limit_shares is not None:
             await parts.limit_shares.adopted()
-
-
-def _has_ended(folder: Path, worker: str) -> bool:
-    """Return whether the process of a worker is no more."""
-    number = worker.rpartition("+")[2]
-    return is_free(folder, int(number) if number.isdigit() else 1)
-
-
-def _home(path: Path) -> str:
-    """Return what names a data folder, made when it is first asked for."""
-    try:
-        return path.read_text("ascii").strip()
-    except FileNotFoundError:
-        home = token_hex(8)
-        path.write_text(home + "\n", "ascii")
-        return home
-
-
-def _edge_of(settings: Settings) -> str:
-    """Return where other nodes reach this one over UDP; nothing where nobody has said it."""
-    if settings.cluster.edge:
-        return settings.cluster.edge
-    for text in settings.sip.udp:
-        host, port = listen_address(text)
-        if not is_wildcard(host):
-            return format_address((host, port))
-    return ""
