@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from sipwright.cluster.clock import ClockComparison
-from sipwright.cluster.membership import BEATS, Itself, Membership, NameTaken
+from sipwright.cluster.membership import BEATS, Membership, NameTaken
+from sipwright.cluster.node_map import Itself
 from sipwright.services.leases import Answer, Ask, Beat, Fence, LeaseRow, NodeRow, node_lease
 
 

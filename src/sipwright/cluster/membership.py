@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from secrets import token_hex
 
 import structlog
 
 from sipwright.cluster.clock import ClockComparison, lease_clock
 from sipwright.cluster.lease import Holder, Sighting
-from sipwright.cluster.moved_tags import MovedTags
+from sipwright.cluster.node_map import Itself, NodeMap
 from sipwright.cluster.ports import Register
 from sipwright.errors import UserError
-from sipwright.services.leases import Answer, Beat, Fence, LeaseRow, NodeRow, node_lease
-from sipwright.transport.flow import Address, parse_address
+from sipwright.services.leases import Answer, Beat, Fence, LeaseRow, node_lease
+from sipwright.transport.flow import parse_address
 
-__all__ = ["Itself", "Membership", "NameTaken"]
+__all__ = ["Membership", "NameTaken"]
 
 log = structlog.get_logger(__name__)
 
 Relieve = Callable[[str, LeaseRow | None], Awaitable[bool]]
 """Takes over what is in progress at a node; False when another one was faster."""
-
-_THERE = ("up", "draining")
-"""The states of nodes whose edge does its work."""
 
 BEATS = 8
 """How often within the time of a lease a node says that it lives.
@@ -48,21 +44,7 @@ class NameTaken(UserError):
     """A name that another node has, which lives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Itself:
-    """What a node says of itself: `home` names its data folder, `edge` is where others reach it, as HOST:PORT.
-
-    `doors` are where phones do (`zone.py`), as written.
-    """
-
-    name: str
-    home: str
-    version: str
-    edge: str = ""
-    doors: str = ""
-
-
-class Membership:
+class Membership(NodeMap):
     """A node in its cluster, from `join` to `leave`."""
 
     def __init__(
@@ -70,26 +52,19 @@ class Membership:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:  # fmt: skip
         """Get ready; `lost_after` is for how many seconds a node that says nothing is believed to live."""
-        self.itself = itself
+        super().__init__(itself, lost_after, clock)
         self.owner = f"{itself.name}/{token_hex(8)}"
         self.boot_number = 0
         """What stands in the tags that this boot makes."""
-        self.nodes: dict[str, NodeRow] = {}
-        self.owners: dict[int, str] = {}
-        """Which node has the calls of a boot."""
         self.on_lost: Callable[[], object] = lambda: None
         """Is called once, when another node has taken over from this one."""
         self.on_stall: Callable[[bool], object] = lambda is_in_doubt: None
         """Is told that this process was stopped for so long that nobody knows what has become of it, and when that is
         over."""
-        self.on_moved: Callable[[], object] = lambda: None
-        """Is called when another node acts for one from now on."""
         self.relieve: Relieve | None = None
         self.on_beat: Callable[[], object] = lambda: None
         self.comparison: ClockComparison | None = None
         """Compares the clock by which deadlines are stored with that of the database, whenever that tells the time."""
-        self.beside: frozenset[str] = frozenset()
-        """The workers that share the ports of this one, with itself: nothing goes to them by the edge."""
         self.has_ended: Callable[[str], bool] = bool
         """Whether the process of a node that says nothing is known to be no more; else its name is enough."""
         self._register = register
@@ -98,12 +73,6 @@ class Membership:
         self._sleep = sleep
         self._every = lost_after / BEATS
         self._sightings: dict[str, Sighting] = {}
-        self._edges: dict[str, Address] = {}
-        self._told: dict[int, str] = {}
-        self._heirs: dict[str, str] = {}
-        self._moved: dict[Address, Address] = {}
-        self.moved_tags = MovedTags(clock, lost_after)
-        """The tags of calls that are not at the node that has the others of their boot."""
         self._is_known = True
         self._is_lost = self._is_failing = self._is_in_doubt = False
         self._busy = asyncio.Lock()
@@ -274,100 +243,15 @@ class Membership:
             await self._register.release(self.itself.name, self.owner, self._holder.fence or 0)
             self._holder.lose()
 
-    def handed_to(self, name: str) -> None:
-        """Know who has the calls of this node from now on."""
-        self.owners = {
-            boot: name if owner == self.itself.name else owner for boot, owner in self.owners.items()
-        }
-
     @property
     def margin(self) -> float:
         """For how many seconds this process may be stopped without a doubt."""
         return self._holder.margin
 
     @property
-    def lost_after(self) -> float:
-        """After how many seconds without a word a node is lost."""
-        return self._holder.seconds
-
-    def living(self) -> list[str]:
-        """Return the names of the nodes that live, and take calls, by what was heard last."""
-        return [
-            row.name
-            for row in self.nodes.values()
-            if row.state == "up" and (row.name == self.itself.name or row.age < self._holder.seconds)
-        ]
-
-    # What the edge asks (`services/edge/ports.py`).
-
-    @property
-    def name(self) -> str:
-        """The name of this node."""
-        return self.itself.name
-
-    @property
     def heard_within(self) -> float:
         """Within how many seconds this node hears that another one has started: a beat, and what a late one takes."""
         return 1.5 * self._every
-
-    def is_peer(self, address: Address) -> bool:
-        """Return whether a node, this one or another, listens at an address."""
-        return address in self._edges.values()
-
-    def other_edges(self) -> set[Address]:
-        """Return where the edges of all other nodes are that are there."""
-        there = ((name, edge) for name, edge in self._edges.items() if self.is_up(name))
-        return {edge for name, edge in there if not self.is_here(name)}
-
-    def edge_of(self, node: str) -> Address | None:
-        """Return where the edge of a node is, or of the one that acts for it."""
-        if node in self.beside:
-            return None
-        if self.is_up(node):
-            return self._edges.get(node)
-        heir = self._heirs.get(node, node)
-        return self._edges.get(heir) if heir != node and self.is_up(heir) else None
-
-    def is_here(self, node: str) -> bool:
-        """Return whether a node is this one, or listens at the same address."""
-        return node == self.itself.name or node in self.beside
-
-    def is_up(self, node: str) -> bool:
-        """Return whether a node is there itself: as far as is known, nobody has taken over from it."""
-        known = self.nodes.get(node)
-        return known is not None and known.state in _THERE
-
-    def acts_for(self, node: str) -> bool:
-        """Return whether this node, or one at the same address, is that one or has taken over from it."""
-        if self.is_here(node):
-            return True
-        return not self.is_up(node) and self.is_here(self._heirs.get(node, node))
-
-    def moved(self, address: Address) -> Address | None:
-        """Return the edge of the node that acts for the one at an address; None if that is there itself."""
-        return self._moved.get(address)
-
-    def owner_of(self, tag: str) -> str | None:
-        """Return the name of the node that has the dialog of a tag which a node has made."""
-        boot = self.moved_tags.boot_of(tag)
-        return None if boot is None else self.owners.get(boot)
-
-    def has_moved(self, tag: str) -> bool:
-        """Return whether the dialog of a tag has gone to another node than its boot says."""
-        return tag in self.moved_tags
-
-    def is_on_its_way(self, tag: str) -> bool:
-        """Return whether this node has given the dialog of a tag to another one a moment ago."""
-        return self.moved_tags.is_on_its_way(tag)
-
-    def boot_of(self, node: str) -> int | None:
-        """Return the newest boot whose calls a node has."""
-        return max((boot for boot, owner in self.owners.items() if owner == node), default=None)
-
-    def hear(self, boot: int, node: str) -> None:
-        """Know what another worker has said of itself, before the next beat tells."""
-        self._told[boot] = node
-        self.owners = {boot: node} | self.owners
 
     def _look(self, seen: Beat, now: float) -> None:
         self.nodes = {row.name: row for row in seen.nodes}
@@ -381,20 +265,6 @@ class Membership:
         for name, row in others.items():
             self._sightings.setdefault(name, Sighting(self._holder.seconds)).saw(row, now)
 
-    def _follow(self, heirs: dict[str, str]) -> None:
-        """Know who acts for whom."""
-        self._heirs = heirs
-        living = {edge for name, edge in self._edges.items() if self.is_up(name)}
-        moved = {
-            edge: to
-            for name, edge in self._edges.items()
-            if edge not in living and (to := self.edge_of(name)) is not None
-        }
-        is_news = any(self._moved.get(edge) != to for edge, to in moved.items())
-        self._moved = moved
-        if is_news:
-            self.on_moved()
-
     def _is_orphaned(self, row: LeaseRow, now: float) -> bool:
         """Return whether a node is gone, and nobody has taken over from it."""
         sighting, name = self._sightings.get(row.name), row.name.removeprefix(node_lease(""))
@@ -405,16 +275,3 @@ class Membership:
         name = row.name.removeprefix(node_lease(""))
         if self.relieve is not None and await self.relieve(name, row):
             self.took_over(name)
-
-    def took_over(self, name: str) -> None:
-        """Know at once what the next beat will tell: whose calls these are now, and that the other node is no more."""
-        self.owners = {
-            boot: self.itself.name if owner == name else owner for boot, owner in self.owners.items()
-        }
-        known = self.nodes.get(name)
-        if known is not None:
-            self.nodes[name] = known._replace(
-                state="lost" if known.state in ("up", "draining") else known.state
-            )
-            heirs = {n: self.itself.name if heir == name else heir for n, heir in self._heirs.items()}
-            self._follow(heirs | {name: self.itself.name})

@@ -9,7 +9,8 @@ import orjson
 import pytest
 from sqlalchemy import delete, update
 
-from sipwright.cluster.membership import Itself, Membership
+from sipwright.cluster.membership import Membership
+from sipwright.cluster.node_map import Itself
 from sipwright.control import other_nodes
 from sipwright.control.other_nodes import NodeSilent, NoSuchNode
 from sipwright.control.protocol import ControlError

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import select
 
-from sipwright.cluster.membership import Itself, Membership
+from sipwright.cluster.membership import Membership
+from sipwright.cluster.node_map import Itself
 from sipwright.node.call_guard import CallGuard
 from sipwright.node.several.limit_shares import IDLE, LimitShares, users_of
 from sipwright.services.guard.allowance import Allowance

@@ -9,7 +9,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from sipwright.cluster.membership import Itself, Membership
+from sipwright.cluster.membership import Membership
+from sipwright.cluster.node_map import Itself
 from sipwright.config import listen_address, worker_name
 from sipwright.control.doors import doors_of
 from sipwright.store.live.node_register import NodeRegister
