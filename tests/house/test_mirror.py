@@ -10,6 +10,7 @@ from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
     "node/spending_limits": "node/test_call_guard",
+    "node/several/crew_talks": "node/several/test_crew",
     "cluster/node_map": "cluster/test_membership",
     "services/agent/held": "services/agent/test_registration",
     "services/agent/absences": "services/agent/test_stopping",

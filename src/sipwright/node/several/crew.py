@@ -10,7 +10,6 @@ a phone has come or gone, and who has started.
 from __future__ import annotations
 
 import marshal
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from socket import socket
@@ -19,7 +18,6 @@ from weakref import WeakValueDictionary
 
 from sipwright.cluster.moved_tags import ON_THE_WAY
 from sipwright.config import worker_name
-from sipwright.memo import Bounded
 from sipwright.stack.sorting import LATER, Sorter
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import BindingRow
@@ -29,6 +27,7 @@ from sipwright.transport.lent_flow import LentFlow
 from sipwright.transport.link import Link
 
 from .crew_questions import CrewQuestions
+from .crew_talks import CrewTalks
 
 if TYPE_CHECKING:
     from sipwright.services.authentication import Authenticator
@@ -45,13 +44,6 @@ __all__ = ["Crew", "Parts", "Place"]
 CAME, SEND, ENDED, LOST, NEWS, WHOSE = b"M", b"S", b"E", b"L", b"N", b"W"
 """What a word of one worker to another is about: a message that came, or is to be sent, by a flow; the end of one; a
 message that has found nobody; the rest; and a CANCEL of which nobody knows whose it is."""
-
-MOST_TALKS = 4_096
-"""Phones of which it is known that they have a call at another worker."""
-
-_TO_TAG = re.compile(rb"(?i)\n(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=")
-_INVITED = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+INVITE")
-_ENDED = re.compile(rb"(?i)\ncseq[ \t]*:[ \t]*[0-9]+[ \t]+BYE")
 
 
 class Place(NamedTuple):
@@ -88,7 +80,7 @@ class Crew:
         }
         self._lent: WeakValueDictionary[str, LentFlow] = WeakValueDictionary()
         self._borrowers: dict[str, set[str]] = {}
-        self._talks: Bounded[str, str] = Bounded(MOST_TALKS)
+        self._talks = CrewTalks()
         self._unasked: list[str] | None = None
         """While a CANCEL is looked at that another worker does not know, those who are to look at it after this one."""
         self._questions = CrewQuestions(self._links.keys(), self._tell, self._answer)
@@ -171,31 +163,21 @@ class Crew:
         if node is LATER:
             self._parts.stack.call_later(ON_THE_WAY, partial(self._receive, data, flow))
             return
-        if node is None and self._talks and data.startswith(b"INVITE "):
+        if node is None and self._talks.at and data.startswith(b"INVITE "):
             node = self._beside_its_call(data, flow)
         link = None if node is None else self._links.get(node)
         if link is None:
             self._parts.stack.receiver.receive(data, flow)
             return
-        self._note_call(data, flow.key, node or "")
+        self._talks.note(data, flow.key, node or "")
         if flow.is_reliable:
             self._borrowers.setdefault(flow.key, set()).add(node or "")
         link.send(CAME + flow.key.encode() + b"\n" + data)
 
-    def _note_call(self, data: bytes, key: str, node: str) -> None:
-        """Take note that a phone has a call at another worker, or has it no more."""
-        if data.startswith(b"SIP/2.0 2"):
-            if _INVITED.search(data) is not None:
-                self._talks.keep(key, node)
-            elif _ENDED.search(data) is not None:
-                self._talks.pop(key, None)
-        elif data.startswith(b"BYE "):
-            self._talks.pop(key, None)
-
     def _beside_its_call(self, data: bytes, flow: Flow) -> str | None:
         """Return the worker that has a call of the phone which begins another one: it may want to join them."""
-        node = self._talks.get(flow.key)
-        if node is None or _TO_TAG.search(data) is not None or not self._parts.people.is_phone(flow.key):
+        node = self._talks.beside(data, flow.key)
+        if node is None or not self._parts.people.is_phone(flow.key):
             return None
         self._sorter.remember(data, node)
         return node
