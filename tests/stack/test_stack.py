@@ -307,7 +307,7 @@ def test_one_tap_hears_all_transports(element, peer, request_text):
 
 def test_a_tag_tells_which_process_has_answered_whatever_its_environment_says():
     """Workers of one switch know by it who was asked, and where it is random nobody outside can guess it."""
-    code = "from sipwright.stack import Stack; print(Stack.tag_of('z9hG4bK1', '192.0.2.1', 'call'))"
+    code = "from sipwright.stack.tokens import tag_of; print(tag_of('z9hG4bK1', '192.0.2.1', 'call'))"
     told = [
         subprocess.run(
             [sys.executable, "-c", code],

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from secrets import token_bytes
 from typing import cast
 
 import structlog
@@ -44,7 +43,7 @@ from sipwright.stack.receiver import BRANCH_COOKIE, OnAbsorbedAck, OnStrayRespon
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.ticker import Ticker
 from sipwright.stack.timer_heap import CallLater, TimerHandle
-from sipwright.stack.tokens import RandomTokens
+from sipwright.stack.tokens import RandomTokens, tag_of
 from sipwright.transport import UdpTransport
 from sipwright.transport.base import OnMessage, Transport, ignore_closed
 from sipwright.transport.flow import Address, Flow, format_address, parse_flow_key
@@ -53,10 +52,6 @@ from sipwright.transport.resolver import Resolver, Target
 from sipwright.transport.tap import Tap
 
 SECURE = ("tls", "wss")
-
-_OWN = token_bytes(16)
-"""What tells the tags of this process from those of another one."""
-
 
 Send = Callable[[bytes, transaction.Flow], None]
 
@@ -313,13 +308,7 @@ class Stack:
     def tag_for(self, request: Request) -> str:
         """Return our To tag for a request, the same one every time (RFC 3261 §8.2.7)."""
         via = request.top_via
-        return self.tag_of(via.branch, via.host, request.call_id)
-
-    @staticmethod
-    def tag_of(branch: str | None, host: str, call_id: str) -> str:
-        """Return our To tag for a request of which these are known."""
-        # Keyed by the random hash seed of this process, so nobody outside can guess it; the environment may set that.
-        return f"{hash((branch, host, call_id, _OWN)) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+        return tag_of(via.branch, via.host, request.call_id)
 
     def _transmit(self, data: bytes, flow: Flow) -> None:
         """Send for the transactions; a response whose connection has ended opens another one (§18.2.2)."""

@@ -6,13 +6,23 @@ import os
 import re
 import time
 from collections.abc import Callable
+from secrets import token_bytes
 
-__all__ = ["MarkedTokens", "RandomTokens", "TimedTokens", "boot_in"]
+__all__ = ["MarkedTokens", "RandomTokens", "TimedTokens", "boot_in", "tag_of"]
 
 _POOL_SIZE = 4_096
 _POOL_LENGTH = 2 * _POOL_SIZE
 _TOKEN_SIZE = 8
 _MARK = re.compile(r"^[0-9a-f]{16,40}-b([0-9a-f]{1,12})(?:\.|$)")
+
+_OWN = token_bytes(16)
+"""What tells the tags of this process from those of another one."""
+
+
+def tag_of(branch: str | None, host: str, call_id: str) -> str:
+    """Return our To tag for a request of which these are known."""
+    # Keyed by the random hash seed of this process, so nobody outside can guess it; the environment may set that.
+    return f"{hash((branch, host, call_id, _OWN)) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
 
 class RandomTokens:

@@ -36,7 +36,7 @@ def edge(network):
     stack = Stack([transport], Pipeline(), clock=network.clock, call_later=network.call_later)
     peers = ThreePeers()
     made = Edge(stack, peers, TOKENS, HERE)
-    stack.join(made.flow, peers.is_peer)
+    stack.join(made.flows.flow, peers.is_peer)
     stack.receiver.take_cancel = made.take_cancel
     stack.receiver.on_stray_response = made.take_response
     made.peers, made.stack, made.sent = peers, stack, []

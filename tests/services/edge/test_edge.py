@@ -82,7 +82,7 @@ def stack(network):
 def edge(stack):
     peers = FakePeers()
     made = Edge(stack, peers, TOKENS, HERE)
-    stack.join(made.flow, peers.is_peer)
+    stack.join(made.flows.flow, peers.is_peer)
     made.peers = peers
     return made
 
@@ -375,7 +375,7 @@ def test_a_connection_to_a_node_that_is_lost_is_gone(stack, edge):
 
 
 def test_a_flow_at_a_node_that_nobody_knows_is_none(stack, edge):
-    assert edge.flow("nobody!udp/127.0.0.9:5060/127.0.0.3:5070") is None
+    assert edge.flows.flow("nobody!udp/127.0.0.9:5060/127.0.0.3:5070") is None
 
 
 def test_a_node_that_keeps_the_flow_gets_no_record_of_the_edge_back(stack, edge):
@@ -762,7 +762,7 @@ def test_an_invite_that_a_lost_node_has_not_passed_on_is_repeated_at_once(
 ):
     """By Timer A it would come again after up to sixteen seconds. A connection has ended with its node."""
     invite = request(stack, PHONE).request
-    transaction = stack.start_client(invite, edge.flow(f"north!{key}"), None)
+    transaction = stack.start_client(invite, edge.flows.flow(f"north!{key}"), None)
     if is_answered:
         transaction.state = "proceeding"
     edge.peers.is_north_lost = True
@@ -805,13 +805,13 @@ def test_over_a_connection_a_request_is_the_same_by_whichever_edge_it_comes(stac
 
 
 def test_the_way_by_the_edge_leads_to_a_phone_of_this_node_too(stack, edge):
-    way = edge.by_edge(stack.transports[0].flow(PHONE))
+    way = edge.flows.by_edge(stack.transports[0].flow(PHONE))
     elsewhere = stack.flow_from_key(f"north!{AT_NORTH}")
     way.send(bytes(request(stack, HERE).request))
     remote, sent_there = sent(stack).last
 
     assert (remote, sent_there.headers.get("route")) == (HERE, through().replace(";lr", ";lr;flow"))
-    assert edge.by_edge(elsewhere) is elsewhere
+    assert edge.flows.by_edge(elsewhere) is elsewhere
 
 
 def test_an_answer_over_a_connection_is_heard_whatever_the_node_of_the_call_is_called(

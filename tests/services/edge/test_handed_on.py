@@ -20,7 +20,7 @@ def stack():
     network = MemoryNetwork()
     made = Stack([network.transport(*HERE)], Pipeline(), clock=network.clock, call_later=network.call_later)
     peers = FakePeers()
-    made.join(Edge(made, peers, TOKENS, HERE).flow, peers.is_peer)
+    made.join(Edge(made, peers, TOKENS, HERE).flows.flow, peers.is_peer)
     return made
 
 

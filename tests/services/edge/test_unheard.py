@@ -26,7 +26,7 @@ def world(network):
     stack = Stack([transport], Pipeline(), clock=network.clock, call_later=network.call_later)
     peers = FakePeers(owners={})
     edge = Edge(stack, peers, TOKENS, HERE)
-    stack.join(edge.flow, peers.is_peer)
+    stack.join(edge.flows.flow, peers.is_peer)
     edge.peers, edge.sent, edge.left = peers, [], []
     transport.send = lambda flow, data: edge.sent.append((flow.remote, parse(data)))
 

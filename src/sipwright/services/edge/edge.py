@@ -26,17 +26,18 @@ from math import ceil
 
 from sipwright.memo import Bounded
 from sipwright.services.edge.cancels import Cancels
-from sipwright.services.edge.handed_on import HandedOn, known_by, without_edges
+from sipwright.services.edge.flows_elsewhere import FlowsElsewhere
+from sipwright.services.edge.handed_on import HandedOn, known_by
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
 from sipwright.services.edge.repeats import FIRST, Repeats
 from sipwright.services.edge.replaced import replaced_tags
 from sipwright.services.edge.routed_flow import RoutedFlow
-from sipwright.services.edge.signed_headers import KEEPS, SignedHeaders
+from sipwright.services.edge.signed_headers import SignedHeaders
 from sipwright.services.edge.unheard import Unheard
 from sipwright.sip import Reject, Request, Response
 from sipwright.sip.headers import Via
 from sipwright.stack import Incoming, OnAck, OnStrayResponse, Stack, boot_in
-from sipwright.transport.flow import Address, Flow, parse_flow_key, place_of
+from sipwright.transport.flow import Address, Flow, parse_flow_key
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
 __all__ = ["Edge"]
@@ -67,12 +68,12 @@ class Edge:
         self.expects_for: Callable[[], float] = float
         """Says for how many seconds more phones are expected back whose connections have ended with a node."""
         self._signed = SignedHeaders(stack, peers, tokens, address)
-        self._flows: Bounded[str, RoutedFlow] = Bounded()
+        self.flows = FlowsElsewhere(stack, peers, tokens)
         self._moved_invites: Bounded[str, str] = Bounded()
         """The nodes that have INVITEs which have come here, as their callers pick something up there, say."""
         self._unanswered: Bounded[str, bool] = Bounded()
         """Of these, those that were handed over and that nothing has come of."""
-        self._handed_on = HandedOn(stack, tokens, self._routed)
+        self._handed_on = HandedOn(stack, tokens, self.flows.routed)
         self._repeats = Repeats(stack.call_later)
         self._unheard = Unheard(stack, peers.heard_within)
         self._cancels = Cancels(stack, peers, self._repeats, self._send_plainly)
@@ -117,53 +118,6 @@ class Edge:
         """Take an INVITE here that was handed over, and of which nothing has come."""
         if known in self._unanswered:
             self._stack.intake.take(bytes(invite), flow)
-
-    # Flows at other nodes.
-
-    def flow(self, key: str) -> Flow | None:
-        """Return the flow to a phone at another node; None when that is no more, and with it the connection."""
-        known = self._routed(key)
-        if known is None:
-            return None
-        is_there = self._peers.is_up(known.node) or parse_flow_key(known.plain_key).protocol == "udp"
-        return known if is_there and not known.is_closed else None
-
-    def _routed(self, key: str) -> RoutedFlow | None:
-        """Return the flow of a phone that another node has heard; that node may be back without our knowledge yet."""
-        known = self._flows.get(key)
-        if known is None:
-            node, plain_key = place_of(key)
-            edge = self._peers.edge_of(node)
-            here = None if edge is None else self._stack.flow_to_edge(edge)
-            if here is None:
-                return None
-            known = RoutedFlow(node, plain_key, here.local, self._send_to, self._is_reached)
-            self._flows.keep(key, known)
-        return known
-
-    def by_edge(self, flow: Flow) -> Flow | None:
-        """Return the way to a phone by the edge of whichever node it is at, though that be this one."""
-        return flow if "!" in flow.key else self.flow(f"{self._peers.name}!{flow.key}")
-
-    def _is_reached(self, node: str) -> bool:
-        return self._peers.edge_of(node) is not None
-
-    def _send_to(self, data: bytes, node: str, flow_key: str) -> None:
-        edge = self._peers.edge_of(node)
-        flow = None if edge is None else self._stack.flow_to_edge(edge)
-        if edge is None or flow is None:
-            raise OSError(f"nobody acts for the node {node}")
-        line, _, rest = data.partition(b"\r\n")
-        token, there = self._tokens.write(flow_key, node), f"{edge[0]}:{edge[1]}"
-        if line.startswith(b"SIP/2.0 "):
-            # What the edge would have put on top, had the request come through there, or through it and no other.
-            rest = without_edges(rest)
-            way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{BACK}={token}"
-        else:
-            way = f"Route: <sip:{token}@{there};lr;{KEEPS}>"
-        # What is lost on the way is said again, and by then the network, or another node, is there.
-        with suppress(OSError):
-            flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
 
     # Requests.
 
@@ -224,7 +178,7 @@ class Edge:
         said = self._tokens.read(incoming.request.top_via.params.get(BACK) or "")
         if said is not None and not self._peers.is_peer(parse_flow_key(said.flow_key).remote):
             is_own, key = said.node == self._peers.name, said.flow_key
-            found = self._stack.flow_from_key(key) if is_own else self._routed(f"{said.node}!{key}")
+            found = self._stack.flow_from_key(key) if is_own else self.flows.routed(f"{said.node}!{key}")
             incoming.flow = found or incoming.flow
 
     def take_cancel(self, incoming: Incoming) -> bool:

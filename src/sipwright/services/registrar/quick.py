@@ -17,6 +17,7 @@ from sipwright.sip.transaction.server_non_invite import ServerNonInvite
 from sipwright.sip.usual_register import UsualRegister, read_register
 from sipwright.stack import Incoming, Stack
 from sipwright.stack.source import stamp_source
+from sipwright.stack.tokens import tag_of
 from sipwright.transport import Flow
 
 __all__ = ["Quick", "QuickWay"]
@@ -61,7 +62,7 @@ class Quick:
         self.key = read.branch, read.via_host, read.via_port, "REGISTER"
         self.merge_key = hash((read.from_tag, read.call_id, (read.cseq, "REGISTER")))
         self._reply_flow = flow.redirected(read.reply_port) if read.reply_port else flow
-        self._tag = stack.tag_of(read.branch, read.via_host, read.call_id)
+        self._tag = tag_of(read.branch, read.via_host, read.call_id)
         self.tx: ServerNonInvite | None = None
         self._accepted: bytes | None = None
 

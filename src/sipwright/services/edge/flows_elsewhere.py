@@ -1,0 +1,71 @@
+"""The flows of phones at other nodes: what is sent over one goes to the edge of its node, or of who acts for that."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from sipwright.memo import Bounded
+from sipwright.services.edge.handed_on import without_edges
+from sipwright.services.edge.ports import BACK, BRANCH, Peers
+from sipwright.services.edge.routed_flow import RoutedFlow
+from sipwright.services.edge.signed_headers import KEEPS
+from sipwright.stack import Stack
+from sipwright.transport.flow import Flow, parse_flow_key, place_of
+from sipwright.transport.flow_token import FlowTokens
+
+__all__ = ["FlowsElsewhere"]
+
+
+class FlowsElsewhere:
+    """Knows the flows of phones at other nodes by their keys, which name the node."""
+
+    def __init__(self, stack: Stack, peers: Peers, tokens: FlowTokens) -> None:
+        self._stack = stack
+        self._peers = peers
+        self._tokens = tokens
+        self._flows: Bounded[str, RoutedFlow] = Bounded()
+
+    def flow(self, key: str) -> Flow | None:
+        """Return the flow to a phone at another node; None when that is no more, and with it the connection."""
+        known = self.routed(key)
+        if known is None:
+            return None
+        is_there = self._peers.is_up(known.node) or parse_flow_key(known.plain_key).protocol == "udp"
+        return known if is_there and not known.is_closed else None
+
+    def routed(self, key: str) -> RoutedFlow | None:
+        """Return the flow of a phone that another node has heard; that node may be back without our knowledge yet."""
+        known = self._flows.get(key)
+        if known is None:
+            node, plain_key = place_of(key)
+            edge = self._peers.edge_of(node)
+            here = None if edge is None else self._stack.flow_to_edge(edge)
+            if here is None:
+                return None
+            known = RoutedFlow(node, plain_key, here.local, self._send_to, self._is_reached)
+            self._flows.keep(key, known)
+        return known
+
+    def by_edge(self, flow: Flow) -> Flow | None:
+        """Return the way to a phone by the edge of whichever node it is at, though that be this one."""
+        return flow if "!" in flow.key else self.flow(f"{self._peers.name}!{flow.key}")
+
+    def _is_reached(self, node: str) -> bool:
+        return self._peers.edge_of(node) is not None
+
+    def _send_to(self, data: bytes, node: str, flow_key: str) -> None:
+        edge = self._peers.edge_of(node)
+        flow = None if edge is None else self._stack.flow_to_edge(edge)
+        if edge is None or flow is None:
+            raise OSError(f"nobody acts for the node {node}")
+        line, _, rest = data.partition(b"\r\n")
+        token, there = self._tokens.write(flow_key, node), f"{edge[0]}:{edge[1]}"
+        if line.startswith(b"SIP/2.0 "):
+            # What the edge would have put on top, had the request come through there, or through it and no other.
+            rest = without_edges(rest)
+            way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{BACK}={token}"
+        else:
+            way = f"Route: <sip:{token}@{there};lr;{KEEPS}>"
+        # What is lost on the way is said again, and by then the network, or another node, is there.
+        with suppress(OSError):
+            flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
