@@ -19,6 +19,7 @@ R = TypeVar("R")
 
 def own_code(function: Callable[P, R]) -> Callable[P, R]:
     """Return the same function, with code of its own."""
+    # Only functions are given here, and no other callable has code.
     given = cast(FunctionType, function)
     code = given.__code__.replace()
     copy = FunctionType(code, given.__globals__, given.__name__, given.__defaults__, given.__closure__)

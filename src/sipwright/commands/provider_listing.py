@@ -125,6 +125,7 @@ def _state(row: dict[str, Any]) -> str | None:
     """Say for people how a provider stands."""
     since = row["unreachable_since"]
     if since is None:
+        # A row is what JSON gives.
         return cast("str | None", row["state"])
     is_today = time.time() - since < _HALF_A_DAY
     when = time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", time.localtime(since))

@@ -153,6 +153,7 @@ class _Console:
     async def _has_begun(self) -> bool:
         console = import_module("sipwright.console")
         try:
+            # A module that is loaded by its name is nothing that a checker can look into.
             self._close = cast("Closing", (await console.start(self._usecases, self._settings)).close)
         except (OSError, ConfigError) as error:
             self._tell(error)

@@ -88,6 +88,7 @@ class Scripts:
         self._usual_limits = user_limits_of(settings)
         self._sandbox = Sandbox(
             settings.limits(), workers=settings.workers, recycle=settings.recycle, fast_path=settings.fast_path,
+            # An owner of scripts is a user here; the sandbox only asks that they can be told apart.
             owner_seconds=lambda owner: self.user_limits(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         http = HttpClient(networks(settings.http_networks), is_own_host)

@@ -35,6 +35,7 @@ def trust_of(provider: ProviderView, uri: Uri) -> Trust:
             pass
     certificate = provider.certificate
     shown = (certificate, provider.certificate_key or certificate) if certificate else None
+    # What may stand there is looked at when it is written (`store/admin/providers.py`).
     return Trust(host, cast(Verify, provider.tls_verify or "on"), shown)
 
 

@@ -116,6 +116,7 @@ class TlsFlow(TcpFlow):
     # --- inside ----------------------------------------------------------------------------------------
 
     def _connected(self, socket: asyncio.Transport) -> None:
+        # Only such a listener makes one of these.
         certificates = cast(TlsListener, self._transport).certificates
         if self.trust is not None:
             try:
@@ -133,6 +134,7 @@ class TlsFlow(TcpFlow):
             length = int.from_bytes(hello[3:_RECORD_HEAD]) if len(hello) >= _RECORD_HEAD else 0
             if len(hello) < _RECORD_HEAD + length:
                 return None, b""
+        # Only such a listener makes one of these.
         listener = cast(TlsListener, self._transport)
         self._tls, self._hello = listener.certificates.accept(self._incoming, self._outgoing), b""
         listener.shakes(self)

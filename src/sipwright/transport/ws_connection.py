@@ -31,6 +31,7 @@ class _OverWebSocket(TcpFlow):
     def _made(self, writer: Writer, stand: Callable[[Writer], None]) -> WebSocket:
         from sipwright.transport.web_socket import WebSocket
 
+        # Only such a listener makes one of these.
         listener = cast("WebListener", self._transport)
         return WebSocket(listener, writer, stand, self._hand_up, self.close)
 

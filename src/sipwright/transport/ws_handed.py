@@ -57,6 +57,7 @@ class HandedWsFlow(WsFlow):
 
     def connection_made(self, writer: asyncio.BaseTransport) -> None:
         """Wait for the line that says who is there."""
+        # uvloop's transports have the same methods and share no class with asyncio's.
         self._opened: asyncio.Transport | None = cast(asyncio.Transport, writer)
         self._early = b""
 
@@ -77,6 +78,7 @@ class HandedWsFlow(WsFlow):
         except (ValueError, KeyError, IndexError, TypeError):
             opened.abort()
             return
+        # It has those methods of a transport that a connection uses, and passes on all others.
         super().connection_made(cast(asyncio.BaseTransport, _HandedSocket(opened, *places)))
         if rest and not self.is_closed:
             super().data_received(rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -183,7 +183,9 @@ class Guard:
 
         return await self._ground.read(work)
 
-    async def _change(self, actor: Actor, action: str, scope: str, name: str, changed: Any) -> GuardView:
+    async def _change(
+        self, actor: Actor, action: str, scope: str, name: str, changed: Callable[[Rule], Rule]
+    ) -> GuardView:
         def work(connection: Connection) -> GuardView:
             before = self._view(connection, scope, name)
             subject, _ = self._subject(connection, scope, name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from sipwright.services.callers import CALLER_HEADERS, IDENTITY, NUMBER_FORMATS
 from sipwright.store.admin import provider_profiles
@@ -189,7 +189,7 @@ class _Surroundings:
         return f"account {aor}" + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _names(connection: Connection, table: Any, ids: set[Any]) -> dict[int, str]:
+def _names(connection: Connection, table: Table, ids: set[Any]) -> dict[int, str]:
     rows = connection.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids)))
     return {row.id: row.name for row in rows}
 

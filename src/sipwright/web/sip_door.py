@@ -146,6 +146,7 @@ class _SwitchSide(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to pass on."""
+        # uvloop's transports have the same methods and share no class with asyncio's.
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=MOST_WAITING)
         self._is_open = True

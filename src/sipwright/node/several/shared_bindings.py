@@ -178,7 +178,7 @@ class SharedBindings:
             self._locations.put(account_id, now)
             self.on_merged(account_id, was, now, "elsewhere")
 
-    def _binding(self, row: Any, ahead: float) -> Binding:
+    def _binding(self, row: BindingRow, ahead: float) -> Binding:
         node, plain = place_of(row.source)
         source = plain if node == self._node else row.source
         return Binding(

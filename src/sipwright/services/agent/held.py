@@ -10,6 +10,7 @@ from typing import Any
 
 from sipwright.services.ports import ProviderView
 
+from .ports import StoredRegistration
 from .provider import Place
 from .timing import ASKED, LEASE, REFUSALS, lease_end, renewal_after, retry_after
 
@@ -92,7 +93,7 @@ class Held:
         self.owns_row = True
         self._has_worked = False
 
-    def restore(self, row: Any, now: float, unix_time: float) -> None:
+    def restore(self, row: StoredRegistration, now: float, unix_time: float) -> None:
         """Go on where a row of the table `registrations` says that an earlier process was.
 
         A registration that holds is not renewed before it is due, and one that was refused is not tried again sooner

@@ -116,7 +116,7 @@ class Driver(Protocol):
     def perform(self, tx: Transaction, now: float) -> bool:
         """Empty the outbox; False when something could not be sent."""
 
-    def send(self, data: bytes, flow: Any) -> bool:
+    def send(self, data: bytes, flow: Flow) -> bool:
         """Put bytes on the wire; False when they could not be sent."""
 
     def forget(self, tx: Transaction) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sipwright.store.admin.changes import record_change
@@ -125,6 +125,6 @@ def _query() -> Select[Any]:
     ).join_from(api_tokens, tables.users, tables.users.c.id == column.user_id)  # fmt: skip
 
 
-def _read(row: Any) -> TokenRow:
+def _read(row: Row[*tuple[Any, ...]]) -> TokenRow:
     values = row._asdict()
     return TokenRow(**{**values, "scopes": tuple(values["scopes"].split())})

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from sipwright.services.guard.allowance import Allowance, Scope
 from sipwright.services.guard.places import HIGH_RISK, KINDS
@@ -218,7 +218,7 @@ def prune(connection: Connection) -> int:
     return gone
 
 
-def _rule(row: Any) -> Rule:
+def _rule(row: Row[*tuple[Any, ...]]) -> Rule:
     return Rule(
         frozenset(filter(None, row.destinations.split(","))),
         Allowance(row.calls_at_once, row.calls_per_hour, row.minutes_per_day, row.money_per_day),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from sipwright.store.admin import accounts
 from sipwright.store.admin.changes import record_change
@@ -72,7 +72,7 @@ def untaken(connection: Connection, provider_ids: Iterable[int]) -> dict[int, st
     return {row.id: _why_untaken(row) for row in connection.execute(query)}
 
 
-def _why_untaken(row: Any) -> str | None:
+def _why_untaken(row: Row[*tuple[Any, ...]]) -> str | None:
     if row.plan is not None or row.is_enabled:
         return None
     if row.account_id is None and row.in_plan is None:

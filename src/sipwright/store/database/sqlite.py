@@ -109,6 +109,7 @@ class SqliteDatabase:
                 if of_nodes:
                     # Nothing that was committed before may be applied over what is written now.
                     self._applier.apply_within(
+                        # SQLAlchemy does not say whose connection it is: SQLite's.
                         cast("sqlite3.Connection", connection.connection.driver_connection)
                     )
                 return work(connection)
@@ -137,6 +138,7 @@ class SqliteDatabase:
     def _begun(self, engine: Engine, until: float) -> Iterator[Connection]:
         """Begin a transaction, whose lock is waited for until then."""
         with engine.connect() as connection:
+            # SQLAlchemy does not say whose connection it is: SQLite's.
             driver = cast("sqlite3.Connection", connection.connection.driver_connection)
             driver.execute(f"PRAGMA busy_timeout = {round(self._waiting.left(until) * 1000)}")
             with connection.begin():

@@ -60,4 +60,5 @@ class Dialect(Protocol):
 
 def dialect_of(connection: Connection) -> Dialect:
     """Return the dialect of a connection; only that module is loaded."""
+    # A module is one: each of the three beside this has those functions.
     return cast("Dialect", import_module(f"{__package__}.{connection.dialect.name}"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Table, select, true
 
 from sipwright.services.linking import listing
 from sipwright.store.database import Database
@@ -256,7 +256,7 @@ def _runs(connection: Connection, call_id: str) -> list[RunTrace]:
     return [_run(connection, row) for row in connection.execute(query).all()]
 
 
-def _run(connection: Connection, row: Any) -> RunTrace:
+def _run(connection: Connection, row: Row[*tuple[Any, ...]]) -> RunTrace:
     execution_id, source = row[0], row[-1]
     journal = read_journals(connection, tables.executions.c.id == execution_id).get(execution_id, [])
     if source is not None:

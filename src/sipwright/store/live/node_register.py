@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 
-from sipwright.services.leases import Ask, Beat, Fence, LeaseRow, NodeRow, node_lease
+from sipwright.services.leases import Answer, Ask, Beat, Fence, LeaseRow, NodeRow, node_lease
 from sipwright.services.rows import CallRow, ExecutionRow, JournalRow, SubscriptionRow
 from sipwright.store.database import Database
 from sipwright.store.history.journals import read_journals
@@ -67,7 +67,7 @@ class NodeRegister:
             lambda c: (read_nodes(c), read_leases(c, node_lease(""))), of_nodes=False
         )
 
-    async def execute(self, ask: Ask) -> Any:
+    async def execute(self, ask: Ask) -> Answer:
         """Do what is asked about one lease."""
         return await self._database.write(lambda c: execute(c, ask), of_nodes=False)
 
@@ -248,7 +248,7 @@ def _read(connection: Connection, to: str, name: str) -> Adopted:
     )
 
 
-def _rows(connection: Connection, kind: str, which: Any) -> Sequence[tuple[Any, ...]]:
+def _rows(connection: Connection, kind: str, which: ColumnElement[bool]) -> Sequence[tuple[Any, ...]]:
     table: Table = KINDS[kind].table
     columns = [table.c[column] for column in KINDS[kind].columns]
     return [restored(tuple(row)) for row in connection.execute(select(*columns).where(which))]

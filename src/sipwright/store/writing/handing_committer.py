@@ -110,6 +110,7 @@ class HandingCommitter(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say who it is, and go on with what is under way."""
+        # uvloop's transports have the same methods and share no class with asyncio's.
         opened = self._transport = cast("asyncio.Transport", transport)
         self._introduce(opened)
         if self._batch is not None:

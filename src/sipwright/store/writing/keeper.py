@@ -94,6 +94,7 @@ class Keeper:
         if client.fence is not None and not self._holds(*client.fence):
             client.say(FENCED)
             return
+        # A worker of ours has written it (`handed_batches.py`).
         batch = Batch(rows=cast("dict[str, dict[Any, Any]]", data))
         self._under_way[batch] = client
         self._committer.submit(batch)
@@ -137,6 +138,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let in our own user alone."""
+        # uvloop's transports have the same methods and share no class with asyncio's.
         opened = cast("asyncio.Transport", transport)
         peer = opened.get_extra_info("socket")
         _, uid, _ = _CREDENTIALS.unpack(peer.getsockopt(SOL_SOCKET, SO_PEERCRED, _CREDENTIALS.size))

@@ -91,6 +91,7 @@ class MariadbSession:
         assert self._connection is not None
         async with self._connection.cursor() as cursor:
             await cursor.execute(sql, values)
+            # The driver has no types.
             return cast("int", cursor.rowcount)
 
 

@@ -15,12 +15,13 @@ from typing import Any
 import structlog
 
 from sipwright.services.linking import pins_of
+from sipwright.services.ports import TimerHandle
 from sipwright.services.rows import ExecutionRow, snapshot_place
 from sipwright.sip import ParseError, Reject
 
 from ..language.catalogue import Retry, read_answer, retry_of
 from ..language.commands import Ask, Dial, LogLine, Respond, SideEffect, Sleep
-from ..language.values import DialResult, Inputs, Raised, clean
+from ..language.values import DialResult, Inputs, clean
 from ..sandbox.job import Job
 from ..sandbox.program import program
 from ..sandbox.result import Completed, Failed, Kind, Result, Suspended
@@ -78,7 +79,7 @@ class Execution:
         self._record = Record(row, runs.writer, entries)
         self._journal = self._record.journal
         self._last: DialResult | None = None
-        self._timer: Any = None
+        self._timer: TimerHandle | None = None
         self._since = 0.0
         self._waits_for_end = self._reruns = self._outlives = False
         self._inputs: Inputs | None = None
@@ -257,7 +258,7 @@ class Execution:
         self._journal.end(result)
         self._record.put_again()
 
-    def _continue(self, answer: DialResult | Raised | Any) -> None:
+    def _continue(self, answer: object) -> None:
         self._disarm()
         self._transition(RunEvent.GO_ON)
         self._waits_for_end = self._reruns = False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sipwright.services.linking import Module
-from sipwright.services.ports import Clock, Writer
+from sipwright.services.ports import CallLater, Clock, Writer
 from sipwright.services.rows import ExecutionRow
 
 from ..language.commands import Ask, Dial, LogLine, Respond
@@ -105,7 +105,7 @@ class Runs(Protocol):
 
     writer: Writer
     clock: Clock
-    call_later: Callable[..., Any]
+    call_later: CallLater
     sandbox: Sandbox
     vault: Vault
     is_ending: bool

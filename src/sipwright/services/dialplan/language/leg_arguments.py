@@ -43,6 +43,7 @@ def takes_options(*, of_all: bool) -> Callable[[Function], Function]:
             for option in OPTIONS.values()
             if option.for_all or not of_all
         ]
+        # A checker knows no signature of a function that can be set; `inspect.signature` looks there first.
         cast("Any", function).__signature__ = signature.replace(parameters=[*own, *options])
         return function
 
@@ -81,6 +82,7 @@ def dial_string(name: str, target: object) -> str:
 def leg_of(given: object) -> DialLeg:
     """Read one leg: what ``leg()`` gave, or a dial string of one leg."""
     if _is_spec(given):
+        # `_is_spec` has looked: a tuple of the sandbox, which is of a class like ours.
         spec = LegSpec(*cast("tuple[Any, ...]", given))
         options = spec._asdict()
         return DialLeg(parse_target(check.text("target", options.pop("target"))), _options(options))

@@ -185,6 +185,7 @@ class Callee(Leg):
             return
         if self.is_open and isinstance(current, ClientInvite):
             current.give_up(owner.ports.clock())
+            # The core asks less of a flow than we do; it only ever gets ours.
             self.transaction, self.flow = transaction, cast(Flow, transaction.flow)
             self.source = self.flow.remote[0]
             owner.changed()

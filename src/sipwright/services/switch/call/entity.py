@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any, Protocol, Self, TypeVarTuple
+from typing import Protocol, Self, TypeVarTuple
 
 from sipwright.sip import Reject
 
@@ -206,7 +206,7 @@ class Entity:
 
     # Time.
 
-    def timer(self, name: str) -> Any:
+    def timer(self, name: str) -> None:
         """Take a timer that has run out."""
         raise NotImplementedError
 

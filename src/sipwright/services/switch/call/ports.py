@@ -40,6 +40,9 @@ __all__ = [
     "SwitchSettings",
 ]
 
+CallT = TypeVar("CallT")
+CallT_contra = TypeVar("CallT_contra", contravariant=True)
+
 RING_TIME = 180.0
 """Timer C: how long a leg may ring, in seconds (RFC 3261 §16.6 step 11)."""
 
@@ -120,10 +123,10 @@ class NoOwnLimits:
         return inf
 
 
-class Sessions(Protocol):
+class Sessions(Protocol[CallT_contra]):
     """The session timers of the legs of all calls (RFC 4028)."""
 
-    def refusal(self, call: Any, request: Request) -> list[tuple[str, str]] | None:
+    def refusal(self, call: CallT_contra, request: Request) -> list[tuple[str, str]] | None:
         """Return the headers of the 422 that a request is to be answered with; None when its interval will do."""
 
     def accepted(self, leg: Leg, request: Request, body: bytes) -> list[tuple[str, str]]:
@@ -141,12 +144,8 @@ class Sessions(Protocol):
     def described(self, leg: Leg, body: bytes) -> None:
         """Note the session description that a peer was sent in an ACK, or in a 2xx."""
 
-    def rearm(self, call: Any) -> None:
+    def rearm(self, call: CallT_contra) -> None:
         """Let the session timers run on whose time was called off with all others."""
-
-
-CallT = TypeVar("CallT")
-CallT_contra = TypeVar("CallT_contra", contravariant=True)
 
 
 class LegGuard(Protocol[CallT_contra]):
@@ -285,7 +284,7 @@ class CallPorts(LegPorts[Leg], Generic[CallT]):
     redirected: Callable[[CallT, Destination, Uri], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]
     probe: Callable[[CallT], None]
-    sessions: Sessions
+    sessions: Sessions[CallT]
     provisionals: Callable[[CallT], ReliableProvisionals]
     decide: Callable[[CallT], None]
     ring_back: Callable[[CallT], None]
