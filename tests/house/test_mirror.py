@@ -9,6 +9,7 @@ import pytest
 from house.source import ROOT, TESTS, modules
 
 ELSEWHERE = {
+    "services/switch/reach/destination_routes": "services/switch/reach/test_routes",
     "services/edge/flows_elsewhere": "services/edge/test_edge",
     "node/spending_limits": "node/test_call_guard",
     "node/several/crew_talks": "node/several/test_crew",

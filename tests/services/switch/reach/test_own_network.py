@@ -261,14 +261,16 @@ def _service_route_of_a_provider(knock):
 
 
 ROUTES = "services/switch/reach/routes:PeerRoutes"
+NEW = "services/switch/reach/destination_routes:DestinationRoutes"
+"""Of whom nothing was sent to yet."""
 DIALLED = {
-    f"{ROUTES}._by_uri": [
+    f"{NEW}._by_uri": [
         _dialled, _dialled_by_a_user_at_a_host, _called_back, _texted, _redirected, _transferred,
     ],
 }  # fmt: skip
 NAMED_BY_PEERS = {
-    f"{ROUTES}._by_path": [_path_of_a_phone_whose_connection_has_closed],
-    f"{ROUTES}._by_named_route": [_service_route_of_a_provider],
+    f"{NEW}._by_path": [_path_of_a_phone_whose_connection_has_closed],
+    f"{NEW}._by_named_route": [_service_route_of_a_provider],
     f"{ROUTES}._follow": [_new_contact, _new_contact_by_update],
     f"{ROUTES}._look_up": [
         _contact_of_a_caller, _record_route_of_a_caller, _contact_of_a_callee, _record_route_of_a_callee,
@@ -295,7 +297,7 @@ ELSEWHERE = {
 """The ways of another service, and the tests that knock there."""
 
 OURS = {
-    f"{ROUTES}._by_uri",
+    f"{NEW}._by_uri",
     "node/provider_probe:ask_options",
     "services/agent/attempts:Attempts._reach",
     "services/switch/dialling/dead_servers:DeadServers._ask",
@@ -303,8 +305,8 @@ OURS = {
 """What leads to providers, and so to where the operator wants."""
 
 BESIDE = {
-    f"{ROUTES}.larger",  # flow_for_large: to where the way has led, by TCP
-    f"{ROUTES}._larger_to_phone",  # flow_for_large: to the host that the phone has come from, by TCP
+    f"{NEW}.larger",  # flow_for_large: to where the way has led, by TCP
+    f"{NEW}.larger_to_phone",  # flow_for_large: to the host that the phone has come from, by TCP
     f"{ROUTES}._for_size",  # flow_for_size: to where the way of the dialog has led
     f"{ROUTES}.usable",  # reopened: to where the INVITE went
     "monitor/probes/phone:ProbePhone.acknowledge",  # send_stateless: along the loop, inside the node
