@@ -129,9 +129,9 @@ async def test_a_new_node_joins_at_once(register: MemoryRegister):
     assert member.owners == {1: "a"}
 
 
-async def introduced(register: MemoryRegister, name: str, edge: str | None = None) -> float:
+async def introduced(register: MemoryRegister, name: str, edge: str | None = None, home: str = "") -> float:
     """Let a node begin; return how long it waits until it does anything."""
-    member = node(register, name)
+    member = node(register, name, home)
     if edge is not None:
         member.itself = replace(member.itself, edge=edge)
     await member.join()
@@ -153,6 +153,22 @@ async def test_one_more_process_at_the_edge_of_another_waits_for_nobody(register
     await introduced(register, "a")
 
     assert await introduced(register, "b", "192.0.2.7:5060") == 0.0
+
+
+@pytest.mark.parametrize(("edge", "home", "is_told"), [
+    ("192.0.2.7:5060", "home-b", True), ("192.0.2.7:5060", "home-a+2", False), ("192.0.2.8:5060", "home-b", False),
+    ("", "home-b", False),
+])  # fmt: skip
+async def test_an_edge_that_another_node_has_is_told(
+    register: MemoryRegister, edge: str, home: str, is_told: bool
+):
+    """Settings that were copied with all they say; the workers of one switch share theirs."""
+    await introduced(register, "a")
+    with capture_logs() as logs:
+        await introduced(register, "b", edge, home)
+
+    told = [line["other"] for line in logs if line["log_level"] == "warning"]
+    assert told == (["a"] if is_told else [])
 
 
 async def test_each_beat_compares_the_clock_with_that_of_the_database(register: MemoryRegister):

@@ -115,10 +115,21 @@ class Membership(NodeMap):
 
     async def introduce(self) -> None:
         """Wait until the other nodes have heard where this one is, if that is news: they believe no stranger."""
+        for name in self._doubles():
+            log.warning(
+                "another node says that others reach it at the same address", other=name, edge=self.itself.edge,
+                what_to_do='write [cluster] edge = "HOST:PORT" for each: phones of one are called at the other',
+            )  # fmt: skip
         if not self._is_known and self.other_edges() - {self._edges.get(self.itself.name)}:
             seconds = min(self.heard_within, INTRODUCED_WITHIN)
             log.info("waiting until the other nodes have heard of this one", seconds=round(seconds, 1))
             await self._sleep(seconds)
+
+    def _doubles(self) -> list[str]:
+        """Return the nodes at the edge of this one that live, but for its own workers, which have one home."""
+        home, edge = self.itself.home.partition("+")[0], self.itself.edge
+        there = (self.nodes[name] for name in self.living() if name != self.itself.name)
+        return [row.name for row in there if edge and row.edge == edge and row.home.partition("+")[0] != home]
 
     async def _seize_own(self) -> None:
         asked_at, holder = self._clock(), self._holder
