@@ -262,7 +262,7 @@ class Wiring:
             is_share=None if neighbours is None else neighbours.is_share,
         )  # fmt: skip
         self.switch.servers.on_back = self.agent.server_is_back
-        self.switch.servers.on_refused = self.agent.refused
+        self.switch.servers.on_doubt = self.agent.doubted
         self.provider_states = ProviderStates(
             store, self.switch.servers, settings.node, clock=time.monotonic, unix_time=self._unix_time
         )

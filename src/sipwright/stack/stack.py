@@ -139,6 +139,8 @@ class Stack:
         """Gives the way to a phone by the edge of its node, though that be this one."""
         """Whether an address is the edge of another node: who speaks from there is somewhere else."""
         self._on_flow_closed: Callable[[Flow], object] = _ignore
+        self.on_connection_end: Callable[[Flow], object] = _ignore
+        """Is told of connections that have ended, once the requests that waited on them have been."""
         for transport in self.transports:
             transport.tap = self.tap
             transport.on_framing_error = self.receiver.malformed.refuse
@@ -330,6 +332,7 @@ class Stack:
         for tx in self.outbound.flow_closed(flow):
             tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
+        self.on_connection_end(flow)
 
     # --- servers that have failed ----------------------------------------------------------------------
 

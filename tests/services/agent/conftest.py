@@ -121,9 +121,9 @@ class FakeRecords:
 class Registrar:
     """Answers REGISTERs as `answer` says, and keeps bindings as RFC 3261 §10.3 has it."""
 
-    def __init__(self, network, host="192.0.2.9", port=5060):
+    def __init__(self, network, host="192.0.2.9", port=5060, protocol="udp"):
         self.network = network
-        self.transport = network.transport(host, port)
+        self.transport = network.transport(host, port, protocol)
         self.transport.on_message = self._receive
         self.requests = []
         self.times = []
@@ -187,12 +187,12 @@ class Registrar:
 class Node:
     """One agent on a stack of its own."""
 
-    def __init__(self, world, name="a", host="192.0.2.1", **options):
+    def __init__(self, world, name="a", host="192.0.2.1", *, has_tcp=False, **options):
         self.world = world
         network = world.network
-        self.udp = network.transport(host, 5060)
+        self.udp, self.tcp = network.transport(host, 5060), network.transport(host, 5060, "tcp")
         self.stack = Stack(
-            (self.udp,), Pipeline([]), Resolver(self.lookup, clock=network.clock),
+            (self.udp, self.tcp) if has_tcp else (self.udp,), Pipeline([]), Resolver(self.lookup, clock=network.clock),
             clock=network.clock, call_later=network.call_later,
         )  # fmt: skip
         self.lookups = 0
@@ -210,7 +210,8 @@ class Node:
         """End it as SIGTERM does."""
         self.agent.close()
         await self.stack.close()
-        self.world.network.detach(self.udp)
+        for transport in (self.udp, self.tcp):
+            self.world.network.detach(transport)
 
 
 class World:

@@ -740,7 +740,7 @@ async def test_a_registrar_that_is_back_is_asked_at_once(world):
     assert world.row.state == "registered"
 
 
-@pytest.mark.parametrize("told", ["server_is_back", "refused"])
+@pytest.mark.parametrize("told", ["server_is_back", "doubted"])
 async def test_what_a_provider_may_have_lost_is_renewed_at_once(world, told):
     """It was started anew, or refuses calls as it does those of a stranger: until the next REGISTER none would come."""
     world.add()
@@ -754,12 +754,26 @@ async def test_what_a_provider_may_have_lost_is_renewed_at_once(world, told):
     assert (len(world.requests) - before, world.row.state) == (1, "registered")
 
 
+@pytest.mark.parametrize(("after", "is_renewed"), [(61.0, True), (30.0, False)])
+async def test_what_was_registered_over_a_connection_is_renewed_when_that_ends(world, after, is_renewed):
+    """RFC 5626 §4.4.1: it may be the only way to us; some end it behind every REGISTER, and are let be."""
+    registrar = Registrar(world.network, protocol="tcp")
+    world.add(server="192.0.2.9;transport=tcp")
+    node = await world.start(has_tcp=True)
+    await world.run(after)
+    for flow in list(node.tcp.flows.values()):
+        node.tcp.cut(flow)
+    await world.run(1.0)
+
+    assert (len(registrar.requests), world.row.state) == (1 + is_renewed, "registered")
+
+
 async def test_what_it_has_granted_just_now_is_not(world):
     world.add()
     node = await world.start()
     await world.run(30.0)
     before = len(world.requests)
-    node.agent.refused((1, "trunk"))
+    node.agent.doubted((1, "trunk"))
     await world.run(1.0)
 
     assert len(world.requests) == before

@@ -152,10 +152,10 @@ class Agent(Holdings):
             if registration.is_unanswered:
                 registration.change(self._stack.clock())
                 self._attempts.plan(registration)
-        self.refused(provider)
+        self.doubted(provider)
 
-    def refused(self, provider: Provider) -> None:
-        """Renew at once what a provider may have lost, as it refuses calls like those of a stranger."""
+    def doubted(self, provider: Provider) -> None:
+        """Renew at once what a provider may have lost: it refuses our calls as a stranger's, or sees us elsewhere."""
         for registration in self._of(provider):
             if registration.is_doubtful(self._stack.clock()):
                 registration.due = self._stack.clock()

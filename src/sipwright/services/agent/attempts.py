@@ -56,6 +56,8 @@ class Attempts:
         self._lapsed = lapsed
         self._routed = routed
         self._queue: PacedQueue[Registration] = PacedQueue(pace)
+        self._by_connection: dict[Flow, list[Registration]] = {}
+        stack.on_connection_end = self.connection_ended
         self._wakeup = Wakeup(stack.clock, stack.call_later, self._wake)
         self._is_closed = False
 
@@ -73,6 +75,22 @@ class Attempts:
     def drop(self, registration: Registration) -> None:
         """Let no attempt follow."""
         self._queue.drop(registration)
+
+    def connection_ended(self, flow: Flow) -> None:
+        """Renew what was registered over a connection that has ended (RFC 5626 §4.4.1).
+
+        It may be the only way to us, and a provider that is started anew has lost what it knew. One that ends them soon
+        after each REGISTER does so on purpose.
+        """
+        for registration in self._by_connection.pop(flow, ()):
+            if registration.is_doubtful(self._stack.clock()):
+                registration.due = self._stack.clock()
+                self.plan(registration)
+
+    def _note_connection(self, registration: Registration, flow: Flow) -> None:
+        over = self._by_connection.setdefault(flow, []) if flow.is_reliable and not flow.is_closed else []
+        if registration not in over:
+            over.append(registration)
 
     def close(self) -> None:
         """Begin nothing any more."""
@@ -157,6 +175,7 @@ class Attempts:
             self._servers.responded(name, str(next_hop), "REGISTER", response)
         if response.is_success:
             registration.address = flow.remote[0]
+            self._note_connection(registration, flow)
             self._follow_route(registration, flow, read_service_route(response))
         if registration.answered(response, stack.clock(), self._chance(), flow.trouble):
             if registration.next_hop == next_hop:

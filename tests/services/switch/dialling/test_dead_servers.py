@@ -8,6 +8,7 @@ from tests.services.switch.conftest import Provider
 
 from sipwright.services.dialstring import parse_dial_string
 from sipwright.services.switch import Hunt
+from sipwright.sip import Response
 
 
 @pytest.fixture
@@ -187,8 +188,44 @@ def test_whoever_registers_hears_that_a_provider_refuses_us_like_a_stranger(
 ):
     """It may have lost our registration."""
     told = []
-    bench.switch.servers.on_refused = told.append
+    bench.switch.servers.on_doubt = told.append
     dial("353@trunk1")
     trunks[0].answer(trunks[0].last("INVITE"), status)
+
+    assert told == ([(1, "trunk1")] if is_told else [])
+
+
+def seen_at(bench, method, sent_from, transport="UDP"):
+    """Let trunk1 answer a request that it says came from there."""
+    via = f"SIP/2.0/{transport} 10.0.0.1:5060;branch=z9hG4bK-1;rport{sent_from}"
+    pairs = [
+        ("Via", via),
+        ("From", "<sip:a@b>;tag=1"),
+        ("To", "<sip:a@b>;tag=2"),
+        ("Call-ID", "c"),
+        ("CSeq", f"1 {method}"),
+    ]
+    bench.switch.servers.responded((1, "trunk1"), "sip:40.0.0.1", method, Response(200, None, pairs))
+
+
+@pytest.mark.parametrize(
+    ("now", "transport", "is_told"),
+    [
+        ("=1024;received=50.0.0.1", "UDP", False),
+        ("=1025;received=50.0.0.1", "UDP", True),
+        ("=1024;received=50.0.0.2", "UDP", True),
+        ("=1025;received=50.0.0.1", "TCP", False),
+        ("", "UDP", False),
+    ],
+)
+def test_and_that_a_provider_sees_us_elsewhere_than_where_we_have_registered(
+    bench, trunks, now, transport, is_told
+):
+    """A NAT has forgotten us meanwhile (RFC 3581 §4): calls are still sent to where we were."""
+    told = []
+    bench.switch.servers.on_doubt = told.append
+    seen_at(bench, "INVITE", now, transport)
+    seen_at(bench, "REGISTER", "=1024;received=50.0.0.1")
+    seen_at(bench, "INVITE", now, transport)
 
     assert told == ([(1, "trunk1")] if is_told else [])

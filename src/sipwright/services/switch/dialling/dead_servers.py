@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from sipwright.memo import Bounded
 from sipwright.services.ports import Provider
 from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import ParseError, Response, Uri
@@ -47,6 +48,7 @@ _OF_A_STRANGER = (403, 404, 480)
 """How a provider refuses a call of somebody who has not registered, as it does when it has lost our registration."""
 
 Key = tuple[int, str, str]
+Seen = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +76,21 @@ class DeadServers:
     Attributes:
         on_change: Called with a provider, and with its outage or, when it is reached again, None.
         on_back: Called with a provider that is reached again.
-        on_refused: Called with a provider that has refused a call as one does that does not know us.
+        on_doubt: Called with a provider that may have lost our registration, or reach us no more where it has that.
     """
 
-    __slots__ = ("_dead", "_stack", "_trust", "on_back", "on_change", "on_refused")
+    __slots__ = ("_dead", "_seen", "_stack", "_trust", "on_back", "on_change", "on_doubt")
 
     def __init__(self, stack: Stack, trust: TrustIn = nobody_of_ours) -> None:
         self._stack = stack
         self._trust = trust
         self._dead: dict[Key, Dead] = {}
+        self._seen: Bounded[Key, Seen] = Bounded(MOST)
         self.on_change: Callable[[Provider, Outage | None], None] = _tell_nobody
-        self.on_back = self.on_refused = _tell_nobody_of
+        self.on_back = self.on_doubt = _tell_nobody_of
 
     on_back: Callable[[Provider], None]
-    on_refused: Callable[[Provider], None]
+    on_doubt: Callable[[Provider], None]
 
     def is_avoided(self, provider: Provider | None, next_hop: str) -> bool:
         """Return whether a server has failed so lately that another one is to be tried first."""
@@ -108,11 +111,24 @@ class DeadServers:
             return
         if self._dead:
             self._is_back(_key(provider, next_hop))
-        if response.status in _OF_A_STRANGER and method == "INVITE":
-            self.on_refused(provider)
+        if method == "REGISTER":
+            self._see(_key(provider, next_hop), response)
+        elif response.status in _OF_A_STRANGER or self._has_moved(_key(provider, next_hop), response):
+            self.on_doubt(provider)
         if response.status == 503 and method == "INVITE" and (rest := _retry_after(response)):
             until = self._stack.clock() + min(rest, LONGEST_REST)
             self._keep(_key(provider, next_hop), Dead(until))
+
+    def _see(self, key: Key, response: Response) -> None:
+        """Note under which address a server knows us (RFC 3581 §4), where a NAT may have given us that."""
+        seen = _seen(response)
+        if seen is not None:
+            self._seen.keep(key, seen)
+
+    def _has_moved(self, key: Key, response: Response) -> bool:
+        """Return whether a server sees us elsewhere by now: what it sends to where we have registered is lost."""
+        known = self._seen.get(key) if self._seen else None
+        return known is not None and _seen(response) not in (None, known)
 
     def failed(self, provider: Provider | None, next_hop: str, reason: str) -> None:
         """Take note that a server has said nothing, or is not there."""
@@ -243,6 +259,13 @@ def _key(provider: Provider, next_hop: str) -> Key:
     except (ParseError, ValueError):
         pass
     return *provider, next_hop
+
+
+def _seen(response: Response) -> Seen | None:
+    """Return where a response says that we have sent from; every connection has a port of its own."""
+    via = response.top_via
+    received = via.params.get("received") if via.transport == "UDP" else None
+    return None if received is None else (received, via.params.get("rport"))
 
 
 def _retry_after(response: Response) -> int:
