@@ -310,7 +310,7 @@ def test_what_somebody_else_wants_is_never_signed(bench, alice, trunk, paid, met
     assert alice.statuses(method) == [403]
 
 
-@pytest.mark.parametrize("method", ["INFO", "MESSAGE", "OPTIONS", "NOTIFY"])
+@pytest.mark.parametrize("method", ["INFO", "MESSAGE", "OPTIONS", "REFER", "NOTIFY"])
 def test_what_the_phone_of_its_owner_says_is_signed_too(bench, trunk, method):
     """Some ask for all that is said in a call, such as the digits of an INFO; a NOTIFY is about something else."""
     desk = bench.phone("desk", "20.0.0.8")
@@ -320,7 +320,10 @@ def test_what_the_phone_of_its_owner_says_is_signed_too(bench, trunk, method):
     desk.invite("sip:100@example.org")
     challenge(trunk, trunk.last("INVITE"), "n1")
     talk(desk, trunk)
-    desk.send(desk.in_dialog(method, desk.last(200), headers=[("Event", "x")]))
+    (call,) = bench.switch.calls.values()
+    call.peer.destination.options = LegOptions(transfer="pass")
+    more = [("Event", "x"), ("Refer-To", "<sip:900@30.0.0.9>")]
+    desk.send(desk.in_dialog(method, desk.last(200), headers=more))
     first = trunk.last(method)
     challenge(trunk, first, "n2", more=", stale=true")
 

@@ -318,3 +318,12 @@ def test_nothing_else_that_a_refusal_has_as_body(bench, alice, bob, status, more
     bob.answer(bob.last("INVITE"), status, body=SDP.format(bob.host) + more)
 
     assert alice.last(status).body == b""
+
+
+def test_a_phone_that_nothing_leads_to_is_no_broken_gateway(bench, alice, bob):
+    """Its address refuses what it is sent (ICMP); of a provider the caller hears 500."""
+    alice.invite()
+    bench.stack.transports[0].on_undelivered(bytes(bob.last("INVITE")))
+    bench.run(0.1)
+
+    assert (alice.statuses()[-1], alice.last(480).reason) == (480, "Phone Unreachable")

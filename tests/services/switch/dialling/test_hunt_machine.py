@@ -23,6 +23,7 @@ from sipwright.services.switch.dialling.hunt_events import (
     Heard,
     Join,
     Launch,
+    Leave,
     Progress,
     Provisional,
     Stop,
@@ -671,3 +672,17 @@ def test_whatever_happens_every_leg_ends_once_and_nothing_stays_armed(groups, st
     joined = [end.leg for end in world.ends if isinstance(end, Join)]
     unanswered = [leg.number for leg in world.machine.legs if leg.outcome is not None]
     assert sorted(unanswered + joined) == world.added
+
+
+@pytest.mark.parametrize("has_rung", [False, True])
+def test_a_leg_that_hangs_up_is_called_off_and_the_next_group_rings(has_rung):
+    """RFC 3261 §15: a callee must not say BYE before it has answered, and some do."""
+    machine = HuntMachine(["first", "second"], 30.0)
+    told(machine, Begin(), candidates("a", "b"))
+    if has_rung:
+        told(machine, Provisional(1, 180, False, "ringing"))
+    gone = Outcome(480, "Hung Up")
+
+    assert told(machine, Leave(1, gone)) == [Cancel(1, gone)]
+    assert told(machine, Leave(2, gone)) == [Cancel(2, gone), Disarm(RING_TIME_OVER), Find("second")]
+    assert told(machine, Leave(2, gone)) == []

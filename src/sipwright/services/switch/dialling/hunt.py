@@ -19,7 +19,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.leg_state import DELAY, END, RING, LegState
-from ..model.outcome import HUNG_UP, SILENT, LegResult, Outcome, is_way_gone
+from ..model.outcome import HUNG_UP, PHONE_GONE, SILENT, LegResult, Outcome, is_way_gone
 from ..model.relayed_headers import explaining_headers, relayed_lines
 from . import hunt_events as events
 from .audio import audio_with
@@ -117,8 +117,7 @@ class Hunt:
             elif to.answer_within:
                 self._tell(events.Heard(leg.index))
         elif status not in (401, 407, 422) or not comes_again(self, leg, response):
-            headers = explaining_headers(response, leg.passage_to(self.call.caller))
-            outcome = Outcome(status, response.reason, headers, self._session_of(leg, response))
+            outcome = self._outcome_of(leg, response)
             policy, domain = self.call.ports.settings.policy, self.call.identity.domain
             is_followed = status < 400 and leg.may("redirect", policy, domain)
             ways = self._ways(leg, response) if is_followed else ()
@@ -175,6 +174,12 @@ class Hunt:
                     found.redirected_by, found.q = leg.index, q
                     ways.append(events.Way(found.target, found, q, found.answer_within))
         return ways
+
+    def _outcome_of(self, leg: Callee, response: Response) -> Outcome:
+        if response.local and response.status == 503 and leg.is_phone:
+            return PHONE_GONE
+        headers = explaining_headers(response, leg.passage_to(self.call.caller))
+        return Outcome(response.status, response.reason, headers, self._session_of(leg, response))
 
     def _session_of(self, leg: Callee, response: Response) -> str:
         """Return what a leg says that it could talk about instead (RFC 3261 §21.4.26, §21.6.4)."""

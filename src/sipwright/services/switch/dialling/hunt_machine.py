@@ -24,7 +24,7 @@ One leg of the group:
        |                         +------------- Success -----------+--> ANSWERED
        |                         +------------- Failure -----------+--> OVER (Close)
        |                         +--- nothing heard for too long ---> OVER (Cancel)
-       |                         |                                 +--- Leave --> OVER (Cancel)
+       |                         +-------------- Leave ------------+--> OVER (Cancel)
        +-------------------------+---------- not wanted any more --+--> OVER (Cancel)
 """
 
@@ -377,6 +377,7 @@ class HuntMachine:
         (TRYING,  Heard):       (TRYING,   _heard_of),
         (TRYING,  Silence):     (OVER,     _silent),
         (TRYING,  Provisional): (RINGING,  _progress),
+        (TRYING,  Leave):       (OVER,     _leave),
         (TRYING,  Failure):     (OVER,     _fail),
         (TRYING,  Success):     (ANSWERED, _win),
         (TRYING,  Stop):        (OVER,     _cancel),

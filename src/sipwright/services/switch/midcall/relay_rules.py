@@ -20,10 +20,13 @@ With our credentials under a REFER, a stranger would call at the expense of whoe
 _OF_ITS_OWNER = frozenset({"INFO", "MESSAGE", "OPTIONS"})
 """What a phone of the one who has the provider may say there in its call as well; none of it has anybody called."""
 
+_SIGNED_FOR_OWNER = _OF_ITS_OWNER | {"REFER"}
+"""That, and what it asks a provider to carry out: it gets there only where the dialplan says so (`transfer="pass"`)."""
+
 
 def is_ours_to_sign(method: str, sender: Leg) -> bool:
     """Return whether we answer for a request of a leg, should a provider ask who says that (RFC 3261 §22.2)."""
-    return method in _OF_THE_CALL or (method in _OF_ITS_OWNER and sender.party is Party.PHONE)
+    return method in _OF_THE_CALL or (method in _SIGNED_FOR_OWNER and sender.party is Party.PHONE)
 
 
 def end_if_gone(call: Call, method: str, status: int) -> None:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sipwright.sip import Response
 
 __all__ = [
-    "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "EXPIRED", "HUNG_UP", "SILENT", "LegResult", "Outcome", "best",
-    "for_caller", "is_way_gone",
+    "CANCELLED", "ELSEWHERE", "ELSEWHERE_HEADERS", "EXPIRED", "HUNG_UP", "PHONE_GONE", "SILENT", "LegResult", "Outcome",
+    "best", "for_caller", "is_way_gone",
 ]  # fmt: skip
 
 
@@ -61,6 +61,9 @@ NOBODY = Outcome(480, "Temporarily Unavailable")
 
 HUNG_UP = Outcome(480, "Hung Up While Ringing")
 """Of a phone that has said BYE before it answered."""
+
+PHONE_GONE = Outcome(480, "Phone Unreachable")
+"""Of one that nothing can be sent to, though it has registered: that is no fault of a gateway."""
 
 SILENT = Outcome(408, "No Response")
 """Of a server that has said nothing at all for as long as it is given."""

@@ -21,7 +21,7 @@ from .ways import is_same_but_port
 __all__ = ["DestinationRoutes", "has_no_other"]
 
 MOST_PASSED_OVER = 1_000
-"""Proxies that registrars have named and that have failed; beyond that the first is forgotten, and tried again."""
+"""Proxies that registrars have named and that have failed; beyond that all are forgotten, and tried again."""
 
 
 def has_no_other(destination: Destination) -> bool:
