@@ -106,6 +106,7 @@ class Switch:
             wall_clock=wall_clock,
             call_later=call_later,
             trust=trust,
+            node=node,
         )
         self.servers = DeadServers(stack, trust)
         routes = PeerRoutes(stack, self.reconnects, trust, why_stopped, destinations.next_flow)

@@ -24,7 +24,7 @@ class North:
         self.register(BEFORE)
 
     def by_edge(self, flow):
-        return flow if "!" in flow.key else self.flow(f"south!{flow.key}")
+        return flow if "!" in flow.key else self.flow(f"n1!{flow.key}")
 
     def flow(self, key):
         node, _, plain_key = key.partition("!")
@@ -140,9 +140,10 @@ def test_a_phone_that_is_expected_back_is_called_until_it_is_there(bench, alice,
 
 
 def test_one_that_comes_to_this_node_hears_the_same_by_the_edge_of_that(bench, alice, north):
+    """And is talked to directly, once it has answered."""
     alice.invite("sip:carol@example.org")
     first = north.edge.last("INVITE")
-    bench.phone("carol", "40.0.0.1", port=40_002)
+    carol = bench.phone("carol", "40.0.0.1", port=40_002)
     north.register("udp/10.0.0.1:5060/40.0.0.1:40002")
     north.fail()
 
@@ -150,8 +151,14 @@ def test_one_that_comes_to_this_node_hears_the_same_by_the_edge_of_that(bench, a
     assert north.keys == [
         BEFORE,
         "north!" + BEFORE.partition("!")[2],
-        "south!udp/10.0.0.1:5060/40.0.0.1:40002",
+        "n1!udp/10.0.0.1:5060/40.0.0.1:40002",
     ]
+
+    north.answer()
+    ok = alice.last(200)
+    alice.ack(ok)
+    alice.send(alice.in_dialog("BYE", ok))
+    assert carol.methods() == ["ACK", "BYE"]
 
 
 @pytest.mark.parametrize("contact", ["sip:x7@10.9.9.9;transport=tcp", "sip:carol@10.9.9.8;transport=tcp"])
@@ -187,7 +194,7 @@ def test_one_that_is_not_expected_may_have_registered_elsewhere_a_moment_ago(ben
     north.fail(headers=headers)
     north.answer()
 
-    assert f"south!udp/10.0.0.1:5060/{bob.address}" in north.keys
+    assert f"n1!udp/10.0.0.1:5060/{bob.address}" in north.keys
     assert alice.statuses() == [100, 200]
 
 

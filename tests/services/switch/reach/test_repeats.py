@@ -1,6 +1,11 @@
 """Requests that are repeated go to where their phone is by then."""
 
+from types import SimpleNamespace
+
 import pytest
+
+from sipwright.services.switch.reach.repeats import Repeats
+from sipwright.transport import Flow
 
 from ..conftest import SDP
 from .test_routes import Natted, talk
@@ -38,3 +43,23 @@ def test_a_second_phone_behind_the_same_invite_is_told_where_it_is(bench, alice)
     bench.run(5.0)
 
     assert (fork.methods(), now.methods()) == (["ACK", "BYE", "BYE"], [])
+
+
+@pytest.mark.parametrize("port", [5060, 5061])
+def test_one_that_has_only_registered_at_another_node_hears_the_same_by_the_edge_before(port):
+    """It may have heard the request, and knows no Via of another edge (RFC 3261 §17.2.3)."""
+    before, now = (Flow("udp", ("10.0.0.1", 5060), ("30.0.0.1", number)) for number in (5060, port))
+    leg = SimpleNamespace(is_phone=True, flow=before, left=None)
+    reconnects = SimpleNamespace(where_registered=lambda leg, flow: now)
+    way = Repeats({"t1": leg}, reconnects).way(b"BYE sip:b SIP/2.0\r\nFrom: <sip:a@x>;tag=t1\r\n\r\n", before)
+
+    assert way is (before if port == 5060 else now)
+
+
+@pytest.mark.parametrize("tag", [b";tag=t2", b""])
+def test_what_is_of_no_leg_goes_where_it_went(tag):
+    before = Flow("udp", ("10.0.0.1", 5060), ("30.0.0.1", 5060))
+
+    assert (
+        Repeats({}, None).way(b"BYE sip:b SIP/2.0\r\nFrom: <sip:a@x>" + tag + b"\r\n\r\n", before) is before
+    )

@@ -45,6 +45,7 @@ class Reconnects:
     def __init__(
         self, stack: Stack, locations: Locations, calls: Mapping[str, Call], *, clock: Callable[[], float],
         wall_clock: Callable[[], float], call_later: Callable[..., object], trust: TrustIn = nobody_of_ours,
+        node: str = "",
     ) -> None:  # fmt: skip
         self._stack = stack
         self._locations = locations
@@ -56,6 +57,7 @@ class Reconnects:
         self.away: dict[int, list[Leg]] = {}
         """The legs whose phones are waited for, by account."""
         self._lenient_until = 0.0
+        self._own = f"{node}!"
 
     def began(self) -> None:
         """Note that this process begins, or acts for another one, without any of the connections that were there."""
@@ -117,6 +119,8 @@ class Reconnects:
         """Return the flow to a phone that sends datagrams, and comes from another port since its NAT forgot it."""
         if flow.protocol == "loop":
             return flow  # on the loop is a call, whatever its account registers
+        if flow.key.startswith(self._own) and leg.state not in _UNANSWERED:
+            flow = self._directly(leg, flow)
         account_id = self._account_of(leg)
         now = self._clock()
         if account_id is None or self._locations.is_at(account_id, flow.key, now):
@@ -133,6 +137,15 @@ class Reconnects:
                     self.move(leg, found)
                 return found
         return flow
+
+    def _directly(self, leg: Leg, flow: Flow) -> Flow:
+        """Go on without the edge of this node, by which a phone was asked again that has answered since."""
+        found = self._stack.flow_from_key(flow.key.removeprefix(self._own))
+        if found is None or found.is_closed:
+            return flow
+        with leg.owner.event():
+            self.move(leg, found)
+        return found
 
     @staticmethod
     def move(leg: Leg, flow: Flow) -> None:

@@ -40,4 +40,6 @@ class Repeats:
             return before
         if before.key not in (known.key, leg.left):
             return before  # to a fork that is elsewhere
-        return self._reconnects.where_registered(leg, known)
+        now = self._reconnects.where_registered(leg, known)
+        # One that is where it was knows the edge that it has heard the request by, or not, and no other (§17.2.3).
+        return before if now.remote == before.remote else now
