@@ -684,13 +684,21 @@ def test_an_invite_that_another_node_has_challenged_goes_there_with_all_that_bel
     assert [to for _, to in sent(stack)] == [NORTH, PHONE, NORTH]
 
 
-def test_one_of_which_nothing_comes_is_taken_here_when_it_is_repeated(stack, edge):
-    """That node has died, and nobody knows it yet."""
+@pytest.mark.parametrize("is_known_to_be_lost", [True, False])
+def test_one_of_which_nothing_comes_is_taken_here_when_it_is_repeated(
+    network, stack, edge, is_known_to_be_lost
+):
+    """That node has died. Before anybody knows it, it may only be slow, and is asked once more."""
     assert edge.hand_over(request(stack, PHONE), "north") is True
-    assert edge(request(stack, PHONE)) is False
+    edge.peers.is_north_lost = is_known_to_be_lost
+    network.advance(0.5)
+    assert edge(request(stack, PHONE)) is not is_known_to_be_lost
+    network.advance(1.0)
+    if not is_known_to_be_lost:
+        assert edge(request(stack, PHONE)) is False
     assert edge.hand_over(request(stack, PHONE), "north") is False
 
-    assert [to for _, to in sent(stack)] == [NORTH]
+    assert [to for _, to in sent(stack)] == [NORTH] * (1 if is_known_to_be_lost else 2)
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
@@ -703,7 +711,7 @@ def test_over_a_connection_nobody_repeats_it(network, stack, edge, is_answered):
         _, handed = sent(stack).last
         vias = [("Via", value) for value in handed.headers.get_list("Via")]
         edge.take_response(response(100, vias), stack.transports[0].flow(NORTH))
-    network.advance(1.0)
+    network.advance(1.5)
 
     assert taken == ([] if is_answered else ["INVITE"])
 

@@ -29,7 +29,7 @@ from sipwright.services.edge.cancels import Cancels
 from sipwright.services.edge.flows_elsewhere import FlowsElsewhere
 from sipwright.services.edge.handed_on import HandedOn, known_by
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
-from sipwright.services.edge.repeats import FIRST, Repeats
+from sipwright.services.edge.repeats import Repeats
 from sipwright.services.edge.replaced import replaced_tags
 from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.services.edge.signed_headers import SignedHeaders
@@ -41,6 +41,10 @@ from sipwright.transport.flow import Address, Flow, parse_flow_key
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
 __all__ = ["Edge"]
+
+TAKEN_BACK_AFTER = 1.25
+"""Seconds after which an INVITE is taken here that another node has said nothing to: before it comes for the third
+time, by Timer A."""
 
 _PASSED = "passed"
 """The parameter of a Route that was passed on already, as a node that it names is back."""
@@ -71,8 +75,8 @@ class Edge:
         self.flows = FlowsElsewhere(stack, peers, tokens)
         self._moved_invites: Bounded[str, str] = Bounded()
         """The nodes that have INVITEs which have come here, as their callers pick something up there, say."""
-        self._unanswered: Bounded[str, bool] = Bounded()
-        """Of these, those that were handed over and that nothing has come of."""
+        self._unanswered: Bounded[str, float] = Bounded()
+        """Of these, when those were handed over that nothing has come of."""
         self._handed_on = HandedOn(stack, tokens, self.flows.routed)
         self._repeats = Repeats(stack.call_later)
         self._unheard = Unheard(stack, peers.heard_within)
@@ -99,7 +103,8 @@ class Edge:
     def hand_over(self, incoming: Incoming, node: str) -> bool:
         """Hand an INVITE over to the node that has challenged it, if that is there; False for any other request.
 
-        Should that one say nothing, the first repetition is taken here.
+        Should that one say nothing, the second repetition is taken here. The first is handed over, too: it may only be
+        slow, and to take it here would be to begin the call twice.
         """
         request, flow = incoming.request, incoming.reply_flow
         is_new = request.method == "INVITE" and request.to_tag is None
@@ -109,10 +114,17 @@ class Edge:
         if known in self._unanswered or self._hand_to(incoming, node) is None:
             return False
         self.remember(request, node)
-        self._unanswered.keep(known, True)
+        self._unanswered.keep(known, self._stack.clock())
         if flow.is_reliable:
-            self._stack.call_later(FIRST, partial(self._take_back, known, request, flow))
+            self._stack.call_later(TAKEN_BACK_AFTER, partial(self._take_back, known, request, flow))
         return True
+
+    def _is_in_vain(self, known: str, node: str) -> bool:
+        """Return whether an INVITE was handed over to a node that says nothing, and would have by now."""
+        handed_at = self._unanswered.get(known)
+        if handed_at is None:
+            return False
+        return self._stack.clock() - handed_at >= TAKEN_BACK_AFTER or not self._peers.is_up(node)
 
     def _take_back(self, known: str, invite: Request, flow: Flow) -> None:
         """Take an INVITE here that was handed over, and of which nothing has come."""
@@ -162,7 +174,7 @@ class Edge:
                 incoming.came_by(*plain)
             return False
         if self._moved_invites and (node := self._moved_invites.get(known_by(incoming.request))) is not None:
-            if self._unanswered and (known := known_by(incoming.request)) in self._unanswered:
+            if self._unanswered and self._is_in_vain(known := known_by(incoming.request), node):
                 del self._moved_invites[known]
                 return False
             return self._hand_to(incoming, node) is not None
