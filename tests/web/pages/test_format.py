@@ -5,6 +5,7 @@ import pytest
 from sipwright.web.pages.format import (
     ago,
     bare,
+    browser,
     ended_by,
     moment,
     plural,
@@ -89,3 +90,30 @@ def test_who_has_ended_a_call_is_told_in_words(who, text):
 )
 def test_nobody_is_sent_from_a_page_to_the_command_line(said, text):
     assert sentence(said) == text
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "text"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
+            "Safari/537.36 Edg/140.0.0.0",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile "
+            "Safari/537.36",
+            "Chrome on Android",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+            "Version/19.0 Mobile/15E148 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        ("SSH-2.0-OpenSSH_10.0p2 Debian-7", "SSH-2.0-OpenSSH_10.0p2"),
+        (None, ""),
+    ],
+)
+def test_a_browser_is_told_as_people_call_it(user_agent, text):
+    assert browser(user_agent) == text

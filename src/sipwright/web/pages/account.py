@@ -133,10 +133,9 @@ class _AccountPage:
                     ("Domain", first.domain),
                     ("Password", "the one that was given to this account"),
                     ("Log-in name", first.auth_username),
+                    *((f"Server, {phone.transport.upper()}", phone.place) for phone in self.detail.phone),
                 ]
             )
-            for phone in self.detail.phone:
-                facts([(f"Server, {phone.transport.upper()}", phone.place)])
             with tag("figure", "stack"):
                 code = Html(qr_code(first), sanitize=False).classes("qr")
                 code.props["role"], code.props["aria-label"] = (

@@ -80,7 +80,7 @@ class _CallPage:
             pairs.insert(1, ("Direction", trace.direction))
         if trace.user:
             pairs.insert(2, ("User", trace.user))
-        facts(pairs)
+        facts(pairs, is_wide=True)
         for words, calls in (
             ("The other half of this call", trace.others),
             ("It called back", trace.callbacks),
@@ -99,7 +99,7 @@ class _CallPage:
                 if not self.trace.messages_kept:
                     tag("p", "ladder-note", _NOT_KEPT)
                 self.ladder = Ladder(self.items, self.lanes)
-            with tag("div", "split" if self.trace.runs else "stack wide"):
+            with tag("div", "split" if self.trace.runs and self.trace.legs else "stack wide"):
                 if self.trace.runs:
                     with tag("div", "stack wide"):
                         for run in self.trace.runs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from nicegui import context
@@ -124,10 +124,11 @@ def actions(*, end: bool = False) -> Iterator[Element]:
         yield row
 
 
-def facts(pairs: Sequence[tuple[str, str]]) -> Element:
-    """Make a list of what is known: a name and a value each."""
-    with tag("dl", "facts") as found:
+def facts(pairs: Sequence[tuple[str, str]], *, is_wide: bool = False) -> Element:
+    """Make a list of what is known: a name and a value each, several of them in a line where it `is_wide`."""
+    with tag("dl", "facts wide" if is_wide else "facts") as found:
         for name, value in pairs:
-            tag("dt", "", name)
-            tag("dd", "", value)
+            with tag("div") if is_wide else nullcontext():
+                tag("dt", "", name)
+                tag("dd", "", value)
     return found

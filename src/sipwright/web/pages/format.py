@@ -10,6 +10,7 @@ from sipwright.usecases.errors import without_command
 __all__ = [
     "ago",
     "bare",
+    "browser",
     "ended_by",
     "moment",
     "plural",
@@ -19,6 +20,17 @@ __all__ = [
     "status_look",
     "time_of_day",
 ]
+
+
+_BROWSERS = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("CriOS/", "Chrome"),
+    ("FxiOS/", "Firefox"), ("Safari/", "Safari"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+"""What a browser and a system write into their names, those first that others write, too."""
 
 
 def span(seconds: float | None) -> str:
@@ -92,6 +104,16 @@ def bare(uri: str | None) -> str:
     for scheme in ("sip:", "sips:"):
         found = found.removeprefix(scheme)
     return found.partition(";")[0]
+
+
+def browser(user_agent: str | None) -> str:
+    """Write what somebody looks with as people call it: ``Firefox on Linux``; what is no browser by its own name."""
+    found = user_agent or ""
+    name = next((name for mark, name in _BROWSERS if mark in found), None)
+    if name is None:
+        return found.partition(" ")[0][:40]
+    system = next((system for mark, system in _SYSTEMS if mark in found), None)
+    return name if system is None else f"{name} on {system}"
 
 
 def status_look(status: int | None) -> str:

@@ -80,7 +80,7 @@ def head_html(prefix: str) -> str:
 
 @contextmanager
 def frame(
-    visit: Visit, title: str, about: str = "", *, back: tuple[str, str] | None = None, narrow: bool = False
+    visit: Visit, title: str, about: str = "", *, back: tuple[str, str] | None = None
 ) -> Iterator[Element]:
     """Make the frame of a page; what is made inside `with` stands below its heading.
 
@@ -89,7 +89,6 @@ def frame(
         title: The heading, also of the window.
         about: What one does here, in a sentence.
         back: The page that this one belongs to: its name and path.
-        narrow: Whether lines as wide as the window would be hard to read.
 
     Yields:
         Where buttons stand that belong to the whole page.
@@ -101,7 +100,7 @@ def frame(
         _skip = tag("a", "skip", "Skip to the content", href="#main")
         _side(visit).move(client.layout, 0)
         _skip.move(client.layout, 0)
-    client.content.classes(replace="nicegui-content page narrow" if narrow else "nicegui-content page")
+    client.content.classes(replace="nicegui-content page")
     client.content.props["id"] = "main"
     client.content.props["tabindex"] = "-1"
     with client.content:

@@ -11,6 +11,7 @@ from nicegui.events import GenericEventArguments
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.me import MeView
 from sipwright.web.pages.elements import actions, button, card, facts, tag
+from sipwright.web.pages.format import browser
 from sipwright.web.pages.layout import CHOOSE_THEME, frame
 from sipwright.web.pages.me_codes import Codes
 from sipwright.web.pages.me_keys import Keys
@@ -36,14 +37,16 @@ async def show(visit: Visit) -> None:
     about = (
         "What is your own: how you log in, who else is logged in by your name, and what your programs show."
     )
-    with frame(visit, me.name, about, narrow=True):
-        with tag("div", "pair"):
-            _yourself(visit, me)
-            _password(visit)
-        Codes(visit, me).build()
-        await _sessions(visit)
-        await Tokens(visit).build()
-        await Keys(visit).build()
+    with frame(visit, me.name, about), tag("div", "halves"):
+        with tag("div", "stack wide"):
+            with tag("div", "pair"):
+                _yourself(visit, me)
+                _password(visit)
+            Codes(visit, me).build()
+        with tag("div", "stack wide"):
+            await _sessions(visit)
+            await Tokens(visit).build()
+            await Keys(visit).build()
 
 
 def _yourself(visit: Visit, me: MeView) -> None:
@@ -119,7 +122,7 @@ async def _sessions(visit: Visit) -> None:
     rows: list[dict[str, Any]] = [
         {
             "id": str(session.id),
-            "where": {"text": session.address or "here", "under": (session.user_agent or "")[:80]},
+            "where": {"text": session.address or "here", "under": browser(session.user_agent)},
             "face": {
                 "text": _FACES.get(session.face, session.face),
                 "under": "this one" if session.current else None,

@@ -138,7 +138,7 @@ class _ProviderPage:
                 self.number = Field("Number", placeholder="+3531555010x")
                 self.number_account = Field("Account", placeholder="alice")
                 self.number_plan = Field(
-                    "or dialplan", kind="select", options=await plan_options(self.visit, "none")
+                    "Or a dialplan", kind="select", options=await plan_options(self.visit, "none")
                 )
             with actions():
                 button("Add number", self._add_number)

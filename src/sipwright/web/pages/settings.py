@@ -14,8 +14,8 @@ from sipwright.web.pages.widgets import Table
 __all__ = ["show"]
 
 _COLUMNS = (
-    {"key": "name", "label": "Setting"},
-    {"key": "value", "label": "Value"},
+    {"key": "name", "label": "Setting", "share": "25%"},
+    {"key": "value", "label": "Value", "share": "40%"},
     {"key": "origin", "label": "From"},
 )
 _ORIGINS = {"default": "the default", "file": "sipwright.toml", "environment": "the environment"}

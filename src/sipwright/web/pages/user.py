@@ -10,6 +10,7 @@ from nicegui.events import GenericEventArguments
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.users import UserChange, UserView
 from sipwright.web.pages.elements import actions, button, card, facts, pill, tag
+from sipwright.web.pages.format import browser
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal, Table
@@ -48,15 +49,18 @@ class _UserPage:
     async def build(self) -> None:
         """Make the page."""
         user = self.user
-        with frame(self.visit, user.name, back=("Users", "/users"), narrow=True) as head:
+        with frame(self.visit, user.name, back=("Users", "/users")) as head:
             with head:
                 pill(user.role, "busy" if user.role == "admin" else "")
                 button("Remove user", lambda: self.removing.open(), kind="danger")
-            self._settings()
-            with tag("div", "pair"):
-                self._password()
-                self._access()
-            await self._sessions()
+            with tag("div", "halves"):
+                with tag("div", "stack wide"):
+                    self._settings()
+                with tag("div", "stack wide"):
+                    with tag("div", "pair"):
+                        self._password()
+                        self._access()
+                    await self._sessions()
             self._remove_dialog()
 
     def _settings(self) -> None:
@@ -138,7 +142,7 @@ class _UserPage:
         rows: list[dict[str, Any]] = [
             {
                 "id": str(session.id),
-                "where": {"text": session.address or "here", "under": (session.user_agent or "")[:80]},
+                "where": {"text": session.address or "here", "under": browser(session.user_agent)},
                 "face": session.face,
                 "seen": self.visit.moment(session.seen_at),
                 "act": {"actions": [{"name": "end", "label": "End"}], "of": f"session {session.id}"},

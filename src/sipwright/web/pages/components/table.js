@@ -5,7 +5,7 @@ export default {
     <table class="table">
       <caption class="unseen">{{ label }}</caption>
       <thead><tr>
-        <th v-for="column in columns" :key="column.key" scope="col" :class="{ end: column.end }" :aria-sort="sorted(column)">
+        <th v-for="column in columns" :key="column.key" scope="col" :class="{ end: column.end }" :style="column.share ? { width: column.share } : null" :aria-sort="sorted(column)">
           <button v-if="column.sorts" type="button" @click="$emit('sort', column.key)">{{ column.label }}<span aria-hidden="true">{{ arrow(column) }}</span></button>
           <span v-else :class="{ unseen: column.unseen }">{{ column.label }}</span>
         </th>
