@@ -32,7 +32,7 @@ from .monty_values import NONSENSE, read_arena, read_pair, write_arena, write_va
 from .protobuf import BYTES, field, index, number, read_fields, read_places, read_varint, text, varint
 
 __all__ = [
-    "DUMP", "RESET", "Called", "Ended", "configure", "feed", "load", "microseconds", "read_dump", "read_event",
+    "DUMP", "OKS", "RESET", "Called", "Ended", "configure", "feed", "load", "microseconds", "read_dump", "read_event",
     "read_place", "resume",
 ]  # fmt: skip
 
@@ -130,6 +130,9 @@ RESET = _request(Request.RESET, _EMPTY)
 # Events.
 
 _OK = field(Event.OK, _EMPTY)
+OKS = 2 * (_LENGTH.pack(len(_OK)) + _OK)
+"""What a worker says, frames and all, that has ended one session and begun the next."""
+
 _MICROSECONDS = varint(Event.MICROSECONDS << 3)
 
 

@@ -81,7 +81,8 @@ class Worker:
         """It was not over when it was looked at."""
         self.calls = 0
         """How many calls of the script have been answered."""
-        self._said = b""
+        self._said: bytes | None = None
+        self._spent = 0.0
 
     @property
     def loop(self) -> Loop:
@@ -96,7 +97,10 @@ class Worker:
     @property
     def spent(self) -> float:
         """For how many seconds the script had computed when it spoke last, as the process says."""
-        return monty_protocol.microseconds(self._said) / 1e6 if self._said else 0.0
+        said, self._said = self._said, None
+        if said is not None:
+            self._spent = monty_protocol.microseconds(said) / 1e6
+        return self._spent
 
     def close(self) -> None:
         """End the process."""
@@ -121,7 +125,7 @@ class Worker:
             action: What there is to do; it calls `begin`.
             failed: Called with what went wrong, now or later; the process is no more by then.
         """
-        self._failed, self._said = failed, b""
+        self._failed, self._said, self._spent = failed, None, 0.0
         self._guard(action)
         if self._after is not None:  # over before the process was asked anything
             self.loop.call_soon(self._tell)
@@ -281,6 +285,9 @@ class Worker:
 
     def _take(self) -> None:
         """Take what is complete; the last of it ends the turn."""
+        if self._oks == 2 and self._buffer.startswith(monty_protocol.OKS):  # as nearly always
+            self._buffer = self._buffer[len(monty_protocol.OKS) :]
+            self._oks = 0
         while (data := self._frame()) is not None:
             if self._oks:
                 if monty_protocol.read_event(data) is not None:
