@@ -58,8 +58,6 @@ class InstantWriter:
         key: Hashable,
         row: tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None,
         on_commit: Callable[[], None] | None = None,
-        *,
-        is_patient: bool = False,
     ) -> None:
         self.rows += 1
         if callable(row):

@@ -66,7 +66,7 @@ class KeepingWriter(InstantWriter):
 
     def put(
         self, kind: str, key: Hashable, row: tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None,
-        on_commit: Callable[[], None] | None = None, *, is_patient: bool = False,
+        on_commit: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         row = row() if callable(row) else row
         super().put(kind, key, row, on_commit)

@@ -19,30 +19,20 @@ class MemoryWriter:
         waiting: What was put since.
         is_full: It takes no more.
         is_away: Nothing that is put will be committed soon.
-        is_patient: What was put last can wait.
         is_eager: Whoever drives it commits whenever there is something to commit; with `at_once` it does so itself.
     """
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.rows: dict[str, dict[Any, Any]] = defaultdict(dict)
         self.waiting: list[Put] = []
-        self.is_full = self.is_away = self.is_patient = False
+        self.is_full = self.is_away = False
         self.is_eager = True
         self._at_once = at_once
 
-    def put(
-        self,
-        kind: str,
-        key: Hashable,
-        row: Any,
-        on_commit: Callable[[], None] | None = None,
-        *,
-        is_patient: bool = False,
-    ) -> None:
+    def put(self, kind: str, key: Hashable, row: Any, on_commit: Callable[[], None] | None = None) -> None:
         """Store a row, given as it is or as what makes it at the commit, or delete it (None)."""
         if self.is_full:
             raise Reject(503, "Storage Unavailable")
-        self.is_patient = is_patient
         self.waiting.append((kind, key, row, on_commit))
         if self._at_once and self.is_eager:
             self.commit()

@@ -52,12 +52,10 @@ class Writer(Protocol):
         key: Hashable,
         row: Row | Callable[[], Row] | None,
         on_commit: Callable[[], None] | None = None,
-        *,
-        is_patient: bool = False,
     ) -> None:
         """Store a row, given as it is or as what makes it at the commit, or delete it (None).
 
-        `on_commit` is called when that is safe; it may be a little later where whoever waits for that `is_patient`.
+        `on_commit` is called when that is safe.
 
         Raises:
             Reject: The database has been away for so long that nothing more can wait for it.

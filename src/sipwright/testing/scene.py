@@ -166,8 +166,6 @@ class _Rows:
         key: Hashable,
         row: Row | Callable[[], Row] | None,
         on_commit: Callable[[], None] | None = None,
-        *,
-        is_patient: bool = False,
     ) -> None:
         """Keep a row."""
         if isinstance(row, JournalRow):

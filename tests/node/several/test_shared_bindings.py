@@ -162,7 +162,7 @@ def test_only_what_is_new_or_moved_or_gone_is_told():
     locations, writer = LocationTable(), MemoryWriter()
     named = NamedWriter(writer, locations, "north", time.time)
     told = []
-    writer.put = lambda kind, key, row, on_commit=None, *, is_patient=False: told.append(
+    writer.put = lambda kind, key, row, on_commit=None: told.append(
         (kind, row and row[3] if kind == "binding" else key)
     )
     named.put("binding", (1, CONTACT), row())

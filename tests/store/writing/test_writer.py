@@ -125,26 +125,6 @@ async def test_what_a_caller_waits_for_takes_with_it_what_can_wait():
     await writer.drain()
 
 
-async def test_a_row_of_a_kind_that_callers_wait_for_may_be_one_that_can_wait():
-    committer = FakeCommitter()
-    writer = Writer(
-        committer, grouping=Grouping(urgent=Ramp(10, 11, 60.0), patient=Ramp(0, 1, 60.0), lately=60.0)
-    )
-    writer.put("call", "a", call("a"))
-    await iteration()
-    writer.put("call", "b", call("b"), is_patient=True)
-    committer.finish()
-    writer.put("call", "c", call("c"), is_patient=True)
-    await iteration()
-    assert [batch.size for batch in committer.batches] == [1]
-
-    writer.put("call", "d", call("d"))
-    await iteration()
-    committer.finish()
-    assert [batch.size for batch in committer.batches] == [1, 3]
-    await writer.drain()
-
-
 async def test_what_a_caller_waits_for_is_due_when_the_batch_under_way_is_done():
     committer = FakeCommitter()
     writer = Writer(

@@ -60,8 +60,6 @@ class NamedWriter:
         key: Hashable,
         row: Row | Callable[[], Row] | None,
         on_commit: Callable[[], None] | None = None,
-        *,
-        is_patient: bool = False,
     ) -> None:
         """Store a row, or delete it."""
         if kind == "binding" and isinstance(key, tuple):
@@ -76,7 +74,7 @@ class NamedWriter:
         elif kind == "event_state" and isinstance(key, tuple):
             news = key[0], self._node, self._unix_time()
             self._writer.put("state_news", news[:2], news)
-        self._writer.put(kind, key, row, on_commit, is_patient=is_patient)
+        self._writer.put(kind, key, row, on_commit)
 
     def _is_news(self, account_id: int, contact: str, source: str) -> bool:
         return all(

@@ -2,8 +2,8 @@
 
 To commit costs as much as some rows do, and is done once for all that have come: so the more come, the longer it pays
 to wait for the next ones.  A caller waits for three commits before the other end is heard of; a phone that registers
-waits for one, and nobody listens, and so does who hangs up.  So rows of calls that are not answered yet, or talk, wait
-only when there are many, and 4 ms at most; others a good deal earlier, and 20 ms.
+waits for one, and nobody listens.  So rows of calls wait only when there are many, and 4 ms at most; others a good
+deal earlier, and 20 ms.
 """
 
 from __future__ import annotations

@@ -57,8 +57,6 @@ class Batch:
     size: int = 0
     # Rows that the database will never take; whoever waits for their commit waits in vain.
     refused: set[tuple[str, Hashable]] = field(default_factory=set)
-    is_patient: bool = True
-    """Whether all of it can wait."""
 
 
 @runtime_checkable
@@ -138,8 +136,6 @@ class Writer:
         key: Hashable,
         row: Row | Callable[[], Row] | None,
         on_commit: Callable[[], None] | None = None,
-        *,
-        is_patient: bool = False,
     ) -> None:
         """Write a row of a kind, or delete it; within one batch the last word about a key counts.
 
@@ -149,12 +145,11 @@ class Writer:
             row: All values in the order of that kind's columns, or what makes them when the batch is committed, so
                 that a state that changes several times before is written down once; None deletes.
             on_commit: Called in the loop when the row is safe.
-            is_patient: Whether nobody minds some more milliseconds until then; there are kinds of which that is so.
 
         Raises:
             StoreBusy: when too many rows wait already.
         """
-        is_patient, batch = is_patient or _PATIENT[kind], self._next
+        is_patient, batch = _PATIENT[kind], self._next
         rows = batch.rows.get(kind)
         if rows is None:
             rows = batch.rows[kind] = {}
@@ -165,8 +160,6 @@ class Writer:
         rows[key] = row
         if on_commit is not None:
             batch.callbacks.append((kind, key, on_commit))
-        if not is_patient:
-            batch.is_patient = False
         if not self._is_armed or (self._patient_flush is not None and not is_patient):
             self._arm(is_patient=is_patient)
 
@@ -264,7 +257,7 @@ class Writer:
             except Exception:
                 log.exception("a callback after a commit failed")
         if self._next.size:
-            self._arm(is_patient=self._next.is_patient)
+            self._arm(is_patient=all(_PATIENT[kind] for kind in self._next.rows))
         else:
             self._is_armed = False
             self._idle.set()

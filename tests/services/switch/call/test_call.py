@@ -25,30 +25,6 @@ def test_an_answered_call_from_ringing_to_bye(bench, alice, bob, talking):
     assert bench.is_empty()
 
 
-def test_a_caller_waits_for_an_answer_and_nobody_for_the_end(bench, alice, bob):
-    """Rows that can wait are committed with others: a phone that hangs up hears the 200 some milliseconds later."""
-    alice.invite()
-    waits = [bench.database.is_patient]
-    bob.answer(bob.last("INVITE"), 180)
-    waits.append(bench.database.is_patient)
-    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
-    waits.append(bench.database.is_patient)
-    alice.ack(alice.last(200))
-    alice.send(alice.in_dialog("BYE", alice.last(200)))
-    waits.append(bench.database.is_patient)
-    bob.answer(bob.last("BYE"), 200)
-    waits.append(bench.database.is_patient)
-
-    assert waits == [False, False, False, True, True]
-
-
-def test_a_caller_who_is_refused_waits_as_for_an_answer(bench, alice, bob):
-    alice.invite()
-    bob.answer(bob.last("INVITE"), 486)
-
-    assert (alice.statuses(), bench.database.is_patient) == ([486], False)
-
-
 def test_the_callee_may_hang_up_too(bench, alice, bob, talking):
     _, invite = talking
     bob.send(bob.in_dialog("BYE", invite, headers=(("Reason", "Q.850;cause=16"),)))

@@ -18,7 +18,7 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.transaction import ServerInvite, ServerTransaction
 
-from ..model.call_state import ENDING, SETTING_UP, CallEvent
+from ..model.call_state import SETTING_UP, CallEvent
 from ..model.identity import Identity
 from ..model.leg_state import ANSWER, ANSWERED, END, ENDED, HANGING_UP, REFUSE, REFUSED, RING, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, EXPIRED, Outcome, for_caller
@@ -101,10 +101,7 @@ class Call(EndingCall):
             self.ports.guard.settle(self.legs)
             for leg in (self.caller, *self.legs):
                 put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
-        row = None if self.is_gone else partial(self.ports.call_row, self)
-        # Of one that has talked, nobody waits for the end as its caller has waited for an answer.
-        is_patient = self.state is ENDING and self.answered_at is not None
-        put("call", self.id, row, on_commit, is_patient=is_patient)
+        put("call", self.id, None if self.is_gone else partial(self.ports.call_row, self), on_commit)
         self._are_records_due = False
         if not self.has_row:
             self.has_row = True
