@@ -47,8 +47,6 @@ class CallEvents:
         self._stream = stream
         self._names = names
         self._told: dict[str, Told] = {}
-        self._parties: dict[str, tuple[tuple[object, ...], dict[str, Any]]] = {}
-        """What all events of a call say alike, and what that was made of."""
         self._ends: dict[tuple[str, int], News] = {}
         self._held: Bounded[str, list[Tell]] = Bounded()
 
@@ -58,7 +56,6 @@ class CallEvents:
     def clear(self) -> None:
         """Forget how far all calls were: nobody listens any more, or somebody begins to."""
         self._told.clear()
-        self._parties.clear()
         self._ends.clear()
         self._held.clear()
 
@@ -90,7 +87,7 @@ class CallEvents:
         now = _state_of(call)
         before = self._told.get(call.id)
         if call.is_gone:
-            self._forget(call)
+            self._told.pop(call.id, None)
         elif before != now:
             self._told[call.id] = now
         if before == now:
@@ -110,11 +107,7 @@ class CallEvents:
 
     def gone(self, call: Call) -> None:
         """Tell no more of a call that goes on at another node."""
-        self._forget(call)
-
-    def _forget(self, call: Call) -> None:
         self._told.pop(call.id, None)
-        self._parties.pop(call.id, None)
 
     def _end_of(self, call: Call, end: News) -> list[News]:
         """Return the end of a call if this was its last part; what is told is how its first part ended."""
@@ -137,20 +130,12 @@ class CallEvents:
         identity, provider = call.identity, call.caller.provider
         if provider is None and call.peer is not None:
             provider = call.peer.provider
-        account = self._names.account(identity.account_id)
-        made_of = call.from_text, call.to_text, account, identity.dialplan, provider, call.linked_id
-        known = self._parties.get(call.id)
-        if known is None or known[0] != made_of:
-            parties = {
-                "from": _address(call.from_text), "to": _address(call.to_text), "direction": identity.direction,
-                "account": account, "dialplan": identity.dialplan,
-                "provider": None if provider is None else provider[1],
-                "part": None if call.linked_id is None else call.id,
-            }  # fmt: skip
-            known = made_of, parties
-            if not call.is_gone:
-                self._parties[call.id] = known
-        return known[1]
+        return {
+            "from": _address(call.from_text), "to": _address(call.to_text), "direction": identity.direction,
+            "account": self._names.account(identity.account_id), "dialplan": identity.dialplan,
+            "provider": None if provider is None else provider[1],
+            "part": None if call.linked_id is None else call.id,
+        }  # fmt: skip
 
 
 def _tell_all(held: Sequence[Tell]) -> Sequence[Tell]:
