@@ -86,3 +86,22 @@ def test_phones_behind_the_edge_call_each_other_whichever_node_dies(pair: Pair, 
     )
     assert set(alice.sources) == {alice.to}
     assert left.new_faults() == []
+
+
+def test_phones_that_number_their_flows_are_registered_all_the_same(phone: Callable[..., Roamer]):
+    """The edge is none of RFC 5626, which it does not let them believe: else they would be answered 439 (§6)."""
+    bob = phone("bob", "tcp")
+    numbered = (
+        f'Contact: {bob.contact};reg-id=1;+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>"'
+    )
+    address = f"sip:bob@{DOMAIN}"
+    answer = bob.request(
+        "REGISTER",
+        f"sip:{DOMAIN}",
+        address,
+        call_id="numbered",
+        more=f"{numbered}\nSupported: path, outbound\n",
+    )
+
+    assert (answer.status, answer.headers.get("Require")) == (200, None)
+    assert "reg-id" not in (answer.headers.get("Contact") or "")
