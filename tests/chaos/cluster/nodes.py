@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import signal
+import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,6 +51,17 @@ class Node(SharedSwitch):
             self.program = program
         super().__init__(name, url, key, lost_after=lost_after, port=port)
         self._settings = {"LOG__LEVEL": "warning", **WIDE, **settings}
+
+    def run_command(self, *arguments: str) -> str:
+        """Run a command of this release; what is made before the first start is made by the program that is started.
+
+        A database that this release has brought up to date may be too new for that.
+        """
+        if self.program is Node.program or self._process is not None:
+            return super().run_command(*arguments)
+        self._take_key()
+        command = [str(self.program), *arguments, "--data", str(self.data)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     async def launch(self) -> None:
         """Start it, and wait until it answers."""

@@ -43,11 +43,14 @@ class SharedSwitch(RunningSwitch):
 
     def run_command(self, *arguments: str) -> str:
         """Run a command; the first one is `init`, which has to find the key of the database."""
+        self._take_key()
+        return super().run_command(*arguments)
+
+    def _take_key(self) -> None:
         if self._key is not None:
             self.data.mkdir()
             shutil.copy(self._key, self.key)
             self._key = None
-        return super().run_command(*arguments)
 
     def takeovers(self) -> int:
         """Return how often it has taken over from another node."""
