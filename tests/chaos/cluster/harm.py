@@ -83,7 +83,8 @@ class Harm:
             self._load.ledger.fault("zombie", node.name, "was drained, and did not end")
 
     async def upgrade(self, node: Node) -> None:
-        """Drain a node of another release, and start it in this one."""
+        """Bring the database up to date, drain a node of another release, and start it in this one."""
+        await asyncio.to_thread(node.run_command, "init")
         await self._without(node, lambda: self._drain(node), is_told=None)
         node.program = type(node).program
         await self._start(node)
