@@ -8,9 +8,8 @@ import pytest
 
 from sipwright.services.edge import Edge
 from sipwright.sip import Reject, Request, Response, parse
-from sipwright.stack import Incoming, Pipeline, Stack
+from sipwright.stack import Incoming
 from sipwright.transport.flow_token import FlowTokens
-from sipwright.transport.memory import MemoryNetwork
 
 HERE, NORTH, PHONE = ("127.0.0.1", 5060), ("127.0.0.2", 5060), ("127.0.0.3", 5070)
 TOKENS = FlowTokens(b"secret")
@@ -63,28 +62,6 @@ class Sent(list):
     @property
     def last(self):
         return self[-1][1], parse(self[-1][0])
-
-
-@pytest.fixture
-def network():
-    return MemoryNetwork()
-
-
-@pytest.fixture
-def stack(network):
-    transport = network.transport(*HERE)
-    transport.wires = Sent()
-    transport.send = lambda flow, data: transport.wires.append((data, flow.remote))
-    return Stack([transport], Pipeline(), clock=network.clock, call_later=network.call_later)
-
-
-@pytest.fixture
-def edge(stack):
-    peers = FakePeers()
-    made = Edge(stack, peers, TOKENS, HERE)
-    stack.join(made.flows.flow, peers.is_peer)
-    made.peers = peers
-    return made
 
 
 def key_of(address):

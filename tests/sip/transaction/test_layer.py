@@ -185,6 +185,39 @@ def test_a_request_over_udp_is_not_answered_over_a_connection(bench, request_of)
     assert bench.tcp.sent == []
 
 
+def test_a_request_may_be_known_to_repeat_one_that_had_another_via(bench, request_of):
+    """Its transaction says once more what it has said, by the way that the first one came."""
+    tx = bench.server(request_of("INFO"))
+    tx.respond(make_response(request_of("INFO"), 200, to_tag="b"), 0.0)
+
+    assert bench.layer.repeats(tx.key, request_of("INFO"), bench.now) is True
+    assert [parse(data).status for data in bench.udp.sent] == [200, 200]
+    assert bench.layer.repeats(("z9hG4bK-9", *tx.key[1:]), request_of("INFO"), bench.now) is False
+
+
+@pytest.mark.parametrize("method", ["INVITE", "INFO"])
+def test_a_request_is_repeated_to_wherever_its_peer_is_by_then(bench, request_of, method):
+    asked = []
+    bench.layer.way_again = lambda request, flow: asked.append(bytes(request).split()[0]) or bench.tcp
+    tx = bench.client(request_of(method))
+    assert (asked, tx.flow) == ([], bench.udp)
+    bench.run_until(0.6)
+
+    assert (asked, tx.flow) == ([method.encode()], bench.tcp)
+
+
+@pytest.mark.parametrize("method", ["INVITE", "INFO"])
+def test_a_request_that_is_to_go_another_way_is_let_go_of_at_once(bench, request_of, method):
+    tx = bench.client(request_of(method))
+    bench.layer.drop(tx)
+    again = bench.client(request_of(method))
+    bench.run_until(40.0)
+
+    assert (tx.state, tx.user) == (TERMINATED, None)
+    assert again is not tx
+    assert len(bench.layer) == 0
+
+
 def test_a_copy_that_took_another_path_is_merged(bench, invite):
     """§8.2.2.2: the same From tag, Call-ID and CSeq, another branch, and no To tag."""
     tx = bench.server(invite("z9hG4bK-1"))

@@ -21,11 +21,11 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from hashlib import blake2b
 from math import ceil
 
 from sipwright.memo import Bounded
 from sipwright.services.edge.cancels import Cancels
+from sipwright.services.edge.copies import Copies, branch_of
 from sipwright.services.edge.flows_elsewhere import FlowsElsewhere
 from sipwright.services.edge.handed_on import HandedOn, known_by
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
@@ -79,6 +79,7 @@ class Edge:
         """Of these, when those were handed over that nothing has come of."""
         self._handed_on = HandedOn(stack, tokens, self.flows.routed)
         self._repeats = Repeats(stack.call_later)
+        self._copies = Copies(stack)
         self._unheard = Unheard(stack, peers.heard_within)
         self._cancels = Cancels(stack, peers, self._repeats, self._send_plainly)
         self.on_ack: OnAck = lambda ack: False
@@ -87,6 +88,7 @@ class Edge:
     def moved(self) -> None:
         """Take note that another node acts for one that is lost."""
         self._cancels.moved()
+        self._copies.moved()
         self._repeats.hurry()
         layer = self._stack.layer
         for tx in layer.unanswered():
@@ -151,6 +153,8 @@ class Edge:
             return self._takes_new(incoming)
         if self._hand_on(incoming, tag):
             return True
+        if not self._peers.is_peer(incoming.flow.remote):
+            return self._copies.take(request)
         self._learn_flow(incoming)
         return False
 
@@ -185,8 +189,6 @@ class Edge:
 
     def _learn_flow(self, incoming: Incoming) -> None:
         """Note by which flow a phone has said what another node has handed on to this one."""
-        if not self._peers.is_peer(incoming.flow.remote):
-            return
         said = self._tokens.read(incoming.request.top_via.params.get(BACK) or "")
         if said is not None and not self._peers.is_peer(parse_flow_key(said.flow_key).remote):
             is_own, key = said.node == self._peers.name, said.flow_key
@@ -303,9 +305,11 @@ class Edge:
         if token is not None and request.method in _MAKES_DIALOG:
             for value in self._signed.record_routes(flow, token):
                 forwarded.headers.insert("Record-Route", value)
-        branch = BRANCH + blake2b(known_by(request).encode(), digest_size=10).hexdigest()
+        branch = branch_of(request)
         back = self._tokens.write(incoming.reply_flow.key, self._peers.name)
         via = self._signed.via(flow, branch, token, request.top_via.sent_by)
+        if token is None:
+            self._copies.handed_on(via)
         via = f"{via};{BACK}={back}{f';{_BARE}' if is_bare else ''}"
         forwarded.headers.insert("Via", via)
         try:

@@ -145,6 +145,14 @@ class TransactionLayer(TransactionTable):
             return self._absorb(tx, REQUEST, request, now)
         return method == "CANCEL" and self._cancel(request, flow, now)
 
+    def repeats(self, key: Key, request: Request, now: float) -> bool:
+        """Feed a request to the transaction of a key, which it repeats under another Via; False when there is none."""
+        tx = self._servers.get(key)
+        if tx is None:
+            return False
+        self.repeated += 1
+        return self._absorb(tx, REQUEST, request, now)
+
     def _absorb(self, tx: Transaction, event: str, message: Request | Response, now: float) -> bool:
         self._absorbed += 1
         tx.handle(event, message, now)
