@@ -57,6 +57,16 @@ def test_every_command_takes_a_data_folder_and_shows_an_example(
         assert "--json" in out
 
 
+@pytest.mark.parametrize("name", ["bindings", "calls"])
+def test_a_group_that_does_something_by_itself_says_what(name: str, capsys: pytest.CaptureFixture[str]):
+    assert command_line.run([name, "--help"]) == 0
+
+    out = capsys.readouterr().out
+    assert out.startswith(f"Usage: sipwright {name} [OPTIONS] [COMMAND [ARGS]...]\n\n  List ")
+    assert "\n  Examples:\n" in out
+    assert "\nCommands:\n" in out
+
+
 @pytest.mark.parametrize("path", sorted({path[:-1] for path in commands()}), ids=" ".join)
 def test_the_list_of_commands_says_everything_in_one_line_each(
     path: tuple[str, ...], capsys: pytest.CaptureFixture[str]

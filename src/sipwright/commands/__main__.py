@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sipwright.commands.common import say
+from sipwright.commands.help import as_manual
+from sipwright.commands.usage import complaint
 from sipwright.errors import UserError
 from sipwright.printable import MOST_OF_SENTENCE, printable
 
@@ -68,7 +70,9 @@ def make_app(names: Iterable[str] = _COMMANDS) -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         epilog="Every command takes --data DIR (default: $SIPWRIGHT_DATA, else ./data) and works while the "
-        "switch runs; what it changes reaches the switch within 2 seconds.",
+        "switch runs; what it changes reaches the switch within 2 seconds. The exit status is 0 when it has done what "
+        "it was asked to, 2 when the command line is wrong, 130 when it was interrupted, and otherwise 1; a line on "
+        "standard error then says what is wrong and what to do. Where a command has others, its --help says so.",
     )
     app.callback()(_options)
     for name in names:
@@ -78,7 +82,7 @@ def make_app(names: Iterable[str] = _COMMANDS) -> typer.Typer:
             app.add_typer(module.app)
         else:
             app.command(name)(getattr(module, attribute))
-    return app
+    return as_manual(app)
 
 
 def _app_for(arguments: list[str]) -> typer.Typer:
@@ -133,12 +137,11 @@ def run(arguments: list[str]) -> int:
 
 def _usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
     if type(error).__name__ == "NoArgsIsHelpError":
-        say(*message.split("\n"), is_error=True)
+        say(*error.format_message().split("\n"), is_error=True)
         return 2
     path = context.command_path if context is not None else "sipwright"
-    return _fail(f"{message.rstrip('.')}; see '{path} --help'", 2)
+    return _fail(f"{complaint(error)}; see '{path} --help'", 2)
 
 
 def _fail(message: str, status: int = 1) -> int:

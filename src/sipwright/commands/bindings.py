@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "shown"]
 
-app = group("bindings", "The phones that are registered; 'remove' forgets one.")
-app.info.no_args_is_help = False
+app = group("bindings", "The phones that are registered; 'remove' forgets one.", is_command=True)
 
 _SHOWN = (
     "account", "contact", "q", "source", "path", "expires_at", "user_agent", "instance", "updated_at",

@@ -35,6 +35,7 @@ def call_test(
             metavar="SECONDS",
             min=0.0,
             max=30.0,
+            show_default=False,
             help="Talk for so long, and ring for half of it (2 s at most), to be watched. [default: 0]",
         ),
     ] = 0.0,

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("calls", "The calls in progress; 'hangup' ends one.")
-app.info.no_args_is_help = False
+app = group("calls", "The calls in progress; 'hangup' ends one.", is_command=True)
 
 
 @app.command()

@@ -59,7 +59,7 @@ Data = Annotated[
         "--data", metavar="DIR", readable=False, help="Data folder. [default: $SIPWRIGHT_DATA, else ./data]"
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 Owner = Annotated[
     str | None, typer.Option("--user", metavar="U", help="Whose it is. [default: the first admin]")
 ]
@@ -71,8 +71,15 @@ OwnerFilter = Annotated[
 ]
 
 
-def group(name: str, summary: str) -> typer.Typer:
-    """Make a group of commands."""
+def group(name: str, summary: str, *, is_command: bool = False) -> typer.Typer:
+    """Make a group of commands.
+
+    One that `is_command` does something without any of them: that is its callback, whose docstring is its help.
+    """
+    if is_command:
+        return typer.Typer(
+            name=name, short_help=summary, subcommand_metavar="[COMMAND [ARGS]...]", rich_markup_mode=None
+        )
     return typer.Typer(name=name, help=summary, no_args_is_help=True, rich_markup_mode=None)
 
 

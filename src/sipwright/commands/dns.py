@@ -25,7 +25,7 @@ class _NotAsItShould(UserError):
 def dns(
     domain: Annotated[
         str | None,
-        typer.Argument(metavar="[DOMAIN]", help="Only this domain. [default: all that are served]"),
+        typer.Argument(metavar="DOMAIN", help="Only this domain. [default: all that are served]"),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Ask the DNS, and say what is missing or wrong there.")

@@ -26,7 +26,7 @@ app = group("guard", "Where calls may lead, how many, and what they may cost.")
 
 User = Annotated[str, typer.Argument(metavar="USER", help="Whose calls.")]
 MaybeUser = Annotated[
-    str | None, typer.Argument(metavar="[USER]", help="Of this user alone. [default: of everybody]")
+    str | None, typer.Argument(metavar="USER", help="Of this user alone. [default: of everybody]")
 ]
 Destinations = Annotated[
     list[str],

@@ -27,7 +27,7 @@ def monitor(
     file: Annotated[
         str, typer.Argument(metavar="FILE.toml", help="Who is watched, and who is told; or 'test'.")
     ],
-    tested: Annotated[str, typer.Argument(metavar="[FILE.toml]", help="After 'test': the file.")] = "",
+    tested: Annotated[str, typer.Argument(metavar="FILE.toml", help="After 'test': the file.")] = "",
     data: Data = None,
 ) -> None:
     """Watch servers from another machine, and alert.

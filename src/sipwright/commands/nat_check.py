@@ -40,7 +40,7 @@ def nat_check(
     server: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SERVER]",
+            metavar="SERVER",
             help="A STUN server: HOST or HOST:PORT. Every Sipwright is one, at its SIP port. "
             "[default: the first domain that is served here]",
         ),

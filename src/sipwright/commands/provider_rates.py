@@ -22,7 +22,7 @@ __all__ = ["rates"]
 def rates(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The provider.")],
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE.csv]", help="Lines of prefix,per_minute,connection.")
+        Path | None, typer.Argument(metavar="FILE.csv", help="Lines of prefix,per_minute,connection.")
     ] = None,
     user: Owner = None,
     as_json: Json = False,

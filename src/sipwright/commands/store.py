@@ -37,7 +37,7 @@ _WHOLE = frozenset({"value"})
 
 @app.command(name="list")
 def list_(
-    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="Only keys that begin so.")] = "",
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="Only keys that begin so.")] = "",
     user: Owner = None,
     as_json: Json = False,
     data: Data = None,
