@@ -40,8 +40,9 @@ def complaint(error: typer.TyperException) -> str:
 
 
 def _wrong_number(cause: BaseException | None) -> str | None:
-    if not hasattr(cause, "errors"):
+    errors = getattr(cause, "errors", None)
+    if errors is None:
         return None
-    fault: dict[str, Any] = cause.errors()[0]
+    fault: dict[str, Any] = errors()[0]
     words = _NUMBERS.get(fault["type"])
     return None if words is None else f"{str(fault['input'])!r} {words.format(**fault.get('ctx', {}))}"
