@@ -4,7 +4,7 @@ import pytest
 
 from sipwright.sip.build import make_response
 from sipwright.sip.parser import parse
-from sipwright.stack.source import return_address, stamp_source
+from sipwright.stack.source import is_translated, return_address, stamp_source
 from sipwright.transport import MemoryNetwork
 
 
@@ -23,7 +23,8 @@ def flows():
         ("192.0.2.2:40000;branch=z9hG4bK1", "192.0.2.2:40000;branch=z9hG4bK1", 40_000),
         ("192.0.2.2;branch=z9hG4bK1", "192.0.2.2;branch=z9hG4bK1", 5060),
         ("192.0.2.2:0;branch=z9hG4bK1", "192.0.2.2:0;branch=z9hG4bK1", 5060),
-        ("10.0.0.2:5062;branch=1", "10.0.0.2:5062;branch=1;received=192.0.2.2", 5062),
+        ("203.0.113.2:5062;branch=1", "203.0.113.2:5062;branch=1;received=192.0.2.2", 5062),
+        ("10.0.0.2:5062;branch=1", "10.0.0.2:5062;branch=1;received=192.0.2.2", 40_000),
         ("phone.example;branch=1", "phone.example;branch=1;received=192.0.2.2", 5060),
         ("192.0.2.2;rport;branch=1", "192.0.2.2;rport=40000;branch=1;received=192.0.2.2", 40_000),
         ("10.0.0.2;rport;branch=1", "10.0.0.2;rport=40000;branch=1;received=192.0.2.2", 40_000),
@@ -41,6 +42,22 @@ def test_the_source_is_noted_and_decides_where_responses_go(flows, request_text,
         assert str(request.top_via) == f"SIP/2.0/UDP {stamped}"
         assert str(parse(bytes(request)).top_via) == f"SIP/2.0/UDP {stamped}"
     assert (len(one.vias), len(two.vias)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("sent_by", "source", "is_behind_nat"),
+    [
+        ("10.0.0.2", "192.0.2.2", True),
+        ("10.0.0.2", "10.0.0.2", False),
+        ("10.0.0.2", "10.9.9.9", True),
+        ("[fd00::2]", "2001:db8::1", True),
+        ("192.0.2.3", "192.0.2.2", False),
+        ("phone.example", "192.0.2.2", False),
+    ],
+)
+def test_a_nat_shows_where_a_private_address_is_named_and_another_one_seen(sent_by, source, is_behind_nat):
+    """Whoever is behind it hears nothing at the port that it names, and may not know of rport."""
+    assert is_translated(sent_by, source) is is_behind_nat
 
 
 def test_a_connection_is_the_way_back_whatever_the_via_says(flows, request_text):

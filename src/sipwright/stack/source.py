@@ -6,6 +6,7 @@ response goes can aim it at others.
 
 from __future__ import annotations
 
+from sipwright.sdp import is_private
 from sipwright.sip.headers import Via
 from sipwright.sip.message import Request, Response
 from sipwright.sip.uri import DEFAULT_PORTS
@@ -25,10 +26,19 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
             # Only for a port of the address that the connection really comes from.
             flow.add_alias((flow.remote[0], via.port or _default_port(via)))
         return flow
-    if "rport" in params:
-        return flow
     sent_by_port = via.port or _default_port(via)
-    return flow if sent_by_port == port else flow.redirected(sent_by_port)
+    if "rport" in params or sent_by_port == port or is_translated(via.host, host):
+        return flow
+    return flow.redirected(sent_by_port)
+
+
+def is_translated(sent_by: str, source: str) -> bool:
+    """Return whether a NAT stands before somebody: a private address is named, and another one is seen.
+
+    At the outer address of a NAT the port that is named inside leads nowhere (RFC 3581 §1), so responses go where the
+    request has come from, though `rport` was not asked for: old phones do not, and would never hear anything.
+    """
+    return sent_by != source and is_private(sent_by.strip("[]"))
 
 
 def return_address(response: Response) -> Address | None:

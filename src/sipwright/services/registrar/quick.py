@@ -16,7 +16,7 @@ from sipwright.sip import Reject, Request, parse, reason_for
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
 from sipwright.sip.usual_register import UsualRegister, read_register
 from sipwright.stack import Incoming, Stack
-from sipwright.stack.source import stamp_source
+from sipwright.stack.source import is_translated, stamp_source
 from sipwright.stack.tokens import tag_of
 from sipwright.transport import Flow
 
@@ -61,7 +61,8 @@ class Quick:
         self.stack, self.data, self.flow, self.read, self.now = stack, data, flow, read, stack.clock()
         self.key = read.branch, read.via_host, read.via_port, "REGISTER"
         self.merge_key = hash((read.from_tag, read.call_id, (read.cseq, "REGISTER")))
-        self._reply_flow = flow.redirected(read.reply_port) if read.reply_port else flow
+        is_redirected = read.reply_port and not is_translated(read.via_host, flow.remote[0])
+        self._reply_flow = flow.redirected(read.reply_port) if is_redirected else flow
         self._tag = tag_of(read.branch, read.via_host, read.call_id)
         self.tx: ServerNonInvite | None = None
         self._accepted: bytes | None = None
