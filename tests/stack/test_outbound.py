@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipwright.sip import Uri
 from sipwright.stack import udp_fallback
 from sipwright.transport import Target
 
@@ -19,6 +20,18 @@ def test_a_large_request_goes_over_tcp(element, new_peer, outgoing, user):
     assert [request.call_id for request in udp.received] == ["small"]
     assert tcp.received[0].top_via.transport == "TCP"
     assert tx.request.top_via.transport == "TCP"
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("sip:192.0.2.9;transport=tls", "TLS is switched off here; see [sip] tls"),
+        ("sip:192.0.2.9;transport=sctp", "SCTP is not spoken here; ';transport=' takes udp, tcp, tls"),
+        ("sip:[2001:db8::1]", "no network of this machine leads there"),
+    ],
+)
+def test_why_there_is_no_way_to_a_server_is_told(element, uri, why):
+    assert element.stack.outbound.why_no_way(Uri.parse(uri)) == why
 
 
 def test_a_flow_that_was_given_is_kept(element, new_peer, outgoing, user):

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 
 import dns.asyncresolver
 import dns.resolver
@@ -247,3 +248,26 @@ async def test_a_domain_none_of_whose_servers_has_an_address_leads_nowhere():
         await where.resolve(uri)
     assert where.has_no_address(uri)
     assert not where.is_unanswered(uri)
+    named = "the DNS names one.test, two.test as its server, and knows no address of that"
+    assert where.trouble_with(uri) == named
+
+
+async def test_what_the_dns_has_said_of_a_name_is_told():
+    names = Names(**HOSTS)
+    where = Resolver(names)
+    known, nobody, silent = (Uri.parse(f"sip:{name}") for name in ("two", "nobody", "silent"))
+    for uri in (known, nobody):
+        with contextlib.suppress(ResolveError):
+            await where.resolve(uri)
+
+    async def no_answer(name):
+        raise OSError("nobody there")
+
+    where._lookup = no_answer
+    with pytest.raises(ResolveError):
+        await where.resolve(silent)
+
+    assert where.trouble_with(known) is None
+    assert where.trouble_with(nobody) == "the DNS knows no address of this name"
+    assert where.trouble_with(silent) == "the DNS does not answer"
+    assert where.trouble_with(Uri.parse("sip:192.0.2.1")) is None

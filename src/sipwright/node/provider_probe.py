@@ -98,7 +98,7 @@ async def ask_options(stack: Stack, uri: Uri, trust: Trust | None = None) -> flo
         async with asyncio.timeout(PATIENCE):
             flow = await reached
             if flow is None:
-                raise Lost(f"no way leads to {uri.host}")
+                raise Lost(f"no way to {uri.host}: {stack.outbound.why_no_way(uri)}")
             exchange = Exchange()
             ping(stack, str(uri), flow, exchange)
             response = await exchange.final

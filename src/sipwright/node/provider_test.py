@@ -111,7 +111,9 @@ class ProviderTest:
         if self._final.done():
             return
         if flow is None:
-            self._final.set_exception(ConnectionError(f"no way leads to {place.proxy or place.registrar}"))
+            hop = place.next_hop
+            why = self._ports.stack.outbound.why_no_way(hop)
+            self._final.set_exception(ConnectionError(f"no way to {hop.host}: {why}"))
             return
         self._flow = flow
         self._send(method, place)

@@ -24,6 +24,9 @@ from sipwright.transport.resolver import Resolver, Target, named_host
 
 REMEMBERED = 4_096
 
+_SPOKEN = ("udp", "tcp", "tls")
+"""What requests to servers can be sent over, if it is switched on."""
+
 OnWay = Callable[[Target | None, Flow | None], None]
 """Called with the way that was found: where to, and over which flow."""
 
@@ -101,6 +104,18 @@ class Outbound:
         if not targets or not all(refuses(each, host, beside, is_proved=is_proved) for each in targets):
             return None
         return f"{targets[0].host} is in our own network: allow it with [sip] networks"
+
+    def why_no_way(self, uri: Uri) -> str:
+        """Say, of a URI of our own settings to which no way was found, what is wrong: the DNS, or something here."""
+        trouble = self.resolver.trouble_with(uri)
+        if trouble is not None:
+            return trouble
+        protocol = uri.protocol
+        if protocol not in _SPOKEN:
+            return f"{protocol.upper()} is not spoken here; ';transport=' takes {', '.join(_SPOKEN)}"
+        if not self.speaks(protocol):
+            return f"{protocol.upper()} is switched off here; see [sip] {protocol}"
+        return "no network of this machine leads there"
 
     def moves_on(self, uri: Uri, flow: Flow, trust: Trust | None = None, *, is_asked: bool = False) -> bool:
         """Return whether a request goes to another server of a URI, as that of a flow has failed (RFC 3263 §4.3).

@@ -25,6 +25,9 @@ SHORTEST_TTL, LONGEST_TTL = 5.0, 3_600.0
 FAILURE_TTL = 10.0
 """Seconds for which nobody is asked again, after nobody has answered."""
 
+_MOST_NAMED = 3
+"""Servers of a domain that are named where none of them has an address."""
+
 TRANSPORTS = ("udp", "tcp")
 """What is asked for where a URI names no transport, and nobody says what is spoken here."""
 
@@ -113,12 +116,25 @@ class Resolver:
         """Return whether nobody who was asked of late has said anything about a name in a URI."""
         return any(one is not None and not one[2] for one in self._known_of(uri))
 
-    def _known_of(self, uri: Uri) -> list[tuple[float, list[str], bool] | None]:
-        """Return what is known of the names that a URI leads to."""
+    def trouble_with(self, uri: Uri) -> str | None:
+        """Say what the DNS has said, of late, of a name that leads nowhere; None if nothing is wrong with it."""
+        if not self.has_no_address(uri):
+            return None
+        if self.is_unanswered(uri):
+            return "the DNS does not answer"
+        servers = self._servers_of(uri)
+        if servers:
+            return f"the DNS names {', '.join(servers[:_MOST_NAMED])} as its server, and knows no address of that"
+        return "the DNS knows no address of this name"
+
+    def _servers_of(self, uri: Uri) -> list[str]:
         host = named_host(uri)
         found = self._known_services.get(_question(uri, host)) if self._has_services(uri, host) else None
-        names = [service.host for service in found[1]] if found is not None else []
-        return [self._known.get(name) for name in names or [host]]
+        return [] if found is None else list(dict.fromkeys(service.host for service in found[1]))
+
+    def _known_of(self, uri: Uri) -> list[tuple[float, list[str], bool] | None]:
+        """Return what is known of the names that a URI leads to."""
+        return [self._known.get(name) for name in self._servers_of(uri) or [named_host(uri)]]
 
     def is_absent(self, uri: Uri) -> bool:
         """Return whether the name in a URI does not exist, as somebody has said who was asked of late."""

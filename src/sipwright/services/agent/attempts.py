@@ -14,7 +14,7 @@ import structlog
 
 from sipwright.services.ports import Servers
 from sipwright.services.trust import trust_of
-from sipwright.sip import NameAddr, Response, Uri
+from sipwright.sip import NameAddr, Response
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack, Wakeup
 from sipwright.transport import Flow, Target
@@ -137,13 +137,7 @@ class Attempts:
             self._reach(registration)
             return
         why = None if is_configured else self._stack.outbound.refusal(hop)
-        self._fail(registration, why or f"no way to {hop.host}: {self._no_way(hop)}")
-
-    def _no_way(self, hop: Uri) -> str:
-        if self._stack.outbound.speaks(hop.protocol):
-            return "its name has no address"
-        protocol = hop.protocol
-        return f"{protocol.upper()} is switched off here; see [sip] {protocol}"
+        self._fail(registration, why or f"no way to {hop.host}: {self._stack.outbound.why_no_way(hop)}")
 
     def _send(self, registration: Registration, flow: Flow) -> None:
         if self._is_closed:
