@@ -33,7 +33,7 @@ def test_where_the_database_is_and_who_keeps_it_locked_is_told_to_an_admin_alone
 
 
 def test_who_asks_from_elsewhere_is_not_sent_to_the_command_line_of_the_server():
-    said = "no call 'x' is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids"
+    said = "no call 'x' is known; 'sipwright calls' and 'sipwright cdrs' show them, below CALL"
 
     assert said_to(NotFound(said)) == "no call 'x' is known"
     assert said_to(Refused("it is locked; 'fuser x' says which")) == "it is locked; 'fuser x' says which"

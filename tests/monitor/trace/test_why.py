@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sipwright.monitor.trace.why import why
 
 
@@ -40,8 +42,8 @@ def test_the_switch_says_why_it_ended_a_call(made):
     bye = made.message(
         7.0, "out", "BYE sip:x SIP/2.0", extra='Reason: SIP;cause=200;text="Time limit reached"\r\n'
     )
-    assert why(made.trace(legs(200), messages=[bye])).endswith(
-        "and the switch ended the call after 5.0 s: time limit reached."
+    assert "and the switch ended the call after 5.0 s: time limit reached, of [sip] longest_call" in why(
+        made.trace(legs(200), messages=[bye])
     )
     assert why(made.trace(legs(408))).endswith("an end was silent, or never acknowledged the answer.")
     assert why(made.trace(legs(481))).endswith("an end did not know the call any more.")
@@ -145,6 +147,24 @@ def test_a_callback_is_told_as_one(made):
         "The callback found nobody: bob@local 486 Busy Here."
     )
     assert why(made.trace(*legs())).endswith("the first one has no phone that is registered.")
+
+
+def test_dialplans_that_dial_each_other_are_told_as_a_circle(made):
+    def part(name):
+        inner = made.trace(made.leg(0, status=500, reason="No", by="switch"), runs=[made.run])
+        inner.legs[0]["to_uri"] = f"sip:{name}@x"
+        return inner
+
+    outer = made.trace(made.leg(0, status=500, reason="No", by="switch"), made.leg(1, target="bob@local"))
+    each_other = replace(outer, parts=tuple(map(part, ["bob", "carol"] * 3)))
+    itself = replace(outer, parts=tuple(map(part, ["bob"] * 3)))
+
+    assert why(each_other).endswith(
+        "It went round in a circle: the in dialplans of bob@x and carol@x dial each other's accounts; write bob@local "
+        "for the phones."
+    )
+    assert "the in dialplan of bob@x dials its own account; write bob@local" in why(itself)
+    assert "circle" not in why(replace(outer, parts=tuple(map(part, ["bob", "carol"]))))
 
 
 def test_short_times_are_milliseconds(made):

@@ -81,7 +81,7 @@ def test_who_has_ended_a_call_is_told_in_words(who, text):
     [
         ("there is no account bob; 'sipwright account list' shows them", "There is no account bob."),
         (
-            "no call 'x' is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids",
+            "no call 'x' is known; 'sipwright calls' and 'sipwright cdrs' show them, below CALL",
             "No call 'x' is known.",
         ),
         ("its password is wrong; set it again", "Its password is wrong; set it again."),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
-from sipwright.sip import ParseError, Request, parse
+from sipwright.sip import ParseError, Request, parse, reason_for
 from sipwright.store.history.calltraces import CallTrace, RunTrace
 
+from .broken_off import broken_off
 from .ladder import rungs
+from .meaning import meanings
 
 __all__ = ["why"]
 
 _MOST_PARTS = 5
+_CIRCLES = 3
+"""How often a call comes to the same account before that is no coincidence any more."""
+
 _TEXT = re.compile(r'text="([^"]*)"')
 
 
@@ -22,9 +28,21 @@ def why(trace: CallTrace) -> str:
     if not trace.legs or not _is_unanswered(trace):
         return said
     decided = [part for part in trace.parts if part.legs and part.runs and _is_unanswered(part)]
-    return " ".join(
-        [said, *(f"At {_name(part.legs[0]['to_uri'])}: {_why(part)}" for part in decided[:_MOST_PARTS])]
-    )
+    at_others = [f"At {_name(part.legs[0]['to_uri'])}: {_why(part)}" for part in decided[:_MOST_PARTS]]
+    return " ".join([said, *(_circle(trace) or at_others), *meanings(trace)])
+
+
+def _circle(trace: CallTrace) -> list[str]:
+    """Say that dialplans dial each other, where they do so again and again."""
+    called = Counter(_name(part.legs[0]["to_uri"]) for part in trace.parts if part.legs and part.runs)
+    again = [name for name, times in called.items() if times >= _CIRCLES]
+    if not again:
+        return []
+    whose = "its own account" if len(again) == 1 else "each other's accounts"
+    return [
+        f"It went round in a circle: the in dialplan{'s' * (len(again) > 1)} of {' and '.join(again)} dial"
+        f"{'s' * (len(again) == 1)} {whose}; write {_name(again[0]).partition('@')[0]}@local for the phones."
+    ]
 
 
 def _is_unanswered(part: CallTrace) -> bool:
@@ -45,7 +63,10 @@ def _why(trace: CallTrace) -> str:
     if caller["direction"] == "callback":
         return _called_back(trace)
     if caller["direction"] == "refused":
-        return f"The switch refused the call before anybody was called: {_heard(caller)}."
+        return (
+            f"The switch refused the call before anybody was called: {_heard(caller)}; the log says why, where it says "
+            "that a request was refused."
+        )
     if caller["answered_at"] is not None:
         return _answered(trace, caller)
     if caller["hung_up_by"] == "caller":
@@ -94,7 +115,7 @@ def _answered(trace: CallTrace, caller: dict[str, Any]) -> str:
             return f"{begun}, and hung up after {talked}."
         case "control":
             return f"{begun}, and somebody ended the call from outside after {talked}."
-    reason = _reason_of_bye(trace) or _unusual(caller)
+    reason = broken_off(trace, _reason_of_bye(trace) or _reason_of_record(caller)) or _unusual(caller)
     return f"{begun}, and the switch ended the call after {talked}{f': {reason}' if reason else ''}."
 
 
@@ -150,8 +171,14 @@ def _reason_of_bye(trace: CallTrace) -> str | None:
             continue
         text = _TEXT.search((isinstance(bye, Request) and bye.headers.get("reason")) or "")
         if text is not None:
-            return text[1][:1].lower() + text[1][1:]
+            return text[1]
     return None
+
+
+def _reason_of_record(caller: dict[str, Any]) -> str | None:
+    """Return what the record says of the end, where no messages were kept; what has its status alone says less."""
+    status, reason = caller["status"], caller["reason"]
+    return None if reason in (None, "", "OK", reason_for(status)) else str(reason).capitalize()
 
 
 def _given_up(trace: CallTrace, caller: dict[str, Any]) -> str:

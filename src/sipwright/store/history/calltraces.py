@@ -158,7 +158,7 @@ def _find(connection: Connection, name: str, user_id: int | None) -> str:
         raise NotFoundError(
             "no call has been recorded yet; 'sipwright call-test --keep' places one"
             if name == "last"
-            else f"no call {name!r} is known; 'sipwright calls' and 'sipwright cdrs --json' have their ids"
+            else f"no call {name!r} is known; 'sipwright calls' and 'sipwright cdrs' show them, below CALL"
         )
     if len({_common_id(connection, one) for one in found}) > 1:
         raise StoreError(f"{name!r} may be any of {', '.join(found[:_MOST_CANDIDATES])}; write more of it")
