@@ -21,6 +21,12 @@ __all__ = ["RECENT_ERRORS", "LogFile", "OtherLog", "configure_log", "load_log"]
 RECENT_ERRORS: deque[dict[str, Any]] = deque(maxlen=10)
 """The last errors that were logged: when (Unix time), and what."""
 
+_MOST_NAMED = 3
+_NO_NAMES = frozenset(
+    {"event", "level", "timestamp", "logger", "why", "error", "what_to_do", "exception", "exc_info", "stack"}
+)
+"""What of an entry does not say whom it is about."""
+
 
 class LogFile:
     """The file that standard error goes to, if it goes to one: after a rotation it is opened anew, by its old name."""
@@ -76,7 +82,7 @@ def configure_log(settings: LogSettings) -> None:
     if settings.format == "json":
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+        renderer = structlog.dev.ConsoleRenderer(colors=_has_colours(), pad_event_to=28)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -93,6 +99,11 @@ def configure_log(settings: LogSettings) -> None:
     logging.lastResort = OtherLog(logging.WARNING)
 
 
+def _has_colours() -> bool:
+    """Return whether the log is read on a terminal whose owner has nothing against colours (no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def _stamp(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Write the time of the machine, with its distance from UTC (RFC 3339)."""
     event["timestamp"] = datetime.now().astimezone().isoformat(timespec="milliseconds")
@@ -102,9 +113,19 @@ def _stamp(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 def _keep_error(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Keep the last errors of this process for whoever asks how it is."""
     if method in ("error", "exception", "critical"):
-        why = event.get("why") or event.get("error")
-        RECENT_ERRORS.append({"at": time.time(), "text": f"{event.get('event')}{f': {why}' if why else ''}"})
+        RECENT_ERRORS.append({"at": time.time(), "text": _in_words(event)})
     return event
+
+
+def _in_words(event: MutableMapping[str, Any]) -> str:
+    """Write an entry as a sentence: what has happened, of whom, why, and what to do."""
+    named = [
+        f"{key} {value}" for key, value in event.items() if key not in _NO_NAMES and value not in (None, "")
+    ]
+    whom = f" ({', '.join(named[:_MOST_NAMED])})" if named else ""
+    why = event.get("why") or event.get("error")
+    advice = event.get("what_to_do")
+    return f"{event.get('event')}{whom}{f': {why}' if why else ''}{f'; {advice}' if advice else ''}"
 
 
 class OtherLog(logging.Handler):

@@ -121,7 +121,6 @@ ELSEWHERE = {
     "certificate": "web/test_server",
     "faces/__main__": "commands/test_faces_process",
     "parent": "commands/test_faces_process",
-    "log_output": "nights/test_signals",
     "web/api/accounts": "web/api/test_resources",
     "web/api/administration": "web/api/test_resources",
     "web/api/bans": "web/api/test_resources",
