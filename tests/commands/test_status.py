@@ -14,6 +14,7 @@ from sipwright.commands import call, control, status
 from sipwright.config import Settings
 from sipwright.node import outage
 from sipwright.node.node import Node
+from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.store.crypto import create_key_file
 
 
@@ -87,6 +88,32 @@ def test_what_is_wrong_is_said_and_is_the_exit_status(command, switch, monkeypat
 
     assert command("status") == status.TROUBLED
     assert "nearly full" in command.out
+
+
+def test_a_provider_that_refuses_us_is_wrong_also_when_nobody_asks_it_any_more(command, switch, monkeypatch):
+    states, why = {"registered": 1, "stopped": 2}, "Wrong Password: 403 Forbidden; stopped after 3 refusals"
+    snapshot = AgentSnapshot(states, (("blueface", why),), 0, 0, 1, 3)
+    monkeypatch.setattr(Agent, "snapshot", lambda agent: snapshot)
+
+    assert command("status") == status.TROUBLED
+    assert f"WRONG      cannot register with the provider blueface: {why}" in command.out
+    assert "WRONG      1 more providers cannot be registered with" in command.out
+
+
+def test_what_the_switch_alerts_about_is_wrong_once(command, switch, monkeypatch):
+    book, now = switch.monitoring.alerting.book, time.time()
+    book.begin("phones", "9 of 10 phones are gone", "the network", now)
+    book.begin("part/provider/admin/blueface", "provider blueface does not answer", "", now)
+    book.begin("disk", "the disk is nearly full", "df -h", now)
+    snapshot = AgentSnapshot({"failed": 1}, (("blueface", "403 Forbidden"),), 0, 0, 0, 1)
+    monkeypatch.setattr(Agent, "snapshot", lambda agent: snapshot)
+
+    assert command("status") == status.TROUBLED
+    wrong = [line for line in command.out.splitlines() if line.startswith("WRONG")]
+    assert len(wrong) == 2
+    assert "cannot register with the provider blueface: 403 Forbidden" in wrong[0]
+    assert "9 of 10 phones are gone, since " in wrong[1]
+    assert wrong[1].endswith("; look first: the network")
 
 
 def test_a_wish_that_cannot_be_granted_is_explained(command, switch):

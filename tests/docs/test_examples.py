@@ -21,7 +21,10 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 EXAMPLES = {
-    name[1]: source for source in blocks(FROM_RUBY, "python") if (name := re.match(r"# ([\w-]+)\n", source))
+    name[1]: source
+    for guide in (FROM_RUBY, FROM_ASTERISK)
+    for source in blocks(guide, "python")
+    if (name := re.match(r"# ([\w-]+)\n", source))
 }
 
 
@@ -171,3 +174,107 @@ def test_time_of_day(call, phone, at, status):
     phone("bob").answers()
 
     assert call(to="300", at=at, timezone="Europe/Dublin").status == status
+
+
+@example("patterns")
+@pytest.mark.parametrize(
+    ("to", "dialled"),
+    [
+        ("9234", []),
+        ("92345", ["2345@trunk"]),
+        ("91345", []),
+        ("101", ["101@local"]),
+        ("1*1", []),
+        ("1011", []),
+    ],
+)
+def test_patterns_of_asterisk(call, provider, to, dialled):
+    provider("trunk").answers()
+
+    assert call(to=to).dialled == dialled
+
+
+@example("day-and-night")
+@pytest.mark.parametrize(
+    ("at", "is_day"),
+    [("mon 08:59", False), ("mon 09:00", True), ("fri 17:29", True), ("fri 17:30", False), ("sat 12:00", True),
+     ("sat 12:30", False), ("sun 10:00", False)],
+)  # fmt: skip
+def test_day_and_night(call, phone, at, is_day):
+    phone("201").answers(talks=60)
+    made = call("0871", to="main", direction="in", at=at, timezone="Europe/Dublin")
+
+    assert made.answered_by == ("201" if is_day else None)
+    assert ("email" in [one.function for one in made.effects]) is not is_day
+
+
+@example("day-and-night")
+def test_the_night_switch_and_who_is_not_wanted(call, phone, script_store):
+    phone("201").answers()
+
+    assert call("201", to="*28").reason == "Night"
+    assert call("0871", to="main", direction="in", at="mon 10:00").answered_by is None
+    assert call("201", to="*28").reason == "Day"
+    script_store["blacklist 0871"] = True
+    assert call("0871", to="main", direction="in", at="mon 10:00").status == 603
+
+
+@example("follow-me")
+def test_follow_me(call, phone, provider):
+    provider("trunk").rings(4).answers()
+    made = call("0871", to="bob", direction="in")
+
+    assert (made.answered_by, made.duration) == ("trunk", 24.0)
+
+
+@example("hunting")
+def test_hunting(call, phone):
+    phone("201").busy()
+    phone("202").unregistered()
+    phone("203").answers(after=3)
+
+    assert (call(to="sales").answered_by, call(to="sales").duration) == ("203", 3.0)
+
+
+@example("least-cost")
+@pytest.mark.parametrize(
+    ("to", "dialled"),
+    [
+        ("0044207", ["0044207@cheap", "0044207@main"]),
+        ("0049", ["0049@main"]),
+        ("0900123", []),
+        ("0123", ["0123@main"]),
+    ],
+)
+def test_least_cost_routing(call, provider, to, dialled):
+    provider("cheap").unreachable()
+    provider("main").answers()
+
+    assert [one.target for one in call(to=to).legs] == dialled
+
+
+@example("classes")
+@pytest.mark.parametrize(
+    ("caller", "to", "status"),
+    [
+        ("101", "0044", 200),
+        ("102", "0044", 403),
+        ("102", "0871", 200),
+        ("103", "0871", 403),
+        ("103", "101", 200),
+    ],
+)
+def test_who_may_call_where(call, phone, provider, caller, to, status):
+    phone("101").answers()
+    provider("trunk").answers()
+
+    assert call(caller, to=to).status == status
+
+
+@example("call-return")
+def test_calling_back_who_called_last(call, phone, provider):
+    provider("trunk").answers()
+
+    assert call("bob", to="*69").status == 404
+    call("0871", to="bob", direction="in")
+    assert call("bob", to="*69").dialled == ["0871@trunk"]

@@ -67,11 +67,34 @@ def _wrong(found: dict[str, Any], folder: Path) -> list[str]:
         wrong.append(storage["key_fault"])
     if storage["is_short"]:
         wrong.append(f"the disk of {folder} is nearly full")
-    failed = (found["registrations"] or {}).get("failed", 0)
-    if failed:
-        wrong.append(
-            f"{failed} of the providers cannot be registered with; 'sipwright provider list' says why"
-        )
+    return wrong + _unregistered(found) + _alerts(found)
+
+
+_SAID = ("disk", "database")
+"""Alerts on what is looked at here at this moment."""
+
+
+def _alerts(found: dict[str, Any]) -> list[str]:
+    """Return what the switch alerts about, or would if there was anybody to tell."""
+    said = {*_SAID, *(name for name, _ in found.get("troubled", ()))}
+    return [
+        f"{one['text']}, since {clock(one['since'])}"
+        + (f"; look first: {one['advice']}" * bool(one["advice"]))
+        for one in found.get("alerts", ())
+        if one["key"].rpartition("/")[2] not in said
+    ]
+
+
+def _unregistered(found: dict[str, Any]) -> list[str]:
+    """Return with whom we cannot register, and why: some by name, all others by their number."""
+    registrations = found["registrations"] or {}
+    number = sum(registrations.get(state, 0) for state in ("failed", "stopped"))
+    named = found.get("troubled", ())
+    wrong = [f"cannot register with the provider {name}: {why}" for name, why in named]
+    if number > len(wrong):
+        more = " more" if wrong else ""
+        rest = f"{number - len(wrong)}{more} providers cannot be registered with"
+        wrong.append(f"{rest}; 'sipwright provider list' says why")
     return wrong
 
 

@@ -234,6 +234,7 @@ class Control:
         writer, refusals = parts.store.writer.snapshot(), parts.refusals
         is_countable = len(switch.calls) <= MOST_COUNTED
         counts = read_counts(parts, len(self.events))
+        registrations = agent.snapshot() if len(agent) <= MOST_COUNTED else None
         return {
             "node": parts.settings.node,
             "version": metadata.version("sipwright"),
@@ -244,7 +245,8 @@ class Control:
             "call_states": switch.table.states() if is_countable else None,
             "legs": counts["legs"],
             "phones": counts["phones"],
-            "registrations": agent.snapshot().states if len(agent) <= MOST_COUNTED else None,
+            "registrations": None if registrations is None else registrations.states,
+            "troubled": [] if registrations is None else [list(one) for one in registrations.troubled],
             "scripts": len(parts.scripts.executions),
             "refused": refusals.count,
             "quick_registers": parts.quick_way.taken,
@@ -259,6 +261,7 @@ class Control:
             "readers": len(self.events),
             "clients": len(self._server),
             "parts": parts.monitoring.parts(),
+            "alerts": parts.monitoring.alerts(),
             "counts": counts,
             "storage": {
                 "is_away": parts.store.writer.is_away,

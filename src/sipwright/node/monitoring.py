@@ -41,6 +41,10 @@ class Watched(Probed, Counted, Protocol):
     clock: SteadyClock
 
 
+MOST_ALERTS = 20
+"""Things that are wrong and are told of, the newest, to who asks."""
+
+
 class Monitoring:
     """The watch of one node over itself."""
 
@@ -150,6 +154,14 @@ class Monitoring:
             }
             for state in self.prober.states.values()
         ]  # fmt: skip
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return what is wrong now, as it is told, or would be if there was anybody to tell; for people."""
+        found = sorted(self.alerting.book.open(), key=lambda one: one.since)
+        return [
+            {"key": one.key, "text": one.text, "advice": one.advice, "since": one.since}
+            for one in found[-MOST_ALERTS:]
+        ]
 
     def _absence(self, rows: list[RollupRow]) -> list[RollupRow]:
         finest = [row for row in rows if row.span == SPANS[0].seconds]

@@ -9,7 +9,11 @@ def status(node, calls, at, **storage):
         "refused": 0, "quick_registers": 3, "readers": 0, "clients": 1, "call_states": {"talking": calls},
         "registrations": {"registered": 1}, "tables": {"tasks": 5},
         "counts": {"phones": 7, "bindings": 8, "bans": 2, "lag_seconds": at, "requests": 10},
-        "errors": [{"at": at, "text": node}], "locked": [{"account": node}],
+        "errors": [{"at": at, "text": node}], "locked": [{"account": node}], "troubled": [[node, "403"]],
+        "alerts": [
+            {"key": "disk", "text": "the disk", "since": 5.0},
+            {"key": node, "text": f"{node} is lost", "since": at},
+        ],
         "storage": {"is_away": False, "is_short": False, "waiting": 2, "free_bytes": 100} | storage,
     }  # fmt: skip
 
@@ -25,6 +29,8 @@ def test_what_is_counted_is_added_up_but_for_what_all_have_in_common():
     assert found["storage"] == {"is_away": True, "is_short": False, "waiting": 4, "free_bytes": 100}
     assert [error["text"] for error in found["errors"]] == ["north+2", "north"]
     assert [one["account"] for one in found["locked"]] == ["north", "north+2"]
+    assert found["troubled"] == [["north", "403"], ["north+2", "403"]]
+    assert [one["text"] for one in found["alerts"]] == ["north+2 is lost", "north is lost", "the disk"]
     assert [(one["node"], one["up"], one.get("calls")) for one in found["workers"]] == [
         ("north", True, 1), ("north+2", True, 2), ("north+3", False, None),
     ]  # fmt: skip

@@ -25,6 +25,21 @@ async def test_it_registers_and_says_so(world):
     assert node.agent.snapshot().states == {"registering": 0, "registered": 1, "failed": 0}
 
 
+async def test_a_registration_that_does_not_hold_is_told_of_by_name(world):
+    """Also when it was refused so often that nobody asks any more."""
+    world.registrar.answer = lambda request: world.registrar.refuse(request, 403)
+    world.add()
+    node = await world.start()
+
+    await world.run(3 * 3600.0)
+
+    snapshot = node.agent.snapshot()
+    assert snapshot.states["stopped"] == 1
+    [(name, why)] = snapshot.troubled
+    assert name == "trunk"
+    assert why.endswith("stopped after 3 refusals")
+
+
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
 async def test_it_answers_with_every_algorithm(world, algorithm):
     world.registrar.realm, world.registrar.algorithm = "b", algorithm
@@ -251,7 +266,20 @@ async def test_a_name_that_nobody_knows_is_told_apart_from_that(world):
 
     await world.run(1.0)
 
-    assert world.row.reason == "no way to nowhere.invalid: its name has no address"
+    assert world.row.reason == "no way to nowhere.invalid: the DNS knows no address of this name"
+
+
+async def test_a_dns_that_is_silent_is_told_apart_from_a_name_that_nobody_knows(world, monkeypatch):
+    world.add(server="nowhere.invalid")
+    node = await world.start()
+
+    async def silent(name):
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(node.stack.outbound.resolver, "_lookup", silent)
+    await world.run(1.0)
+
+    assert world.row.reason == "no way to nowhere.invalid: the DNS does not answer"
 
 
 async def test_a_server_that_makes_no_sense_is_told_once(world):

@@ -39,6 +39,10 @@ def together(first: dict[str, Any], others: Mapping[str, dict[str, Any] | None])
     }
     errors = [error for one in (first, *found) for error in one["errors"]]
     merged["errors"] = sorted(errors, key=lambda error: float(error["at"]))[-MOST_ERRORS:]
+    merged["troubled"] = [one for each in (first, *found) for one in each.get("troubled", ())]
+    # Each worker looks at the disk, the database and the certificates that all of them have.
+    alerts = {one["text"]: one for each in (first, *found) for one in each.get("alerts", ())}
+    merged["alerts"] = sorted(alerts.values(), key=lambda one: float(one["since"]))
     merged["locked"] = [one for each in (first, *found) for one in each["locked"]]
     merged["workers"] = [
         {"node": name, "up": one is not None} | _shown(one)

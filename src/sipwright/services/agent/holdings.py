@@ -27,11 +27,21 @@ OnRoute = Callable[[int, str | None], None]
 """Hears the number of a provider, and through which proxies our requests are to go there (RFC 3608)."""
 
 
+MOST_TROUBLED = 5
+"""Registrations that do not hold, and are told of by name."""
+
+_TROUBLED = (State.FAILED, State.STOPPED)
+
+
 @dataclass(frozen=True, slots=True)
 class AgentSnapshot:
-    """How many registrations there are by state, how many are asked for right now, and what has come of it."""
+    """How many registrations there are by state, how many are asked for right now, and what has come of it.
+
+    `troubled` are some of those that do not hold: the provider, and why.
+    """
 
     states: dict[str, int]
+    troubled: tuple[tuple[str, str], ...]
     under_way: int
     leaving: int
     succeeded: int
@@ -70,11 +80,16 @@ class Holdings:
     def snapshot(self) -> AgentSnapshot:
         """Return the numbers."""
         states = dict.fromkeys(map(str, (State.REGISTERING, State.REGISTERED, State.FAILED)), 0)
+        troubled: list[tuple[str, str]] = []
         for registration in self._registrations.values():
             states[registration.state] = states.get(registration.state, 0) + 1
+            if registration.state in _TROUBLED and len(troubled) < MOST_TROUBLED:
+                troubled.append((registration.provider.name, registration.reason or str(registration.state)))
         everything = (*self._registrations.values(), *self._leaving)
         under_way = sum(registration.is_under_way for registration in everything)
-        return AgentSnapshot(states, under_way, len(self._leaving), self._succeeded, self._failed)
+        return AgentSnapshot(
+            states, tuple(troubled), under_way, len(self._leaving), self._succeeded, self._failed
+        )
 
     @property
     def done(self) -> tuple[int, int]:
