@@ -142,7 +142,7 @@ async def test_a_call_to_a_disabled_account_is_a_line_and_a_cdr(settings):
     store = await Administration.open(settings.database_url, settings.key_file)
     try:
         assert [cdr["status"] for cdr in await Administering(store).list_cdrs()] == [404]
-        assert why(await read_call(store.database, "disabled")).endswith("404 Not Found.")
+        assert "called: 404 Not Found; the log says why" in why(await read_call(store.database, "disabled"))
     finally:
         await store.close()
 

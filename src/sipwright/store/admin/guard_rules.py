@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from sipwright.services.guard.allowance import Allowance, Scope
 from sipwright.services.guard.places import HIGH_RISK, KINDS
 from sipwright.services.guard.rates import Rates, amount
-from sipwright.services.guard.regions import region_of
+from sipwright.services.guard.regions import is_region, region_of
 from sipwright.services.guard.spending import HOURS
 from sipwright.services.rows import SpendingRow
 from sipwright.store.admin.changes import record_change
@@ -92,7 +92,7 @@ def checked_destinations(names: Iterable[str]) -> frozenset[str]:
         text = name.strip()
         if text.lower() in (*KINDS, "abroad", "unusual"):
             checked.add(text.lower())
-        elif len(text) == 2 and text.isascii() and text.isalpha():
+        elif is_region(text.upper()):
             checked.add(text.upper())
         else:
             raise StoreError(
