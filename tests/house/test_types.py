@@ -13,6 +13,7 @@ ANYTHING = {
     "commands/control": "what JSON gives",
     "commands/dns": "what TOML gives",
     "commands/guard": "what JSON gives",
+    "commands/help": "the context and the writer of typer, which has no public names for them",
     "commands/store": "what a script keeps",
     "console": "what JSON gives",
     "control": "what JSON gives",
