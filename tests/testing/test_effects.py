@@ -45,13 +45,20 @@ def test_a_page_is_a_status_a_text_or_json(text, reply):
         ("http_get", "write FUNCTION: VALUE"),
         ("", "write FUNCTION: VALUE"),
         ("http_get a b: 1", "write FUNCTION: VALUE"),
-        ("http_put: 1", "'http_put' cannot be pretended; what can is"),
-        ("http_get: {1}", "is not JSON"),
+        ("telephone: 1", "'telephone' cannot be pretended; what can is"),
+        ("http_got: 1", "'http_got' cannot be pretended; did you mean http_get?"),
+        ("http_get: {1}", "which http_get is to return, is not JSON"),
+        ("http_get: raises NoSuchError", "'NoSuchError' is no exception; write one such as TimeoutError"),
     ],
 )
 def test_what_cannot_be_understood_is_explained(text, message):
     with pytest.raises(EffectSyntaxError, match=message):
         parse_effect(text)
+
+
+def test_a_function_that_there_is_not_is_not_silently_pretended():
+    with pytest.raises(EffectSyntaxError, match="did you mean http_get"):
+        World(Answers()).add(Pretence("http_got"))
 
 
 def test_replies_come_in_order_and_the_last_one_repeats():

@@ -6,10 +6,12 @@ ARGUMENT may be a pattern with ``*`` and is compared with the first argument: ``
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -60,7 +62,16 @@ class Pretence:
         return self
 
     def raises(self, exception: str, message: str = "") -> Pretence:
-        """Say that it fails with a built-in exception: ``raises("TimeoutError")``."""
+        """Say that it fails with a built-in exception: ``raises("TimeoutError")``.
+
+        Raises:
+            EffectSyntaxError: There is no exception of that name.
+        """
+        known = getattr(builtins, exception, None)
+        if not (isinstance(known, type) and issubclass(known, Exception)):
+            raise EffectSyntaxError(
+                f"{exception!r} is no exception; write one such as TimeoutError or OSError"
+            )
         self.replies.append({"error": [exception, message or f"{self.function}(): pretended"]})
         return self
 
@@ -79,7 +90,12 @@ class World:
         """What was asked of which nothing is said, and was made up."""
 
     def add(self, pretence: Pretence) -> Pretence:
-        """Take one more; of several that fit, the last one counts."""
+        """Take one more; of several that fit, the last one counts.
+
+        Raises:
+            EffectSyntaxError: There is no such function, so it would never be asked.
+        """
+        _check_function(pretence.function)
         self.pretences.append(pretence)
         return pretence
 
@@ -163,8 +179,7 @@ def parse_effect(text: str) -> Pretence:
             "such as 'enum_lookup: \"sip:bob@example.org\"'"
         )
     value = value.strip()
-    if function not in OUTSIDE:
-        raise EffectSyntaxError(f"{function!r} cannot be pretended; what can is {', '.join(sorted(OUTSIDE))}")
+    _check_function(function)
     pretence = Pretence(function, arguments[0] if arguments else "*")
     if raised := _RAISES.fullmatch(value):
         return pretence.raises(raised[1], raised[2].strip())
@@ -172,8 +187,16 @@ def parse_effect(text: str) -> Pretence:
         return pretence.returns(json.loads(value))
     except ValueError:
         if value[:1] in '{["':
-            raise EffectSyntaxError(f"{value!r} is not JSON") from None
+            raise EffectSyntaxError(f"{value!r}, which {function} is to return, is not JSON") from None
         return pretence.returns(value)
+
+
+def _check_function(name: str) -> None:
+    if name in OUTSIDE:
+        return
+    close = get_close_matches(name, OUTSIDE, n=1)
+    instead = f"did you mean {close[0]}?" if close else f"what can is {', '.join(sorted(OUTSIDE))}"
+    raise EffectSyntaxError(f"{name!r} cannot be pretended; {instead}")
 
 
 def _shaped(function: str, value: Any) -> Any:
