@@ -38,6 +38,17 @@ def test_an_end_that_is_silent_is_named_with_what_it_was_asked(made, ended):
     )
 
 
+def test_the_other_end_which_was_asked_too_and_has_answered_is_not_blamed(made, ended):
+    """Both are asked at the same time, again and again; the one that is silent hears retransmissions."""
+    silent = made.message(870.0, "out", "OPTIONS sip:alice SIP/2.0", to_tag="v")
+    asked = made.message(880.0, "out", "OPTIONS sip:bob SIP/2.0", call_id="sip1", to_tag="v")
+    answer = made.message(880.1, "in", "SIP/2.0 200 OK", call_id="sip1", to_tag="v")
+
+    assert ended("No longer there", silent, asked, answer).startswith(
+        "the caller did not answer our OPTIONS any more"
+    )
+
+
 def test_an_end_that_knows_no_such_call_is_named(made, ended):
     update = made.message(870.0, "out", "UPDATE sip:alice SIP/2.0", to_tag="v")
     unknown = made.message(870.1, "in", "SIP/2.0 481 Gone", to_tag="v")

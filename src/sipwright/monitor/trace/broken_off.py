@@ -50,11 +50,10 @@ def broken_off(trace: CallTrace, reason: str | None) -> str | None:
     if said == "time limit reached":
         return _LIMIT
     if said.endswith(_GONE):
-        asked = _last_asked(trace)
-        if asked is not None and asked.status in (None, 408):
-            return _SILENT.format(who=_who(trace, asked.leg), method=asked.method)
-        if asked is not None and asked.status == 481:
-            return _UNKNOWN.format(who=_who(trace, asked.leg), method=asked.method)
+        asked = _asked_in_vain(trace)
+        if asked is not None:
+            sentence = _UNKNOWN if asked.status == 481 else _SILENT
+            return sentence.format(who=_who(trace, asked.leg), method=asked.method)
         if said == "session expired":
             return _UNREFRESHED
     return None if reason is None else reason[:1].lower() + reason[1:]
@@ -77,8 +76,11 @@ def _messages(trace: CallTrace) -> Iterator[tuple[Rung, Message]]:
             continue
 
 
-def _last_asked(trace: CallTrace) -> _Asked | None:
-    """Return the last request of ours that was to show whether an end is there."""
+def _asked_in_vain(trace: CallTrace) -> _Asked | None:
+    """Return the request of ours that has shown that an end is gone: of those unanswered the one that waits longest.
+
+    The other end is asked at the same time, and answers.
+    """
     asked: dict[tuple[int, int], _Asked] = {}
     for rung, message in _messages(trace):
         key = rung.leg, message.cseq.number
@@ -87,7 +89,9 @@ def _last_asked(trace: CallTrace) -> _Asked | None:
                 asked.setdefault(key, _Asked(rung.leg, message.method))
         elif rung.is_to_switch and key in asked and isinstance(message, Response) and message.is_final:
             asked[key].status = message.status
-    return list(asked.values())[-1] if asked else None
+    in_vain = [one for one in asked.values() if one.status in (408, 481)]
+    silent = [one for one in asked.values() if one.status is None]
+    return in_vain[-1] if in_vain else next(iter(silent), None)
 
 
 def _never_acknowledged(trace: CallTrace) -> int | None:
