@@ -214,6 +214,20 @@ def test_the_setting_says_whose_messages_are_kept(which, kept):
     assert len(world.recorder) == kept
 
 
+def test_a_leg_that_comes_back_to_its_call_is_heard_once_and_forgotten_with_it():
+    """As a transfer may have it; what fails in the tick keeps all later calls from being forgotten."""
+    world = World()
+    call = world.begin()
+    world.add_leg(call, "b-leg")
+    world.add_leg(call, "b-leg")
+    world.say(sip("BYE c", "b-leg"))
+    world.recorder.call_ends(call)
+    world.run(3.0)
+
+    assert [message.data for message in world.rows.messages("c1")][1:] == [sip("BYE c", "b-leg")]
+    assert (len(world.recorder), world.tap.listeners) == (0, ())
+
+
 def test_a_call_of_an_earlier_process_is_recorded_from_here_on_after_a_mark():
     world = World()
     world.begin(is_recovered=True)

@@ -181,9 +181,12 @@ class Recorder:
     def leg_begins(self, leg: Leg) -> None:
         """Hear the messages of one more leg."""
         recording = self._recordings.get(leg.owner.id)
-        if recording is not None:
-            self._sort()  # what was heard before it is not of this call
-            sip_call_id = leg.sip_call_id.encode("utf-8", "surrogateescape")
+        if recording is None:
+            return
+        self._sort()  # what was heard before it is not of this call
+        sip_call_id = leg.sip_call_id.encode("utf-8", "surrogateescape")
+        # A leg that a transfer fetches may be of a call in which it has been before, under the same Call-ID.
+        if sip_call_id not in recording.sip_call_ids:
             recording.sip_call_ids.append(sip_call_id)
             # A call from one account of this switch to another is two calls with one leg in common.
             others = self._by_sip_call_id.get(sip_call_id, ())
