@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from interop.harness import DOMAIN, PASSWORD, Connected, Kamailio, Roamer, until
-from interop.test_two_nodes import Pair, filled, nodes, nodes_of, pair, talk  # noqa: F401
+from interop.test_two_nodes import SOON, Pair, filled, nodes, nodes_of, pair, talk  # noqa: F401
 from sipwright.sip import Request, Response
 
 pytestmark = [pytest.mark.peer("postgresql"), pytest.mark.peer("kamailio")]
 
 HOST = "127.0.0.9"
+
+
+@pytest.fixture
+def lost_after() -> float:
+    """Nobody says that a node is dead: the requests of its calls are repeated until another one has them."""
+    return SOON
 
 
 @pytest.fixture
