@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -18,12 +19,13 @@ import pytest
 from interop.harness import DOMAIN, PASSWORD, Roamer, RunningSwitch, until
 from interop.test_two_nodes import PLANS, said, talk
 from sipwright.commands import keeper, worker
-from sipwright.sip import StreamFramer
+from sipwright.sip import Request, StreamFramer
 
 pytestmark = pytest.mark.peer("postgresql")
 
 FIRST, SECOND = "node1", "node1+2"
-ACCOUNTS = ["bob", "dave", *((name, name, "") for name in PLANS)]
+OURS = PLANS | dict.fromkeys(("placing", "giving"), 'dial(f"{req.user}@local[transfer=place]")\n')
+ACCOUNTS = ["bob", "dave", *((name, name, "") for name in OURS)]
 
 
 class TcpRoamer(Roamer):
@@ -60,7 +62,7 @@ def switch(request: pytest.FixtureRequest) -> Iterator[RunningSwitch]:
             )
         monkeypatch.setenv("SIPWRIGHT_RUN__WORKERS", "2")
         made = RunningSwitch()
-        made.set_dialplans(PLANS)
+        made.set_dialplans(OURS)
         made.add_accounts(ACCOUNTS)
         start(made)
         yield made
@@ -245,6 +247,34 @@ def test_a_phone_begins_a_call_where_its_other_one_is(switch: RunningSwitch, pho
     alice.answer(alice.wait_for_request("BYE"), 200, "OK")
 
     assert at == {FIRST}
+
+
+def test_calls_of_two_workers_are_joined(switch: RunningSwitch, phone: Callable[..., Roamer]):
+    """One phone was called by both: the call that its REFER names comes to the worker of the other (RFC 3891)."""
+    alice, carol, bob = phone("placing", FIRST), phone("giving", SECOND), phone("bob", FIRST)
+    of_alice, first = talk(alice, bob)
+    _, second = talk(carol, bob)
+    at = workers_with_calls(switch)
+    named = quote(f"{second.call_id};to-tag={second.from_tag};from-tag=t{bob.port}", safe="")
+    bob.say_in(first, "REFER", 70, f"Refer-To: <sip:giving@{DOMAIN}?Replaces={named}>\n")
+    bob.wait_for_status(202, "REFER")
+    carol.answer(carol.wait_for_request("INVITE"), 200, "OK")
+    alice.answer(alice.wait_for_request("INVITE"), 200, "OK")
+    for each in (alice, carol):
+        each.wait_for_request("ACK")
+    is_left = [first.call_id, second.call_id]
+    while is_left:
+        said = bob.wait_for(lambda m: isinstance(m, Request))
+        assert isinstance(said, Request)
+        bob.answer(said, 200, "OK")
+        if said.method == "BYE":
+            is_left.remove(said.call_id)
+    alice.say_in(of_alice, "BYE", 80)
+    alice.wait_for_status(200, "BYE")
+    carol.answer(carol.wait_for_request("BYE"), 200, "OK")
+
+    assert at == {FIRST, SECOND}
+    assert until(lambda: not switch.calls(), "no call is left") is True
 
 
 def lose_a_worker(switch: RunningSwitch, phone: Callable[..., Roamer]) -> float:

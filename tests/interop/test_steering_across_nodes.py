@@ -1,0 +1,205 @@
+"""A call of one node that is steered at another one: by REST, SSH and the command line, with a bus and without."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncssh
+import httpx2
+import pytest
+
+from interop.harness import DOMAIN, PASSWORD, Roamer, SharedSwitch, free_port, until
+from interop.harness.switch import ADMIN, ADMINS_PASSWORD, HOST
+from interop.test_faces_across_nodes import Nats
+from interop.test_two_nodes import (  # noqa: F401
+    Pair,
+    at,
+    filled,
+    lost_after,
+    nodes,
+    phone,
+    ring,
+    talk,
+    until_known,
+)
+from sipwright.sip import Message, Request, Response
+from web.conftest import make_tokens
+
+pytestmark = [pytest.mark.peer("postgresql"), pytest.mark.peer("nats-server")]
+
+Phones = Callable[[str], Roamer]
+
+
+class Faces:
+    """The faces of the second node, which has no call."""
+
+    def __init__(self, switch: SharedSwitch, web: int, ssh: int) -> None:
+        self.switch, self._ssh = switch, ssh
+        self._url = f"http://{HOST}:{web}/api/v1"
+        self._token = asyncio.run(make_tokens(switch, {"root": ADMIN}))["root"]
+
+    def rest(self, method: str, path: str, **body: str) -> httpx2.Response:
+        """Ask by REST; a node that is busy has not begun within a second, and is asked again."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+
+        def ask() -> httpx2.Response | None:
+            answer = httpx2.request(
+                method, f"{self._url}{path}", headers=headers, json=body or None, timeout=60, verify=False
+            )
+            return None if answer.status_code == 503 else answer
+
+        return until(ask, f"{method} {path}")
+
+    def ssh(self, command: str) -> str:
+        """Run a command over SSH."""
+
+        async def run() -> str:
+            async with asyncssh.connect(
+                HOST, self._ssh, username=ADMIN, password=ADMINS_PASSWORD, known_hosts=None, client_keys=None,
+                agent_path=None, config=None,
+            ) as connection:  # fmt: skip
+                return str((await connection.run(command, check=True)).stdout)
+
+        return asyncio.run(run())
+
+    def the_call(self) -> str:
+        """Return the one call in progress, which is at the other node."""
+        (call,) = until(lambda: self.rest("GET", "/calls").json()["items"], "the call is listed")
+        assert call["node"] == "north"
+        return str(call["id"])
+
+
+@pytest.fixture(params=["polled", "nats"])
+def faces(request: pytest.FixtureRequest, nodes: Pair, tmp_path: Path) -> Iterator[Faces]:  # noqa: F811
+    first, second = nodes
+    web, ssh = free_port(), free_port()
+    bus = Nats(tmp_path)
+    if request.param == "nats":
+        bus.start()
+    told = {"CLUSTER__NATS": bus.url} if request.param == "nats" else {}
+    second.stop()
+    second.start(WEB__LISTEN=f"{HOST}:{web}", SSH__LISTEN=f"{HOST}:{ssh}", **told)
+    first.start(**told)
+    yield Faces(second, web, ssh)
+    bus.stop()
+    assert [fault for node in nodes for fault in node.new_faults()] == []
+
+
+@pytest.fixture
+def pair(faces: Faces, nodes: Pair) -> Pair:  # noqa: F811
+    """Both nodes, running."""
+    return nodes
+
+
+def answer_all(phone: Roamer, method: str) -> Request:  # noqa: F811
+    """Answer whatever the phone is told, up to a request of a method."""
+
+    def is_it(message: Message) -> bool:
+        if isinstance(message, Request) and message.method != "ACK":
+            phone.answer(message, 200, "OK")
+        return isinstance(message, Request) and message.method == method
+
+    found = phone.wait_for(is_it)
+    assert isinstance(found, Request)
+    return found
+
+
+def cancelled(phone: Roamer, ringing: Request) -> None:  # noqa: F811
+    """Let a phone stop ringing."""
+    phone.answer(phone.wait_for_request("CANCEL"), 200, "OK")
+    phone.answer(ringing, 487, "Request Terminated")
+    phone.wait_for_request("ACK")
+
+
+def end(who: Roamer, dialog: Request | Response, other: Roamer, nodes: Pair) -> None:  # noqa: F811
+    """Let one hang up, and the other hear of it."""
+    who.say_in(dialog, "BYE", 90)
+    answer_all(other, "BYE")
+    who.wait_for_status(200, "BYE")
+    until(lambda: not any(node.calls() for node in nodes), "no call is left")
+
+
+@pytest.mark.parametrize("face", ["rest", "ssh", "command"])
+def test_a_call_is_hung_up(faces: Faces, pair: Pair, phone: Phones, face: str):  # noqa: F811
+    alice, bob = phone("waiting"), phone("bob")
+    talk(alice, bob)
+    call = faces.the_call()
+    if face == "rest":
+        assert faces.rest("POST", f"/calls/{call}/hangup").status_code == 204
+    elif face == "ssh":
+        faces.ssh(f"hangup {call}")
+    else:
+        faces.switch.run_command("calls", "hangup", call)
+    for each in (alice, bob):
+        answer_all(each, "BYE")
+
+    assert until(lambda: not pair[0].calls(), "no call is left") is True
+    assert faces.rest("POST", f"/calls/{call}/hangup").status_code == 404
+    assert faces.rest("GET", f"/calls/{call}/trace").json()["call"] == call
+
+
+def test_a_call_is_transferred(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
+    """Who was called goes on with a phone of the other node; the caller is let go."""
+    alice, bob = phone("waiting"), phone("bob")
+    dave = at(phone("dave"), pair[1])
+    until_known("dave", pair[0])
+    _, to_bob = talk(alice, bob)
+    answer = faces.rest("POST", f"/calls/{faces.the_call()}/transfer", to="dave")
+    assert answer.status_code == 204, answer.text
+    to_dave = dave.wait_for_request("INVITE")
+    dave.answer(to_dave, 200, "OK")
+    answer_all(bob, "INVITE")
+    answer_all(alice, "BYE")
+    end(bob, to_bob, dave, pair)
+
+
+def test_a_call_that_rings_is_redirected(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
+    alice, bob = phone("waiting"), phone("bob")
+    dave = at(phone("dave"), pair[1])
+    until_known("dave", pair[0])
+    ringing = ring(alice, bob)
+    assert faces.rest("POST", f"/calls/{faces.the_call()}/redirect", to="dave").status_code == 204
+    cancelled(bob, ringing)
+    to_dave = dave.wait_for_request("INVITE")
+    dave.answer(to_dave, 200, "OK")
+    accepted = alice.wait_for_status(200)
+    alice.acknowledge(accepted)
+    dave.wait_for_request("ACK")
+    end(alice, accepted, dave, pair)
+
+
+def test_a_call_that_rings_is_picked_up(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
+    """The phones of who takes it are called, which are at the other node."""
+    alice, bob = phone("waiting"), phone("bob")
+    dave = at(phone("dave"), pair[1])
+    until_known("dave", pair[0])
+    ringing = ring(alice, bob)
+    assert faces.rest("POST", f"/calls/{faces.the_call()}/pickup", by="dave").status_code == 204
+    to_dave = dave.wait_for_request("INVITE")
+    dave.answer(to_dave, 200, "OK")
+    cancelled(bob, ringing)
+    accepted = alice.wait_for_status(200)
+    alice.acknowledge(accepted)
+    dave.wait_for_request("ACK")
+    end(alice, accepted, dave, pair)
+
+
+def test_a_call_is_placed_between_phones_of_another_node(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
+    alice, bob = phone("frank"), phone("bob")
+    for each in (alice, bob):
+        with Roamer(each.account, DOMAIN, PASSWORD, pair[1].address, "127.0.0.60") as asking:
+            until(asking.times_known, "the other node knows where the phone is")
+    placed = faces.rest("POST", "/calls", **{"from": "frank", "to": "bob"})
+    assert placed.status_code == 202, placed.text
+    to_alice = alice.wait_for_request("INVITE")
+    alice.answer(to_alice, 200, "OK")
+    to_bob = bob.wait_for_request("INVITE")
+    bob.answer(to_bob, 200, "OK")
+    answer_all(alice, "INVITE")
+    bob.wait_for_request("ACK")
+    shown = faces.rest("GET", f"/calls/{placed.json()['id']}").json()
+    end(bob, to_bob, alice, pair)
+
+    assert (shown["node"], shown["state"]) == ("south", "talking")
