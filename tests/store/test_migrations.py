@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Text, func, select, text
 
 from administering import Administering
 from sipwright.store import Administration, JournalRow, ProviderSpec, Store, StoreError
+from sipwright.store.dialects.dialect import dialect_of
 from sipwright.store.history.journals import read_journals
 from sipwright.store.migrations import HEAD, current_revision
 from sipwright.store.schema import people_tables, tables
@@ -100,6 +101,22 @@ async def test_a_new_database_may_be_used_from_this_revision_on_by_older_code(ur
     query = text("SELECT usable_from FROM alembic_version")
 
     assert await store.database.read(lambda c: c.scalar(query)) == "0036"
+    await store.close()
+
+
+async def test_who_waits_for_its_turn_keeps_nobody_from_changing_the_schema(url: str, key_file: Path):
+    """What it has looked at is locked on MariaDB until its transaction is over."""
+    if "mysql" not in url:
+        pytest.skip("the other databases change their schema in one transaction")
+    store = await Administration.open(url, key_file, migrate=True)
+
+    def waiting(connection: Connection) -> None:
+        assert current_revision(connection) == HEAD
+        with dialect_of(connection).turns(connection), connection.engine.connect() as other:
+            other.execute(text("SET SESSION lock_wait_timeout = 1"))
+            other.execute(text("ALTER TABLE alembic_version COMMENT 'changed'"))
+
+    await store.database.write(waiting)
     await store.close()
 
 

@@ -51,6 +51,8 @@ def turns(connection: Connection) -> Iterator[None]:
 
     Each statement that does so is a transaction of its own there, and does no harm when it is repeated.
     """
+    # A table that was looked at cannot be altered before that transaction is over: who waits here would be waited for.
+    connection.rollback()
     connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), {"name": _LOCK, "seconds": _LOCK_SECONDS})
     try:
         yield
