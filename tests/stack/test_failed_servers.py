@@ -82,3 +82,23 @@ def test_their_number_is_bounded_and_the_end_forgets_them(world):
     world.network.advance(ASK_EVERY)
 
     assert (len(world.servers), world.asked) == (0, [])
+
+
+def test_one_that_fails_once_more_is_avoided_from_then_on(world):
+    """It was tried again, as all others had failed, too."""
+    world.servers.failed(ONE, is_asked=False)
+    world.network.advance(AVOID_FOR - 10)
+    world.servers.failed(ONE, is_asked=False)
+    world.network.advance(AVOID_FOR - 1)
+    assert world.order() == [TWO, ONE]
+
+    world.network.advance(2)
+    assert (world.order(), len(world.servers)) == ([ONE, TWO], 0)
+
+
+def test_one_that_does_not_answer_the_question_is_avoided_until_that_is_known(world):
+    """An OPTIONS without an answer takes 32 s (RFC 3261 §17.1.2.2)."""
+    world.servers.failed(ONE, is_asked=True)
+    world.network.advance(ASK_EVERY + 32)
+
+    assert (world.asked, world.order()) == ([ONE], [TWO, ONE])

@@ -103,6 +103,9 @@ class FailedServers:
         if is_asked:
             failed.until = self._clock() + ASK_FOR  # until the answer is there
             self._ask(target)
+        elif failed.until > self._clock():  # it has failed once more
+            left = failed.until - self._clock()
+            failed.timer = self._call_later(left, lambda: self._again(target, is_asked))
         else:
             self._drop(target[:3])
 
