@@ -12,7 +12,6 @@ ELSEWHERE = {
     "services/switch/reach/destination_routes": "services/switch/reach/test_routes",
     "services/edge/flows_elsewhere": "services/edge/test_edge",
     "node/spending_limits": "node/test_call_guard",
-    "node/several/crew_talks": "node/several/test_crew",
     "cluster/node_map": "cluster/test_membership",
     "services/agent/held": "services/agent/test_registration",
     "services/agent/absences": "services/agent/test_stopping",

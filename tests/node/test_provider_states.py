@@ -113,3 +113,15 @@ async def test_a_provider_that_was_switched_off_meanwhile_is_not_asked(settings)
 
     await run(settings, failed, switched_off)
     await run(settings, look)
+
+
+async def test_a_proxy_that_a_provider_has_still_stays_down_when_something_else_is_changed(settings):
+    async def change(node):
+        await Administering(node.store).change_provider("trunk", ProviderChange(outbound_proxy="127.0.0.2"))
+        await node.store.catch_up()
+        node.switch.servers.failed(NAME, "sip:127.0.0.2;lr", "no answer to INVITE")
+        node.provider_states.providers_changed()
+
+        assert node.switch.servers.outage_of(NAME) is not None
+
+    await run(settings, change)

@@ -141,6 +141,7 @@ async def test_a_wildcard_socket_asks_the_routing_table_for_its_address(opened, 
     assert await receive(phone) == (b"hello", flow.local)
     assert transport.flow(phone_address) is flow
     assert transport.flow(phone_address, ("127.0.0.5", 1)).local[0] == "127.0.0.5"
+    assert transport.flow(phone_address, ("127.0.0.5", 1)).redirected(9).local[0] == "127.0.0.5"
     assert transport.flow(phone_address, ("192.0.2.1", 1)).local[0] == "127.0.0.1"
 
 

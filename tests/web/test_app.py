@@ -119,6 +119,21 @@ async def test_a_fault_of_ours_shows_nothing_of_itself():
     assert "secret" not in answer.text
 
 
+async def test_half_an_answer_is_none_so_the_connection_ends():
+    async def broken(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("the password is secret")
+
+    said = []
+
+    async def send(message):
+        said.append(message["type"])
+
+    with pytest.raises(ConnectionAbortedError):
+        await NoFaults(broken)({"type": "http", "path": "/x"}, None, send)
+    assert said == ["http.response.start"]
+
+
 async def test_who_has_gone_before_their_request_was_whole_is_no_fault_of_ours():
     async def read(request: Request) -> int:
         return len(await request.body())

@@ -87,6 +87,7 @@ def test_success_holds_for_as_long_as_granted_and_is_renewed_before(new_registra
         ([("Contact", f"{CONTACT};expires=120")], 120),
         ([("Contact", f"<sip:other@198.51.100.1>;expires=50, {CONTACT};expires=120")], 120),
         ([("Contact", "<sip:0f5a@203.0.113.5:1024>;expires=90")], 90),  # rewritten on the way
+        ([("Contact", f"<sip:0f5a@203.0.113.5:1024>;expires=50, {CONTACT};expires=120")], 120),
         ([("Contact", CONTACT), ("Expires", "200")], 200),
         ([("Contact", '<sip:x@y>;expires="7"'), ("Expires", "200")], 200),
         ([("Expires", "300")], 300),

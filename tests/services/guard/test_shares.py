@@ -47,6 +47,8 @@ def test_what_is_left_is_less_what_is_held_and_what_was_used_since():
     assert left == Part(1, 47, 1_140.0, 180)
     assert not share.is_low(left)
     assert share.is_low(left._replace(calls=0))
+    assert share.is_low(left._replace(begun=0))
+    assert share.is_low(left._replace(seconds=59.0))
     assert share.is_low(left._replace(money=99))
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from sipwright.services.rows import EventStateRow
 from watching import Lamp, WatchBench
 
 PIDF = (
@@ -220,3 +221,19 @@ def test_whoever_watches_registrations_is_told_all_of_them(bench, phones):
     bench.notifier.changed("reg", 2)
     bench.run(1.2)
     assert 'state="terminated"' in lamp.notifies()[-1].body.decode()
+
+
+def test_what_has_run_out_is_not_known_though_nobody_has_cleared_it_away_yet(bench, phones):
+    presence, now = bench.presence, bench.network.clock
+    presence.put(2, None, "tag", b"x", 60.0, lambda: None)
+    assert presence.known(2, "tag") is not None
+
+    bench.network.now = now() + 60.0
+    assert presence.known(2, "tag") is None
+
+
+def test_what_was_said_by_another_event_is_none_of_it(bench):
+    row = EventStateRow(2, "message-summary", "tag", "text/plain", b"x", 1e12, 0.0)
+    bench.presence.load([row, row._replace(event="presence", tag="own")])
+
+    assert [tag for tag in ("tag", "own") if bench.presence.known(2, tag) is not None] == ["own"]

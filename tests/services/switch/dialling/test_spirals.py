@@ -124,3 +124,15 @@ def test_a_stranger_who_makes_up_a_name_gets_nowhere_with_it(bench, alice, trunk
     bench.run(0.2)
 
     assert trunk.last("INVITE").headers.get_all("X-Sipwright-Call") == [next(iter(bench.switch.calls))]
+
+
+def test_the_count_goes_on_where_a_call_passes_from_one_account_to_the_next(bench, alice, trunk):
+    bench.account("desk", in_plan=1)
+    bench.account("next", in_plan=2)
+    Plans(bench, {1: ("next@local", ()), 2: ("99@trunk", ())})
+    alice.invite("sip:desk@example.org")
+    for turn in range(1, 5):
+        brings_back(bench, trunk, "sip:desk@example.org", turn, KEPT["header"])
+
+    assert [call.passes for call in bench.switch.calls.values()] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert trunk.statuses().count(482) == 1
