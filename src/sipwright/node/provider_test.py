@@ -134,8 +134,9 @@ class ProviderTest:
 
     def heard(self, transaction: ClientTransaction, response: Response, method: str, place: Place) -> None:
         """Take a response: a challenge is met, as at a registration."""
+        trouble = None if self._flow is None else self._flow.trouble
         if response.local:
-            self._said.append(f"<- nothing: {response.status} {response.reason}")
+            self._said.append(f"<- nothing: {trouble or f'{response.status} {response.reason}'}")
         else:
             self._note("<-", response)
         if not response.is_final or self._final.done():
@@ -147,6 +148,8 @@ class ProviderTest:
         ):
             self._rounds += 1
             self._send(method, place)
+        elif response.local and trouble is not None:
+            self._final.set_exception(ConnectionError(trouble))
         else:
             self._final.set_result(response)
 

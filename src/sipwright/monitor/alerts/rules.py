@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sipwright.monitor.alerts.book import AlertBook
@@ -192,7 +193,8 @@ class Rules:
     def _certificates(self, certificates: Mapping[str, float], now: float) -> None:
         for name, until in certificates.items():
             left = until - now
-            said = f"ends in {max(0, left) / DAY:.0f} days" if left > 0 else "has ended"
+            day = datetime.fromtimestamp(until, UTC).strftime("%d %b %Y")
+            said = f"ends in {left / DAY:.0f} days" if left > 0 else f"has ended on {day}"
             advice = "renew it: why has the renewal (certbot, acme.sh) not run? It is read again by itself"
             self._is(
                 f"certificate/{name}", left < CERTIFICATE_ENDS, f"the certificate {name} {said}", advice, now

@@ -9,6 +9,7 @@ from tests.services.switch.transfer.test_transfer import accept_reports, refer
 from sipwright.services.dialstring import MAX_WRITTEN, parse_dial_string
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch import Hunt
+from sipwright.sip.transaction.base import TRANSPORT_ERROR
 from sipwright.stack.backlog import Backlog
 
 
@@ -36,6 +37,22 @@ def cancelled(phone):
     """The phone confirms the CANCEL that it has got."""
     phone.answer(phone.last("CANCEL"), 200)
     phone.answer(phone.last("INVITE"), 487)
+
+
+def test_a_leg_whose_connection_fails_says_why(bench, alice, dial, monkeypatch):
+    """It is what TLS has found wrong; the caller is told no more than that there is no way."""
+    bench.phone("a", "40.0.0.1")
+    dial("a@40.0.0.1")
+    (call,) = bench.switch.calls.values()
+    leg = call.legs[0]
+    monkeypatch.setattr(type(leg.flow), "trouble", "its certificate is not trusted: certificate has expired")
+    leg.transaction.handle(TRANSPORT_ERROR, None, bench.network.now)
+    bench.stack.layer.perform(leg.transaction, bench.network.now)
+    bench.run(1)
+
+    assert alice.statuses()[-1] == 500
+    row = max(bench.database.rows["cdr"].items())[1]
+    assert row[14:16] == (503, "its certificate is not trusted: certificate has expired")
 
 
 def test_what_was_dialled_goes_on_in_another_process(bench, alice, dial):

@@ -178,6 +178,8 @@ class Hunt:
     def _outcome_of(self, leg: Callee, response: Response) -> Outcome:
         if response.local and response.status == 503 and leg.is_phone:
             return PHONE_GONE
+        if response.local and leg.flow is not None and leg.flow.trouble is not None:
+            return Outcome(response.status, leg.flow.trouble)
         headers = explaining_headers(response, leg.passage_to(self.call.caller))
         return Outcome(response.status, response.reason, headers, self._session_of(leg, response))
 
