@@ -104,7 +104,8 @@ def phone(switch: RunningSwitch) -> Iterator[Callable[..., Roamer]]:
             else:
                 made = Roamer(account, DOMAIN, PASSWORD, switch.address, host)
             phones.append(made)
-            assert made.register().status == 200
+            # A keeper that was killed, or has no time, has 503 said until it is there again.
+            until(lambda phone=made: phone.register().status == 200, "the phone is registered")  # type: ignore[misc]
             rows = [row for row in switch.bindings(account) if str(made.port) in row["contact"]]
             if [row["source"].partition("!")[0] for row in rows] == [worker]:
                 made.sources.clear()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
+
+import pytest
 
 from .network import free_port, until
 
@@ -50,6 +53,16 @@ subscribe=1
 """
 
 
+def has_network() -> bool:
+    """Return whether a way leads out of this machine: nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return False
+    return True
+
+
 class Linphone:
     """One phone with one account, which answers what calls it when it is to.
 
@@ -60,6 +73,9 @@ class Linphone:
         self, name: str, domain: str, password: str, server: tuple[str, int], *, transport: str,
         authority: Path | None = None, host: str = "127.0.0.1", answers: bool = False, friend: str = "",
     ) -> None:  # fmt: skip
+        if not has_network():
+            # It looks every few seconds, and takes loopback for no network: it says nothing any more from then on.
+            pytest.skip("linphone works on no machine that has loopback alone")
         self._folder = Path(tempfile.mkdtemp(prefix="linphone-"))
         (self._folder / ".local/share/linphone").mkdir(parents=True)
         config = self._folder / "linphonerc"

@@ -33,6 +33,7 @@ LATE = {
     "a node cannot say that it lives; it keeps its calls":
         "the database is back; this node is still the owner of its calls",
     "the database is away; what is committed waits on the disk": "the database has all that waited",
+    "database outage began; writes wait": "database outage over",
 }  # fmt: skip
 """What is said when a machine has no time for the database within a second or so, and what when that is over."""
 
