@@ -155,6 +155,7 @@ ELSEWHERE = {
     "web/pages/dialplan": "web/pages/test_site",
     "web/pages/dialplan_history": "web/pages/test_site",
     "web/pages/dialplan_panels": "web/pages/test_site",
+    "web/pages/dialplan_removal": "web/pages/test_site",
     "web/pages/dialplan_trials": "web/pages/test_site",
     "web/pages/dialplans": "web/pages/test_site",
     "web/pages/draft": "web/pages/test_site",

@@ -266,6 +266,24 @@ def test_a_change_is_shown_before_it_goes_live_and_rolled_back(site, page):
     until(lambda: "one" in site.switch.run_command("dialplan", "show", "changing"), "version 1 is live")
 
 
+def test_a_dialplan_is_removed_once_nothing_runs_it(site, page):
+    site.switch.set_dialplans({"short-lived": "respond(480)\n"})
+    site.switch.run_command("account", "set", "carol", "--in", "short-lived")
+    site.open(page, "/dialplans/short-lived")
+    dialog = page.get_by_role("dialog", name="Remove the dialplan?")
+    page.get_by_role("button", name="Remove dialplan").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text(re.compile("carol@"))).not_to_have_count(0)
+    site.switch.run_command("account", "set", "carol", "--in", "")
+    page.get_by_role("button", name="Remove dialplan").click()
+    dialog.get_by_role("button", name="Remove").dblclick()
+
+    page.wait_for_url(f"{site.base}/dialplans")
+    expect(page.get_by_role("link", name="short-lived")).to_have_count(0)
+    site.open(page, "/dialplans/short-lived")
+    expect(page.get_by_role("button", name="Remove dialplan")).to_have_count(0)
+
+
 def test_pages_that_are_not_there_say_so(site, page):
     assert page.goto(f"{site.base}/nothing-here").status == 404
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
@@ -292,10 +310,11 @@ def test_a_call_appears_is_dragged_onto_a_phone_and_hung_up_and_nobody_else_sees
     carol.wait_for("CALL_ESTABLISHED")
     assert other.get_by_test_id("call").count() == 0
 
-    page.get_by_test_id("call").first.get_by_role("button", name="Hang up", exact=True).click()
+    page.get_by_test_id("call").first.get_by_role("button", name="Hang up", exact=True).dblclick()
     carol.wait_for("CALL_CLOSED")
     until(lambda: not site.switch.calls(), "no call goes on")
     expect(page.get_by_test_id("call")).to_have_count(0)
+    expect(page.get_by_text("There is no call")).to_have_count(0)
 
 
 @pytest.mark.peer("baresip")

@@ -11,6 +11,7 @@ from nicegui.events import GenericEventArguments
 from sipwright.usecases.dialplans import DialplanDetail, Problem
 from sipwright.usecases.errors import Changed, Invalid, NotFound, UseCaseError
 from sipwright.web.pages.dialplan_panels import Panels
+from sipwright.web.pages.dialplan_removal import Removal
 from sipwright.web.pages.draft import show_difference
 from sipwright.web.pages.elements import actions, button, tag, text
 from sipwright.web.pages.format import plural
@@ -52,6 +53,7 @@ class DialplanPage:
         self.user = user
         self.live = live
         self.draft = _FIRST if live is None else live.source
+        self.removal = Removal(visit, name, user)
 
     async def build(self) -> None:
         """Make the page."""
@@ -62,6 +64,7 @@ class DialplanPage:
         with frame(self.visit, self.name, back=("Dialplans", "/dialplans")) as head:
             with head:
                 self.saved = tag("span", "quiet small", role="status")
+                self.removal.place(self.live)
                 button("Save", self._save_clicked, kind="main", title="Ctrl-S")
             self.about = tag("p", "quiet small", about)
             with tag("div", "split"):
@@ -82,6 +85,7 @@ class DialplanPage:
                 self.panels = Panels(self)
                 self.panels.build()
             self._dialogs()
+            self.removal.build()
         await self.check()
 
     def _about(self, live: DialplanDetail) -> str:
@@ -241,6 +245,7 @@ class DialplanPage:
             raise
         self._tell_saved()
         text(self.about, self._about(self.live))
+        self.removal.show(self.live)
         self.visit.say(f"Version {self.live.dialplan.version} is live.")
         for warning in self.live.warnings:
             self.visit.say(warning, bad=True)
@@ -264,4 +269,5 @@ class DialplanPage:
         self.live = await self.plans.get(self.visit.actor, self.name, user=self.user)
         self.put(self.live.source)
         text(self.about, self._about(self.live))
+        self.removal.show(self.live)
         await self.check()

@@ -58,6 +58,10 @@ def bring_into_view(element: Element) -> None:
     context.client.run_javascript(f"requestAnimationFrame(() => requestAnimationFrame(() => {scroll}))")
 
 
+_ONCE = "(event) => event.detail > 1 || emit()"
+"""A double click is one wish, where the second would be about what is gone by then."""
+
+
 def button(
     label: str,
     on_click: Callable[..., Any] | None = None,
@@ -71,7 +75,9 @@ def button(
     if unseen:
         with element:
             tag("span", "unseen", f" {unseen}")
-    if on_click is not None:
+    if on_click is not None and kind == "danger":
+        element.on("click", on_click, [], js_handler=_ONCE)
+    elif on_click is not None:
         element.on("click", on_click, [])
     return element
 

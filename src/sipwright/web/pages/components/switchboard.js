@@ -17,7 +17,7 @@ const CallRow = {
       <span class="script" data-testid="script"><template v-if="call.text"><code :title="call.text">{{ call.text }}</code><span class="quiet">line {{ call.line }} of {{ call.dialplan }}</span></template>
         <span v-else-if="call.dialplan" class="quiet">dialplan {{ call.dialplan }}</span><span v-else class="quiet">no dialplan</span></span>
       <span class="actions">
-        <button type="button" class="button small danger" :aria-describedby="'who-' + call.id" :disabled="call.ending" @click="$emit('wish', 'hangup', call.id)">Hang up</button>
+        <button type="button" class="button small danger" :aria-describedby="'who-' + call.id" :disabled="call.ending" @click="$event.detail > 1 || $emit('wish', 'hangup', call.id)">Hang up</button>
         <button type="button" class="button small" :aria-describedby="'who-' + call.id" @click="$emit('wish', 'transfer', call.id)">Transfer</button>
         <button type="button" class="button small" :aria-describedby="'who-' + call.id" @click="$emit('wish', 'trace', call.id)">Trace</button>
       </span>

@@ -26,7 +26,7 @@ export default {
       template: `
         <div v-if="it.actions" class="actions"><template v-for="a in it.actions" :key="a.name">
           <a v-if="a.href" class="button small" :href="prefix + a.href">{{ a.label }}<span v-if="it.of" class="unseen"> {{ it.of }}</span></a>
-          <button v-else type="button" class="button small" :class="a.kind" @click="$emit('act', a.name)">{{ a.label }}<span v-if="it.of" class="unseen"> {{ it.of }}</span></button>
+          <button v-else type="button" class="button small" :class="a.kind" @click="$event.detail > 1 || $emit('act', a.name)">{{ a.label }}<span v-if="it.of" class="unseen"> {{ it.of }}</span></button>
         </template></div>
         <div v-else>
           <a v-if="it.href" :href="prefix + it.href">{{ it.text }}</a>
