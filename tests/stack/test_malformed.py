@@ -93,3 +93,24 @@ def test_mutated_messages_end_in_no_traceback(element, peer, request_text, seed)
     peer.transport.on_message = lambda data, flow: answers.append(parse(data).status)
     peer.send(request_text(via="SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bKend", call_id="end"), element)
     assert answers == [200]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("branch=z9hG4bK", ";;,;,,branch=z9hG4bK"),
+        ("Call-ID:", "Call:"),
+        ("From:", "Form:"),
+    ],
+)
+def test_what_cannot_be_answered_as_usual_is_refused_to_where_it_came_from(
+    element, peer, request_text, old, new
+):
+    """RFC 4475 §3.1.2.1, §3.3.1."""
+    answers = []
+    peer.transport.on_message = lambda data, flow: answers.append(data.split(b"\r\n")[0])
+    text = request_text("OPTIONS", extra="Subject: something that makes it long\r\n")
+    peer.send(text.replace(old, new), element)
+
+    assert [answer[:12] for answer in answers] == [b"SIP/2.0 400 "]
+    assert len(element.stack.layer) == 0

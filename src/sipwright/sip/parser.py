@@ -22,7 +22,15 @@ from sipwright.sip.headers.numbers import parse_content_length
 from sipwright.sip.headers.via import Via
 from sipwright.sip.message import Request, Response
 
-__all__ = ["LONGEST_HEAD", "ParseError", "end_of_head", "parse", "parse_draft", "read_answerable"]
+__all__ = [
+    "LONGEST_HEAD",
+    "ParseError",
+    "end_of_head",
+    "parse",
+    "parse_draft",
+    "read_answerable",
+    "read_for_answer",
+]
 
 LONGEST_HEAD = 16_384
 """Bytes of a start line and headers, with the empty line; more, as more lines than `MOST_LINES`, is too large (513)."""
@@ -123,6 +131,14 @@ def read_answerable(head: bytes) -> Request | None:
     """Return the request that a head begins, as far as it can be read, if it can be answered at all."""
     start_line, *lines = _logical_lines(head)
     return _answerable(start_line, Headers.from_lines(_usable_lines(lines)[0]))
+
+
+def read_for_answer(data: bytes) -> tuple[str, list[str]]:
+    """Return the first line of what cannot be read, and the lines that an answer repeats."""
+    data = data.lstrip(b"\r\n")
+    head = data[:LONGEST_HEAD]
+    start_line, *lines = _logical_lines(head[: end_of_head(head) or len(head)])
+    return start_line, [line for line in lines if _IS_FOR_ANSWER(line)]
 
 
 def _read_start_line(line: str) -> StartLine | None:

@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 from sipwright.sip.build import make_response
 from sipwright.sip.errors import ParseError
 from sipwright.sip.message import Request
+from sipwright.sip.unread import refuse_unread
 from sipwright.stack.incoming import Element
 from sipwright.stack.source import stamp_source
 from sipwright.stack.throttle import Throttle
@@ -30,8 +31,8 @@ class Malformed:
         self.watch: Callable[[Flow], object] | None = None
         """Is told where each of them came from."""
 
-    def refuse(self, error: ParseError, flow: Flow) -> None:
-        """Answer what cannot be read if it can be answered, and let the log know once in a while."""
+    def refuse(self, error: ParseError, flow: Flow, data: bytes = b"") -> None:
+        """Answer what cannot be read, as far as it can be answered, and let the log know once in a while."""
         self.count += 1
         if self.watch is not None:
             self.watch(flow)
@@ -45,7 +46,10 @@ class Malformed:
                 suppressed=suppressed,
             )
         request: Request | None = error.request
-        if request is None or request.method == "ACK":
+        if request is None:
+            self._refuse_unread(error, flow, data)
+            return
+        if request.method == "ACK":
             return
         try:
             reply_flow = stamp_source(request, flow)
@@ -54,4 +58,10 @@ class Malformed:
             self._element.send_response(answer, reply_flow)
         except ParseError:
             # Not even the way back can be read.
-            pass
+            self._refuse_unread(error, flow, data)
+
+    def _refuse_unread(self, error: ParseError, flow: Flow, data: bytes) -> None:
+        """Answer to where it came from with what there is."""
+        answer = refuse_unread(data, error.status, error.reason)
+        if answer is not None:
+            self._element.send_response(answer, flow)

@@ -169,7 +169,7 @@ class Receiver:
                 if not element.layer.match_response(message, element.clock()):
                     self._receive_stray(message, flow)
         except ParseError as error:
-            self.malformed.refuse(error, flow)
+            self.malformed.refuse(error, flow, data)
         except Exception:
             # The root of everything that a socket or a connection starts.
             self.failed += 1
