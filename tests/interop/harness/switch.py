@@ -169,6 +169,9 @@ class RunningSwitch:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         until(self._answers, "the switch answers OPTIONS", self.patience)
+        if not self.within:  # whose sockets would be those of another network
+            by_tcp = json.loads(variables["SIP__TCP"])
+            until(lambda: self._have_come(by_tcp), "it listens for connections", self.patience)
         faces = [settings[name] for name in NO_FACES if settings.get(name)]
         until(lambda: self._have_come(faces), "its pages and its console listen", self.patience)
 
