@@ -5,8 +5,11 @@ import time
 
 
 def test_destinations_and_limits_are_changed_and_shown(command):
-    command.ok("guard", "open", "admin", "premium", "SO")
-    command.ok("guard", "close", "admin", "abroad")
+    opened = "admin may call: ordinary numbers, SO, premium"
+    assert command.ok("guard", "open", "admin", "premium", "SO") == f"{opened}\n"
+    assert command.ok("guard", "close", "admin", "abroad") == f"{opened}, but not abroad\n"
+    assert f"{opened.partition(': ')[2]}, but not abroad" in command.ok("guard", "show")
+    assert "'XX' is neither a country" in command.fails("guard", "open", "admin", "XX")
     command.ok("guard", "limit", "admin", "--money-per-day", "20", "--calls-per-hour", "60")
     (shown,) = command.json("guard", "show", "admin")
 

@@ -247,7 +247,8 @@ def test_a_trunk_is_known_by_its_address(command):
     )  # fmt: skip
     assert "networks         203.0.113.0/29, 198.51.100.7/32" in command.ok("provider", "show", "carrier")
 
-    command.ok("provider", "did", "add", "carrier", "+3531555010x", "--account", "101")
+    said = command.ok("provider", "did", "add", "carrier", "+3531555010x", "--account", "101")
+    assert said == "calls to +3531555010x by carrier go to account 101\n"
     assert command.json("provider", "did", "list", "carrier") == [
         {
             "number": "+3531555010x",

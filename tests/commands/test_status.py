@@ -116,6 +116,10 @@ def test_what_the_switch_alerts_about_is_wrong_once(command, switch, monkeypatch
     assert wrong[1].endswith("; look first: the network")
 
 
+def test_the_room_on_a_disk_is_told_in_the_unit_that_fits():
+    assert [status._size(number) for number in (58_974_000_000, 7_300_000, 0)] == ["59.0 GB", "7 MB", "0 MB"]
+
+
 def test_a_wish_that_cannot_be_granted_is_explained(command, switch):
     assert "no call c1" in command.fails("calls", "hangup", "c1")
     assert "no account nobody" in command.fails("call", "nobody", "bob")

@@ -90,7 +90,7 @@ def show(
     )
     rows = [
         (
-            view.name, " ".join(view.destinations) or "ordinary numbers", _shown(view.calls_at_once),
+            view.name, _where(view), _shown(view.calls_at_once),
             _shown(view.calls_per_hour), _shown(view.minutes_per_day), _shown(view.money_per_day), view.calls,
             view.minutes, view.money, view.reserved,
         )
@@ -112,7 +112,7 @@ def open_(user: User, where: Destinations, data: Data = None) -> None:
       sipwright guard open alice premium
       sipwright guard open alice SO satellite
     """
-    _told(data, lambda usecases, actor: usecases.guard.open(actor, user, where))
+    _say_where(with_usecases(data, lambda usecases, actor: usecases.guard.open(actor, user, where)))
 
 
 @app.command()
@@ -125,7 +125,19 @@ def close(user: User, where: Destinations, data: Data = None) -> None:
     Example:
       sipwright guard close alice abroad
     """
-    _told(data, lambda usecases, actor: usecases.guard.close(actor, user, where))
+    _say_where(with_usecases(data, lambda usecases, actor: usecases.guard.close(actor, user, where)))
+
+
+def _say_where(view: GuardView) -> None:
+    say(f"{view.name} may call: {_where(view)}")
+
+
+def _where(view: GuardView) -> str:
+    """Say where calls of a user may lead; ordinary numbers are open anyway."""
+    opened = [name for name in view.destinations if not name.startswith("-")]
+    closed = [name.removeprefix("-") for name in view.destinations if name.startswith("-")]
+    said = ", ".join(["ordinary numbers", *opened])
+    return f"{said}, but not {', '.join(closed)}" if closed else said
 
 
 @app.command()

@@ -57,7 +57,12 @@ def add(
             actor, name, number, account=account, in_plan=in_plan, user=user or actor.name
         )
 
-    say(f"changed {with_usecases(data, work).provider}")
+    changed = with_usecases(data, work)
+    say(f"calls to {number} by {changed.provider} go to {_whom(account, in_plan)}")
+
+
+def _whom(account: str | None, in_plan: str | None) -> str:
+    return f"account {account}" if in_plan is None else f"dialplan {in_plan}"
 
 
 @app.command()

@@ -127,7 +127,7 @@ def _print(found: dict[str, Any], folder: Path, wrong: list[str]) -> None:
         ("phones", f"{found['phones']} account{'s' * (found['phones'] != 1)} registered"),
         ("providers", providers),
         ("scripts", f"{found['scripts']} under way"),
-        ("disk", f"{disk['free'] / 1e9:.1f} of {disk['total'] / 1e9:.1f} GB free"),
+        ("disk", f"{_size(disk['free'])} of {_size(disk['total'])} free"),
     ]
     say(*(f"{name:10} {text}" for name, text in lines))
     for error in found.get("errors", ()):
@@ -140,6 +140,10 @@ def _print(found: dict[str, Any], folder: Path, wrong: list[str]) -> None:
             f"'sipwright account unlock {one['account']}'"
         )
     say(*(f"{'WRONG':10} {text}" for text in wrong) if wrong else ("all is well",))
+
+
+def _size(number: float) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
 
 
 def _span(seconds: float) -> str:
