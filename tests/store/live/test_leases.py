@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Float, Interval, cast, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from sipwright.cluster.lease import Holder
 from sipwright.services.leases import Ask, Fence
 from sipwright.store import Store
 from sipwright.store.errors import FencedError
+from sipwright.store.live import script_values
 from sipwright.store.live.leases import Leases, database_time, execute, hold_fence, seize
 
 
@@ -146,6 +147,37 @@ async def test_nobody_waits_for_a_process_that_was_stopped_as_it_renewed_its_lea
     with pytest.raises(DBAPIError):  # what it has said before is not true any more
         await stopped.execute(select(1))
     await stopped.invalidate()
+    await stopped.close()
+    await store.close()
+
+
+async def test_whoever_waits_for_a_lock_gives_up_before_a_stopped_process_has_to(
+    server_url: str, key_file: Path
+):
+    """Else each transaction of a stopped process that waits would be given the lock in its turn, and keep it."""
+    store = await Store.open(server_url, key_file, silence=4)
+    if store.database.dialect == "postgresql":
+        names = ("lock_timeout", "idle_in_transaction_session_timeout")
+        settings = [cast(func.current_setting(name), Interval) for name in names]
+        query = select(*(cast(func.extract("epoch", each), Float) for each in settings))
+    else:
+        query = select(text("@@innodb_lock_wait_timeout, @@idle_transaction_timeout"))
+    waits, keeps = await store.database.read(lambda c: c.execute(query).one())
+    await store.close()
+
+    assert (float(waits), float(keeps)) == (2.0, 4.0)
+
+
+async def test_what_only_names_a_user_waits_for_no_script_of_hers(postgres_url: str, key_file: Path):
+    """A script at a node that is stopped has her row, and others write rows that name her."""
+    store = await Store.open(postgres_url, key_file, silence=300)
+    user = await store.add_user("alice", "secret")
+    stopped = store.database._engine.connect()
+    await stopped.start()
+    await stopped.run_sync(lambda c: script_values._take_turns(c, user.id))
+    async with asyncio.timeout(60.0):
+        await store.set_dialplan("alice", "out", "respond(486)")
+    await stopped.rollback()
     await stopped.close()
     await store.close()
 

@@ -77,7 +77,10 @@ class MariadbDatabase(ServerDatabase):
                         f"SET SESSION innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}"
                     )
                 if self._silence is not None:
-                    await cursor.execute(f"SET SESSION idle_transaction_timeout = {self._silence}")
+                    await cursor.execute(
+                        f"SET SESSION idle_transaction_timeout = {self._silence},"
+                        f" innodb_lock_wait_timeout = {max(1, self._silence // 2)}"
+                    )
                 await cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
                 if ("wsrep_on", "ON") in await cursor.fetchall():
                     await cursor.execute(_CAUSAL)

@@ -44,7 +44,10 @@ class PostgresDatabase(ServerDatabase):
         if self._patience is not None:
             await connection.execute(f"SET lock_timeout = {round(self._patience * 1000)}")
         if self._silence is not None:
-            await connection.execute(f"SET idle_in_transaction_session_timeout = {1000 * self._silence}")
+            silence = 1000 * self._silence
+            await connection.execute(
+                f"SET idle_in_transaction_session_timeout = {silence}; SET lock_timeout = {silence // 2}"
+            )
         return connection
 
     def _end(self, connection: asyncpg.Connection) -> None:

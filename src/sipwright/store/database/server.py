@@ -63,7 +63,9 @@ class ServerDatabase:
         """Have each transaction taken back from now on in which nobody says anything for so long.
 
         A process that is stopped in the middle of one, or lost with its network, would keep for as long what it has
-        locked, such as the row of its lease: nobody could go on with what it has.
+        locked, such as the row of its lease: nobody could go on with what it has. Whoever waits for a lock gives up
+        after half of that, and tries once more: of a process that is stopped one transaction after the other would get
+        what it has waited for, and keep it for as long.
         """
         self._silence = seconds
         await self._engine.dispose()  # connections that know nothing of it

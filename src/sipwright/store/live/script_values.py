@@ -141,8 +141,12 @@ def keep(connection: Connection, user_id: int, key: str, value: Any) -> None:
 
 
 def _take_turns(connection: Connection, user_id: int) -> None:
-    """Let the writers of one user wait for each other, so that what is read is still true when it is written."""
-    connection.execute(select(tables.users.c.id).where(tables.users.c.id == user_id).with_for_update())
+    """Let the writers of one user wait for each other, so that what is read is still true when it is written.
+
+    Rows that only name the user may be written meanwhile: of calls, say, at all nodes.
+    """
+    of_user = select(tables.users.c.id).where(tables.users.c.id == user_id)
+    connection.execute(of_user.with_for_update(key_share=True))
 
 
 def _change(connection: Connection, user_id: int, function: str, arguments: dict[str, Any]) -> Any:
