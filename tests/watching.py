@@ -36,6 +36,7 @@ class WatchBench(Bench):
         super().start()
         network, switch = self.network, self.switch
         self.setting = getattr(self, "setting", {})
+        self.members = getattr(self, "members", {})
         self.watches = CallWatches(lambda watch: setattr(switch.ports, "watch", watch))
         self.dialogs = DialogWatch(
             switch.calls.values,
@@ -46,6 +47,9 @@ class WatchBench(Bench):
             locations=self.accounts, writer=self.database, clock=network.clock, unix_time=network.clock,
             call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
             rights_of=lambda watched, by: rights_of(self.setting.get(watched.username), watched, by),
+            members_of=lambda account: tuple(
+                (name, account.domain) for name in self.members.get(account.username, ())
+            ),
         )  # fmt: skip
         self.notifier = self.dialogs.notifier = Notifier(ports, (self.dialogs, *self.more_packages()))
         publisher = Publisher(ports, self.notifier, self.presence)
@@ -131,6 +135,37 @@ class Lamp:
     def states(self):
         """Return what the lamp was told: the states of the dialogs in each document."""
         return [re.findall(r"<state>(\w+)</state>", notify.body.decode()) for notify in self.notifies()]
+
+
+LISTED = [("Supported", "eventlist")]
+"""What a phone says in its SUBSCRIBE that can read lists (RFC 4662 §4.1)."""
+
+
+def listed(notify):
+    """Return what a NOTIFY of a list says: its version, whether it is full, and each member's document, or why none."""
+    boundary = re.search(r'boundary="([^"]+)"', notify.headers.get("Content-Type"))[1]
+    first, *parts, last = notify.body.decode().split(f"--{boundary}")[1:]
+    documents = {}
+    for part in parts:
+        head, _, document = part.strip("\r\n").partition("\r\n\r\n")
+        documents[re.search(r"Content-ID: <([^>]+)>", head)[1]] = document
+    assert last == "--\r\n"
+    head = re.search(r'uri="([^"]+)" version="(\d+)" fullState="(\w+)"', first)
+    members = {}
+    for uri, inside in re.findall(r'<resource uri="sip:([^"@]+)@[^"]+"(?:/>|>(.*?)</resource>)', first):
+        cid, state, reason = (found(name, inside) for name in ("cid", "state", "reason"))
+        members[uri] = documents.pop(cid) if cid else reason or state
+    assert documents == {}
+    return SimpleNamespace(uri=head[1], version=int(head[2]), is_full=head[3] == "true", members=members)
+
+
+def lit(notify):
+    """Return what the lamps of a list show after a NOTIFY: the states of each member's calls, or why there are none."""
+    members = listed(notify).members
+    return {
+        name: re.findall(r"<state>(\w+)</state>", text) if text and text.startswith("<") else text
+        for name, text in members.items()
+    }
 
 
 def described(notify):

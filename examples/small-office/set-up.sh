@@ -14,6 +14,7 @@ for plan in common office-out office-in office-lines; do
     sipwright dialplan set "$plan" "$plan.py"
 done
 sipwright account import extensions.csv
+sipwright account members office $(seq 101 120) 701 702  # the keys of all phones by one address
 
 # A line that wants to be registered with, and one that knows us by our address. Each has so many channels, and shows its
 # own number.

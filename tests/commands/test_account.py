@@ -254,3 +254,16 @@ def test_an_account_says_what_its_phones_are_sent(command):
     )
     command.ok("account", "set", "alice", "--keep-alive", "")
     assert "keep_alive" not in command.json("account", "show", "alice")
+
+
+def test_an_account_is_made_a_list_shown_and_made_none(command):
+    for name in ("office", "101", "102"):
+        command.ok("account", "add", name, "--password", "secret")
+    members = "102@example.org\n101@example.org\n"
+
+    assert command.ok("account", "members", "office") == "it is no list\n"
+    assert command.ok("account", "members", "office", "102", "101") == members
+    assert command.ok("account", "members", "office") == members
+    assert command.json("account", "members", "office")[0] == {"account": "102@example.org"}
+    assert "nobody-here" in command.fails("account", "members", "office", "101", "nobody-here")
+    assert command.ok("account", "members", "office", "--none") == "it is no list\n"

@@ -84,6 +84,7 @@ ELSEWHERE = {
     "commands/key": "commands/test_people",
     "commands/provider_listing": "commands/test_provider",
     "commands/provider_options": "commands/test_provider",
+    "commands/account_lamps": "commands/test_account",
     "commands/provider_did": "commands/test_provider",
     "commands/provider_probe": "commands/test_provider",
     "commands/script_files": "commands/test_dialplan_try",

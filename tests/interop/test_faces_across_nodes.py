@@ -151,6 +151,32 @@ def told(phone: Roamer, state: str) -> None:  # noqa: F811
             return
 
 
+async def test_a_list_at_one_node_shows_calls_of_its_members_at_the_other(
+    pair: Pair, phone: Callable[[str], Roamer]  # noqa: F811
+):  # fmt: skip
+    """RFC 4662: one subscription of dave's at the south, calls of bob's at the north, and a member that is removed."""
+    alice, bob, dave = phone("waiting"), phone("bob"), phone("dave")
+    await in_thread(pair[0].run_command, "account", "members", "frank", "bob", "slots")
+    uri, wanted = f"sip:frank@{DOMAIN}", "Event: dialog\nExpires: 600\nSupported: eventlist\n"
+
+    def subscribe(more: str = wanted) -> int:
+        return at(dave, pair[1]).request("SUBSCRIBE", uri, uri, call_id=f"keys-{dave.port}", more=more).status
+
+    await in_thread(
+        until, lambda: subscribe("Event: dialog\nExpires: 0\n") == 421, "the south knows of the list"
+    )
+    assert await in_thread(subscribe) == 200
+    accepted, _ = await in_thread(talk, alice, bob)
+    await in_thread(told, dave, "confirmed")
+    alice.say_in(accepted, "BYE", accepted.cseq.number + 1)
+    bob.answer(await in_thread(bob.wait_for_request, "BYE"), 200, "OK")
+    await in_thread(told, dave, "terminated")
+    await in_thread(pair[0].run_command, "account", "remove", "slots")
+    while b'reason="noresource"' not in (notify := await in_thread(dave.wait_for_request, "NOTIFY")).body:
+        dave.answer(notify, 200, "OK")
+    dave.answer(notify, 200, "OK")
+
+
 @pytest.mark.peer("nats-server")
 async def test_calls_at_another_node_are_seen_and_ended_and_a_bus_only_brings_them_sooner(
     pair: Pair, phone: Callable[[str], Roamer], nats: Nats, monkeypatch: pytest.MonkeyPatch  # noqa: F811

@@ -96,7 +96,8 @@ async def test_an_event_that_we_do_not_have_is_refused(node):
 
 
 @pytest.mark.parametrize(("told", "expected"), [
-    (Switch.told, "path, replaces, timer, 100rel"), (Switch.told_without_timer, "path, replaces, 100rel"),
+    (Switch.told, "path, eventlist, replaces, timer, 100rel"),
+    (Switch.told_without_timer, "path, eventlist, replaces, 100rel"),
 ])  # fmt: skip
 async def test_what_options_promise_is_done(told, expected):
     """With `session_expires = 0` there are no session timers, and none are promised."""

@@ -4,7 +4,7 @@ import pytest
 
 from sipwright.services.switch.dialling.admission import refuse_unknown
 from sipwright.sip import Request, Response, parse
-from watching import WatchBench, described
+from watching import WatchBench, described, listed
 
 HEAD = "SUBSCRIBE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 20.0.0.1:5060;branch=z9hG4bK{branch};rport\r\nMax-Forwards: 70\r\n"
 
@@ -146,13 +146,71 @@ def test_what_a_phone_asks_of_other_switches_is_refused_with_what_there_is(bench
     assert answer.headers.get("Allow-Events") == "dialog, message-summary, presence, reg, refer"
 
 
-@pytest.mark.parametrize("option", ["eventlist", "recipient-list-subscribe"])
-def test_lists_are_refused_to_whoever_insists_on_one(bench, option):
-    """RFC 4662 §4.1, RFC 5367 §5; RFC 3261 §8.2.2.3."""
+def test_a_list_of_the_phone_s_own_is_refused_and_one_of_ours_may_be_insisted_on(bench):
+    """RFC 5367 §5, RFC 4662 §4.1; RFC 3261 §8.2.2.3."""
     bench.pipeline.steps = (refuse_unknown, *bench.pipeline.steps)
-    (answer,) = asked(bench, "presence", f"Require: {option}\r\n")
+    (refused,) = asked(bench, "presence", "Require: recipient-list-subscribe, eventlist\r\n")
+    accepted, _ = asked(bench, "presence", "Require: eventlist\r\n", name="insists")
 
-    assert (answer.status, answer.headers.get("Unsupported")) == (420, option)
+    assert (refused.status, refused.headers.get("Unsupported")) == (420, "recipient-list-subscribe")
+    assert accepted.status == 200
+
+
+LISTS = {
+    "Yealink": (
+        'From: "Alice" <sip:alice@example.org:5060>;tag=2211\r\nTo: <sip:office@example.org:5060>\r\n'
+        "Call-ID: 0_9911@20.0.0.1\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:alice@20.0.0.1:5060>\r\n"
+        "Accept: application/dialog-info+xml, multipart/related, application/rlmi+xml\r\n"
+        "User-Agent: Yealink SIP-T46S 66.86.0.15\r\nExpires: 1800\r\nSupported: eventlist\r\nEvent: dialog\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ),
+    "Grandstream": (
+        "From: <sip:alice@example.org>;tag=99128837\r\nTo: <sip:office@example.org>\r\n"
+        "Call-ID: 883722011-5060-9@CA.A.A.B\r\nCSeq: 20000 SUBSCRIBE\r\nContact: <sip:alice@20.0.0.1:5060>\r\n"
+        "User-Agent: Grandstream GRP2614 1.0.9.15\r\nExpires: 3600\r\nSupported: replaces, path, timer, eventlist\r\n"
+        "Event: dialog\r\nAccept: application/dialog-info+xml,multipart/related,application/rlmi+xml\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ),
+    "Polycom": (
+        'From: "Alice" <sip:alice@example.org>;tag=1D80BA4A\r\nTo: <sip:office@example.org>\r\nCSeq: 1 SUBSCRIBE\r\n'
+        "Call-ID: 1f2dafeb-c4f9ad6@20.0.0.1\r\nContact: <sip:alice@20.0.0.1:5060>\r\nEvent: dialog\r\n"
+        "User-Agent: PolycomVVX-VVX_411-UA/5.9.5.0614\r\nSupported: eventlist\r\n"
+        "Accept: application/dialog-info+xml,application/rlmi+xml,multipart/related\r\nExpires: 3600\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ),
+    "Cisco SPA": (
+        'From: "Alice" <sip:alice@example.org>;tag=1b8ee8d5o0\r\nTo: <sip:office@example.org>\r\n'
+        'Call-ID: 1a5b9c2@20.0.0.1\r\nCSeq: 71 SUBSCRIBE\r\nContact: "Alice" <sip:alice@20.0.0.1:5060>\r\n'
+        "Accept: application/rlmi+xml\r\nAccept: application/dialog-info+xml\r\nAccept: multipart/related\r\n"
+        "Event: dialog\r\nExpires: 1800\r\nSupported: eventlist\r\nUser-Agent: Cisco/SPA504G-7.6.2c\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ),
+    "Snom": (
+        'From: "Alice" <sip:alice@example.org>;tag=j1nzwh2w1k\r\nTo: <sip:office@example.org>\r\nCall-ID: 9-snom\r\n'
+        "CSeq: 1 SUBSCRIBE\r\nContact: <sip:alice@20.0.0.1:5060;line=4j0y7qv1>;reg-id=1\r\nEvent: dialog\r\n"
+        "Accept: multipart/related, application/rlmi+xml, application/dialog-info+xml\r\nSupported: eventlist, gruu\r\n"
+        "User-Agent: snomD735/10.1.64.14\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "linphone": (
+        "From: <sip:alice@example.org>;tag=ab~1\r\nTo: sip:office@example.org\r\nCSeq: 20 SUBSCRIBE\r\n"
+        "Call-ID: 5mfRVyJGwD\r\nSupported: replaces, outbound, gruu, path, eventlist\r\nEvent: presence\r\n"
+        "Expires: 3600\r\nContact: <sip:alice@20.0.0.1:5060;transport=udp>\r\n"
+        "Accept: multipart/related, application/pidf+xml, application/rlmi+xml\r\nContent-Length: 0\r\n\r\n"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("maker", LISTS)
+def test_the_keys_of_a_list_are_served(bench, maker):
+    """RFC 4662: what the guides of the makers call BLF list, eventlist or list URI."""
+    bench.account("office")
+    bench.members["office"] = ["bob", "alice"]
+    bench.pipeline.steps = (refuse_unknown, *bench.pipeline.steps)
+    data = HEAD.format(uri="sip:office@example.org", branch=f"list{len(maker)}") + LISTS[maker]
+    accepted, notify = heard(bench, data.encode())
+
+    assert (accepted.status, accepted.headers.get("Require")) == (200, "eventlist")
+    assert (listed(notify).uri, list(listed(notify).members)) == ("sip:office@example.org", ["bob", "alice"])
 
 
 @pytest.mark.parametrize(("accept", "status"), [

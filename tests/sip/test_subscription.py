@@ -190,6 +190,27 @@ def test_nothing_follows_the_end():
     assert (said(subscription), subscription.is_live) == ([], False)
 
 
+def test_what_there_was_not_to_tell_costs_the_next_change_no_time():
+    subscription = begun()
+    subscription.change(5.0)
+    said(subscription)
+    subscription.untold(5.0)
+    subscription.change(5.1)
+
+    assert [each.is_full for each in said(subscription)] == [False]
+
+
+def test_what_had_no_room_follows_at_once_and_only_after_the_answer():
+    subscription = begun()
+    subscription.change(5.0)
+    said(subscription)
+    subscription.follow(5.0)
+    assert said(subscription) == []
+    subscription.answered(200, 5.1)
+
+    assert [each.is_full for each in said(subscription)] == [False]
+
+
 HAPPENS = st.one_of(
     st.tuples(st.just("subscribe"), st.sampled_from([0, 1, 60])),
     st.tuples(st.just("change"), st.none()),

@@ -140,7 +140,7 @@ ADDED_LATER = (
     "registrations.service_route",
     "calls.linked_id", "cdrs.linked_id", "accounts.do_not_disturb", "providers.most_calls",
     "accounts.keep_alive", "providers.tls_verify", "providers.certificate", "providers.certificate_key",
-    "accounts.watched_by", "providers.caller_out", "providers.caller_in", "providers.number_format",
+    "accounts.watched_by", "accounts.members", "providers.caller_out", "providers.caller_in", "providers.number_format",
     "providers.identity", "providers.messages", "alembic_version.usable_from",
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from sipwright.store.admin.specs import AccountChange, AccountSpec
 from sipwright.store.schema.people_tables import audit
+from sipwright.usecases import watching
 from sipwright.usecases.errors import Changed, Conflict, Invalid, NotFound
 from sipwright.usecases.messages_waiting import MessagesWaiting
 
@@ -144,6 +145,33 @@ async def test_who_watches_an_account_is_said_all_at_once(usecases, carol, dave)
         assert [one.field for one in told.value.fields] == ["watched_by"]
     with pytest.raises(NotFound):
         await usecases.accounts.set_watched_by(dave, "bob", {"anyone": "parties"})
+
+
+async def test_an_account_is_a_list_of_others_in_their_order(usecases, carol, dave):
+    for name in ("office", "alice", "bob"):
+        await usecases.accounts.create(carol, AccountSpec(name, "secret"))
+    before = (await usecases.accounts.get(carol, "office")).account
+    whole = ["bob@example.org", "alice@example.org"]
+
+    assert await usecases.accounts.set_members(carol, "office", ["bob", "alice@example.org", "bob"]) == whole
+    after = (await usecases.accounts.get(carol, "office")).account
+    assert (before.members, after.members, after.etag != before.etag) == ([], whole, True)
+    with pytest.raises(NotFound):
+        await usecases.accounts.set_members(dave, "office", [])
+    assert await usecases.accounts.set_members(carol, "office", []) == []
+
+
+@pytest.mark.parametrize("wrong", [["nobody-here"], ["office"], ["list"], ["alice"]])
+async def test_what_can_be_no_member_is_said_so(usecases, carol, wrong, monkeypatch):
+    """A list has no lists in it, and fits into a datagram."""
+    monkeypatch.setattr(watching, "LONGEST", 20)
+    for name in ("office", "list", "alice", "bob"):
+        await usecases.accounts.create(carol, AccountSpec(name, "secret"))
+    await usecases.accounts.set_members(carol, "list", ["alice"])
+    with pytest.raises(Invalid) as told:
+        await usecases.accounts.set_members(carol, "office", ["bob", *wrong])
+
+    assert [one.field for one in told.value.fields] == ["members"]
 
 
 async def test_messages_that_wait_are_shown_while_no_switch_runs(usecases, carol, dave):

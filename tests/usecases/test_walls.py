@@ -43,6 +43,7 @@ HERS: dict[str, tuple[Any, ...] | str] = {
     "accounts.unlock": ("alice",),
     "accounts.set_messages": ("alice", 1),
     "accounts.set_watched_by": ("alice", MappingProxyType({"owner": "lamp"})),
+    "accounts.set_members": ("alice", ("alice",)),
     "accounts.import_many": ADMINS,
     "bindings.list": OWN,
     "bindings.get": ("BINDING",),
@@ -314,6 +315,7 @@ async def test_each_change_leaves_a_row_in_the_audit(
         arguments = {
             "accounts.create": (AccountSpec("other", "secret"),),
             "accounts.watch": ("alice", {"allow": ["anyone"]}),
+            "accounts.set_members": ("alice", ("other",)),
             "providers.create": (ProviderSpec("other", "sip.example.net", "1", "secret"),),
             "dialplans.put": ("other", SOURCE),
             "values.put": ("other", 1),

@@ -59,6 +59,7 @@ BODIES = {
     "/accounts": {"name": "mine", "password": "x"},
     "/accounts/{name}": {"password": "stolen"},
     "/accounts/{name}/watched_by": {"watched_by": {"anyone": "parties"}},
+    "/accounts/{name}/members": {"members": ["bob"]},
     "/accounts/{name}/messages": {"new": 3},
     "/providers": {"name": "mine", "server": "sip.example.org", "username": "u", "password": "p"},
     "/providers/{name}": {"password": "stolen"},

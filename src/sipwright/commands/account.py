@@ -1,4 +1,4 @@
-"""``sipwright account``: the SIP identities that phones register as."""
+"""``sipwright account``: the SIP identities that phones register as; ``account_lamps.py`` has what their lamps show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sipwright.commands import account_lamps
 from sipwright.commands.account_csv import read_accounts
+from sipwright.commands.account_lamps import DomainOption, Name, whole
 from sipwright.commands.acting import with_usecases
 from sipwright.commands.common import (
     Data,
@@ -36,10 +38,6 @@ __all__ = ["app"]
 
 app = group("account", "SIP accounts: what phones register as.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The account: NAME, or NAME@DOMAIN.")]
-DomainOption = Annotated[
-    str | None, typer.Option("--domain", metavar="D", help="Its SIP domain. [default: the default domain]")
-]
 Password = Annotated[
     str | None,
     typer.Option(
@@ -145,7 +143,7 @@ def set_(
         change = AccountChange(
             password, out_plan, in_plan, algorithm, enabled, calls, quiet, keep_alive=keep_alive
         )
-        return await usecases.accounts.change(actor, _whole(name, domain), change)
+        return await usecases.accounts.change(actor, whole(name, domain), change)
 
     say(f"changed {with_usecases(data, work).account}")
 
@@ -194,7 +192,7 @@ def show(name: Name, domain: DomainOption = None, as_json: Json = False, data: D
     """
 
     async def work(usecases: UseCases, actor: Actor) -> AccountDetail:
-        return await usecases.accounts.get(actor, _whole(name, domain))
+        return await usecases.accounts.get(actor, whole(name, domain))
 
     from sipwright.commands.bindings import shown
 
@@ -235,7 +233,7 @@ def remove(
     """
 
     async def work(usecases: UseCases, actor: Actor) -> tuple[AccountView, list[str]]:
-        removed = await usecases.accounts.remove(actor, _whole(name, domain), force=force)
+        removed = await usecases.accounts.remove(actor, whole(name, domain), force=force)
         providers = await usecases.ground.administration.list_providers()
         return removed, [one.name for one in providers if one.account_id == removed.id]
 
@@ -257,87 +255,16 @@ def unlock(name: Name, domain: DomainOption = None, data: Data = None) -> None:
       sipwright account unlock 101
     """
     account, networks = with_usecases(
-        data, lambda usecases, actor: usecases.accounts.unlock(actor, _whole(name, domain))
+        data, lambda usecases, actor: usecases.accounts.unlock(actor, whole(name, domain))
     )
     say(f"unlocked {account}")
     if networks:
         say(f"banned no more: {', '.join(networks)}")
 
 
-@app.command()
-def messages(
-    name: Name,
-    new: Annotated[
-        int, typer.Option("--new", metavar="N", min=0, max=99_999, help="New voice messages.")
-    ] = 0,
-    old: Annotated[int, typer.Option("--old", metavar="N", min=0, max=99_999, help="Old ones.")] = 0,
-    urgent: Annotated[
-        int,
-        typer.Option("--urgent", metavar="N", min=0, max=99_999, help="How many of the new ones are urgent."),
-    ] = 0,
-    domain: DomainOption = None,
-    data: Data = None,
-) -> None:
-    """Let the phones of an account show how many voice messages wait.
-
-    A script says so with message_waiting(), and a provider with a NOTIFY.
-
-    \b
-    Examples:
-      sipwright account messages alice --new 3 --old 1
-      sipwright account messages alice
-    """
-
-    async def work(usecases: UseCases, actor: Actor) -> str:
-        return await usecases.accounts.set_messages(actor, _whole(name, domain), new, old, urgent=urgent)
-
-    say(f"{with_usecases(data, work)} has {new} new messages")
-
-
-@app.command()
-def watch(
-    name: Name,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow", metavar="WHO", help="An account, 'owner' for all of the same owner, or 'anyone' here."
-        ),
-    ] = None,
-    forbid: Annotated[
-        list[str] | None, typer.Option("--forbid", metavar="WHO", help="Whoever is to see nothing any more.")
-    ] = None,
-    parties: Annotated[
-        bool, typer.Option("--parties", help="They also see with whom it talks, and may pick up its calls.")
-    ] = False,
-    domain: DomainOption = None,
-    as_json: Json = False,
-    data: Data = None,
-) -> None:
-    """Show, or change, who may watch an account.
-
-    Busy-lamp keys of phones do so. Whoever may see the lamp sees that the account rings or talks, and no more. As long
-    as nothing was set, the accounts of the same owner see everything.
-
-    \b
-    Examples:
-      sipwright account watch alice
-      sipwright account watch alice --allow reception@sip.example.org --parties
-      sipwright account watch alice --allow anyone --forbid owner
-    """
-
-    async def work(usecases: UseCases, actor: Actor) -> dict[str, str]:
-        return await usecases.accounts.watch(
-            actor, _whole(name, domain), allow=allow or (), forbid=forbid or (), has_parties=parties
-        )
-
-    rights = with_usecases(data, work)
-    if as_json:
-        print_json([{"who": who, "sees": what} for who, what in rights.items()])
-    elif rights:
-        for who, what in rights.items():
-            say(f"{who}: {what}")
-    else:
-        say("nobody else may watch it")
+app.command()(account_lamps.messages)
+app.command()(account_lamps.watch)
+app.command()(account_lamps.members)
 
 
 @app.command(name="import")
@@ -389,11 +316,3 @@ def _described(account: AccountView) -> dict[str, Any]:
         **({} if account.keep_alive is None else {"keep_alive": account.keep_alive}),
         **({} if account.fault is None else {"fault": account.fault}),
     }
-
-
-def _whole(name: str, domain: str | None) -> str:
-    """Return the whole name of an account whose domain may be named beside it."""
-    from sipwright.store.schema.names import split_name
-
-    username, home = split_name(name, domain)
-    return username if home is None else f"{username}@{home}"

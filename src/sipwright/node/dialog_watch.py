@@ -50,18 +50,18 @@ class DialogWatch:
     content_type = DialogInfo.content_type
     is_public = DialogInfo.is_public
 
-    def watch(self, account_id: int) -> None:
-        """Look at the calls of an account from now on."""
-        self.watched.add(account_id)
-        self.info.watch(account_id)
+    def watch(self, *account_ids: int) -> None:
+        """Look at the calls of accounts from now on."""
+        self.watched.update(account_ids)
+        self.info.watch(*account_ids)
         self._look_at()
         if self._is_filled:
-            self._fill({account_id})
+            self._fill(set(account_ids))
 
-    def unwatch(self, account_id: int) -> None:
-        """Look at its calls no more."""
-        self.watched.discard(account_id)
-        self.info.unwatch(account_id)
+    def unwatch(self, *account_ids: int) -> None:
+        """Look at their calls no more."""
+        self.watched.difference_update(account_ids)
+        self.info.unwatch(*account_ids)
         self._look_at()
 
     def lend(self, accounts: set[int]) -> None:

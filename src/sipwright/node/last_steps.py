@@ -21,7 +21,7 @@ def answer_options(incoming: Incoming, told: str = Switch.told) -> bool:
         headers=(
             ("Allow", ALLOW),
             ("Accept", "application/sdp"),
-            ("Supported", f"path, {told}"),
+            ("Supported", f"path, eventlist, {told}"),
         ),
     )
     return True

@@ -43,6 +43,12 @@ class People:
         account = self._directory.account_by_id(watched.id)
         return rights_of(None if account is None else account.watched_by, watched, subscriber)
 
+    def members_of(self, account: AccountView) -> tuple[tuple[str, str], ...]:
+        """Return the accounts that an account is a list of, by name and domain."""
+        found = self._directory.account_by_id(account.id)
+        names = () if found is None else (found.members or "").splitlines()
+        return tuple((name, domain) for name, _, domain in (each.rpartition("@") for each in names))
+
     def may_pick_up(self, rings: int | None, picks: int) -> bool:
         """Return whether an account may take the calls that ring at another one: if it may see who calls there."""
         watched = None if rings is None else self._directory.account_by_id(rings)

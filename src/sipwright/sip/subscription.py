@@ -199,11 +199,20 @@ class Subscription:
         self.is_under_way = False
         self.end(reason, now)
 
+    def untold(self, now: float) -> None:
+        """Take note that the NOTIFY under way has not left, as there was nothing to tell."""
+        self.is_under_way, self._not_before = False, now
+        self._flush(now)
+
     def reached(self, now: float) -> None:
         """Say now what had to wait, as there is a way to the subscriber again."""
         if self._is_due:
             self._not_before = min(self._not_before, now)
             self._flush(now)
+
+    def follow(self, now: float) -> None:
+        """Say more as soon as the NOTIFY under way is answered, as not all that is new had room in it."""
+        self._is_due, self._not_before = True, now
 
     def challenged(self, now: float) -> None:
         """Say the same once more at once, as the answer asks who we are."""

@@ -23,7 +23,7 @@ from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.phone_settings import PhoneSettings, phone_settings
 from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import Noted, note
-from sipwright.usecases.watching import Change, changed, only, watch, watched_by
+from sipwright.usecases.watching import Change, changed, members_of, only, set_members, watch, watched_by
 from sipwright.usecases.whose import account_of, narrowed, owner
 
 __all__ = ["AccountDetail", "AccountView", "Accounts"]
@@ -33,7 +33,8 @@ __all__ = ["AccountDetail", "AccountView", "Accounts"]
 class AccountView:
     """An account; `bindings` is how many phones are registered, `fault` why nobody can use it.
 
-    `watched_by` says who sees that it has calls (`lamp`), or also with whom (`parties`).
+    `watched_by` says who sees that it has calls (`lamp`), or also with whom (`parties`); `members` are the accounts
+    that it is a list of, for phones that watch lists.
     """
 
     id: int
@@ -48,6 +49,7 @@ class AccountView:
     most_calls: int | None
     do_not_disturb: bool
     watched_by: dict[str, str]
+    members: list[str]
     keep_alive: str | None
     created_at: float
     bindings: int
@@ -184,6 +186,20 @@ class Accounts:
         """Say who watches an account, and nobody else: each sees the `lamp`, or the `parties` too."""
         return await self._watch(actor, name, only(watched_by), if_match)
 
+    @needs("write")
+    async def set_members(
+        self, actor: Actor, name: str, members: Sequence[str], *, if_match: str | None = None
+    ) -> Sequence[str]:
+        """Make an account a list of others, which phones watch as one, or of nobody; returns its members."""
+        keys = self._ground.keys
+
+        def work(connection: Connection) -> Sequence[str]:
+            found = account_of(connection, keys, actor, name)
+            require(self._read(connection, found), if_match, f"account {found.aor}")
+            return set_members(connection, keys, actor, found, members)
+
+        return await self._ground.change(work)
+
     async def _watch(
         self, actor: Actor, name: str, change: Change, if_match: str | None = None
     ) -> dict[str, str]:
@@ -268,7 +284,7 @@ def _view(row: AccountRow) -> AccountView:
     set_ = (
         account.aor, row.user, row.out_plan, row.in_plan, account.algorithm, bool(account.is_enabled),
         account.most_calls, bool(account.do_not_disturb), account.watched_by,
-        row.keep_alive,
+        row.keep_alive, *([account.members] if account.members else []),
     )  # fmt: skip
     return AccountView(
         id=account.id,
@@ -283,6 +299,7 @@ def _view(row: AccountRow) -> AccountView:
         most_calls=account.most_calls,
         do_not_disturb=bool(account.do_not_disturb),
         watched_by=watched_by(account.watched_by),
+        members=members_of(account.members),
         keep_alive=row.keep_alive,
         created_at=row.created_at,
         bindings=row.bindings,

@@ -1,8 +1,8 @@
-"""Who may watch an account, as its owner says it: read, and changed with a row in the audit."""
+"""Who may watch an account, and whom one is a list of: read, and changed with a row in the audit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -16,10 +16,15 @@ from sipwright.usecases.actor import Actor
 from sipwright.usecases.errors import Invalid
 from sipwright.usecases.trail import note
 
-__all__ = ["MOST", "Change", "WatchedBy", "changed", "only", "watch", "watched_by"]
+__all__ = [
+    "LONGEST", "MOST", "Change", "WatchedBy", "changed", "members_of", "only", "set_members", "watch", "watched_by",
+]  # fmt: skip
 
 MOST = 1_000
-"""Whom an account may name as those who watch it."""
+"""Whom an account may name as those who watch it, or as members of the list that it is."""
+
+LONGEST = 30_000
+"""Characters of the names of all members: a list has to fit into a datagram."""
 
 WatchedBy = dict[str, str]
 """Who may watch an account, and what they see: the `lamp`, or the `parties` too."""
@@ -76,6 +81,29 @@ def watch(connection: Connection, keys: KeyRing, actor: Actor, account: Account,
         setting = "\n".join(who if what == "lamp" else f"{who} {what}" for who, what in after.items())
         accounts.change(connection, keys, account.aor, AccountChange(watched_by=setting))
         note(connection, actor, "accounts.watch", account.aor, dict(before), dict(after))
+    return after
+
+
+def members_of(setting: str | None) -> list[str]:
+    """Read whom an account is a list of."""
+    return (setting or "").splitlines()
+
+
+def set_members(
+    connection: Connection, keys: KeyRing, actor: Actor, account: Account, wanted: Sequence[str]
+) -> list[str]:
+    """Make an account a list of others, in that order, or of nobody; returns its members."""
+    before = members_of(account.members)
+    with at_field("members"):
+        found = {name: accounts.find(connection, keys, name) for name in dict.fromkeys(wanted)}
+    after = list(dict.fromkeys(one.aor for one in found.values()))
+    if lists := [one.aor for one in found.values() if one.members or one.id == account.id]:
+        raise Invalid.of("members", f"{lists[0]} is a list itself; name its members instead")
+    if len(after) > MOST or sum(map(len, after)) > LONGEST:
+        raise Invalid.of("members", f"a list has {MOST:,} members of {LONGEST:,} characters in all; make two")
+    if after != before:
+        accounts.change(connection, keys, account.aor, AccountChange(members="\n".join(after)))
+        note(connection, actor, "accounts.set_members", account.aor, {"members": before}, {"members": after})
     return after
 
 

@@ -202,6 +202,7 @@ def test_a_condition_holds_wherever_there_is_an_etag(rest):
     rest("PUT", "/dialplans/held", json={"source": "respond(404)\n"})
     for method, path, body in (
         ("PUT", "/accounts/bob/watched_by", {"watched_by": {}}),
+        ("PUT", "/accounts/bob/members", {"members": []}),
         ("PATCH", "/accounts/bob", {"most_calls": 3}),
         ("DELETE", "/accounts/bob", None),
         ("PATCH", "/users/alice", {"timezone": "UTC"}),

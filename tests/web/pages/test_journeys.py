@@ -130,6 +130,22 @@ def test_who_sees_the_calls_of_an_account_and_its_messages_are_set(site, page):
     expect(page.get_by_label("New messages")).to_have_value("3")
 
 
+def test_an_account_is_made_a_list_of_others(site, page):
+    site.open(page, "/accounts/carol@sip.test")
+    members = page.get_by_label("Members")
+    members.fill("dave, nobody-here")
+    page.get_by_role("button", name="Set members").click()
+    expect(members).to_have_attribute("aria-invalid", "true")
+    members.fill("dave")
+    page.get_by_role("button", name="Set members").click()
+    expect(members).to_have_value("dave@sip.test")
+    assert site.switch.run_command("account", "members", "carol") == "dave@sip.test\n"
+    members.fill("")
+    page.get_by_role("button", name="Set members").click()
+
+    expect(page.get_by_text("It is no list now.")).to_be_visible()
+
+
 @pytest.mark.parametrize(("path", "one"), [("/dialplans", "paged-070"), ("/providers", "paged-070")])
 def test_long_lists_are_paged_and_searched(site, page, path, one):
     add_many(site.switch)

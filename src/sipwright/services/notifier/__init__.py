@@ -3,7 +3,7 @@
 from .dialog_info import DialogInfo, DialogState
 from .message_summary import MessageSummary, Summary
 from .notifier import Notifier, NotifierSnapshot
-from .ports import NotifierPorts
+from .ports import Name, NotifierPorts
 from .presence import Presence
 from .publisher import Publisher
 from .reg_info import Contact, RegInfo
@@ -15,6 +15,7 @@ __all__ = [
     "DialogInfo",
     "DialogState",
     "MessageSummary",
+    "Name",
     "Notifier",
     "NotifierPorts",
     "NotifierSnapshot",

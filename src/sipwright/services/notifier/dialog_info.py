@@ -16,6 +16,10 @@ MOST_ENDED = 4
 """Dialogs of an account that are over and still remembered, for subscribers who have not heard of it."""
 
 
+LONGEST = 32_768
+"""Characters of dialogs in a document, which has to fit into a datagram: of more the latest are told."""
+
+
 class DialogState(NamedTuple):
     """One dialog of a phone with the switch; `state` is trying, early, confirmed or terminated.
 
@@ -47,7 +51,7 @@ class _Dialogs:
     def __init__(self) -> None:
         self.known: dict[str, _Known] = {}
         self.serial = self.floor = self._counted = 0
-        self._rendered: dict[tuple[int, Rights], Document] = {}
+        self._rendered: dict[tuple[int, bool, Rights], Document] = {}
         self._rendered_at = 0
 
     def put(self, dialog: DialogState) -> bool:
@@ -80,17 +84,20 @@ class _Dialogs:
         if self._rendered_at != self.serial:
             self._rendered.clear()
             self._rendered_at = self.serial
-        since = -1 if is_full or seen < self.floor else seen
-        found = self._rendered.get((since, rights))
+        is_full = is_full or seen < self.floor
+        found = self._rendered.get((seen, is_full, rights))
         if found is None:
             entity = f"sip:{account.username}@{account.domain}"
-            found = self._rendered[since, rights] = self._render(entity, rights, since)
+            found = self._rendered[seen, is_full, rights] = self._render(entity, rights, seen, is_full)
         return found
 
-    def _render(self, entity: str, rights: Rights, since: int) -> Document:
-        if since < 0:
-            told = [each for each in self.known.values() if each.dialog.state != "terminated"]
-            is_all = True
+    def _render(self, entity: str, rights: Rights, since: int, is_all: bool) -> Document:
+        if is_all:
+            told = [
+                each
+                for each in self.known.values()
+                if each.dialog.state != "terminated" or each.serial > since
+            ]
         else:
             told = [each for each in self.known.values() if each.serial > since]
             # A phone that has only one call is told the whole of it each time: not all of them can put parts together.
@@ -100,7 +107,7 @@ class _Dialogs:
         state = "full" if is_all else "partial"
         head = '<?xml version="1.0"?>\r\n<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="'
         tail = f'" state="{state}" entity={attribute(entity)}>\r\n'
-        tail += "".join(_written(each, entity, rights) for each in told) + "</dialog-info>\r\n"
+        tail += _latest_of(_written(each, entity, rights) for each in reversed(told)) + "</dialog-info>\r\n"
         return Document(head.encode(), tail.encode())
 
 
@@ -114,13 +121,15 @@ class DialogInfo:
     def __init__(self) -> None:
         self._accounts: dict[int, _Dialogs] = {}
 
-    def watch(self, account_id: int) -> None:
-        """Keep the dialogs of an account from now on."""
-        self._accounts.setdefault(account_id, _Dialogs())
+    def watch(self, *account_ids: int) -> None:
+        """Keep the dialogs of accounts from now on."""
+        for account_id in account_ids:
+            self._accounts.setdefault(account_id, _Dialogs())
 
-    def unwatch(self, account_id: int) -> None:
-        """Keep them no more: nobody watches it."""
-        self._accounts.pop(account_id, None)
+    def unwatch(self, *account_ids: int) -> None:
+        """Keep them no more: nobody watches them."""
+        for account_id in account_ids:
+            self._accounts.pop(account_id, None)
 
     def put(self, account_id: int, dialogs: Iterable[DialogState]) -> bool:
         """Take dialogs of an account as they are now; returns whether there is anything to tell."""
@@ -142,6 +151,17 @@ class DialogInfo:
         """Return what a subscriber is told."""
         kept = self._accounts.get(account.id) or _Dialogs()
         return kept.document(account, rights, seen, is_full=is_full)
+
+
+def _latest_of(written: Iterable[str]) -> str:
+    """Return dialogs in their order, as many of them as there is room for; those that come are the latest first."""
+    found, room = [], LONGEST
+    for one in written:
+        room -= len(one)
+        if room < 0:
+            break
+        found.append(one)
+    return "".join(reversed(found))
 
 
 def _written(known: _Known, entity: str, rights: Rights) -> str:

@@ -111,10 +111,10 @@ class MessageSummary:
         self._summaries.pop(account_id, None)
         self._serials.pop(account_id, None)
 
-    def watch(self, account_id: int) -> None:
+    def watch(self, *account_ids: int) -> None:
         """Take note that somebody watches: all is known anyhow."""
 
-    def unwatch(self, account_id: int) -> None:
+    def unwatch(self, *account_ids: int) -> None:
         """Take note that nobody does any more."""
 
     def serial(self, account_id: int) -> int:

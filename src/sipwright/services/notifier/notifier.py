@@ -20,6 +20,7 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.subscription import Subscription
 from sipwright.stack import Incoming
 
+from .lists import EVENTLIST, Lists
 from .ports import NotifierPorts, Package
 from .records import UnreadableSubscription, unpack
 from .rights import Rights
@@ -49,7 +50,8 @@ class Notifier:
     def __init__(self, ports: NotifierPorts, packages: Iterable[Package]) -> None:
         self.packages = {package.event: package for package in packages}
         self.table = SubscriberTable(ports)
-        self.teller = Teller(ports, self.table, self.rights)
+        self.lists = Lists(ports, self.table, self.rights)
+        self.teller = Teller(ports, self.table, self.rights, self.lists)
         self._ports = ports
         self._is_held = False
 
@@ -99,14 +101,15 @@ class Notifier:
         if not self._ports.policy.allows("subscribe", "phones", account.domain):
             raise Reject(403, "Nobody May Watch", why="the policy forbids it ('sipwright policy')")
         self._refuse_strangers(account, subscriber, package)
-        refuse_unreadable(request, package)
+        is_list = self.lists.asked(request, account, package)
+        refuse_unreadable(request, package, is_list=is_list)
         seconds = lifetime(request)
         if not request.contacts:
             raise Reject(
                 400, "A Contact Is Needed", why="nobody can be told without a Contact (RFC 6665 §3.1.1)"
             )
         self._refuse_too_many(subscriber.id, seconds)
-        self._take(incoming, package, account, subscriber, seconds)
+        self._take(incoming, package, account, subscriber, seconds, is_list=is_list)
 
     def sender(self, incoming: Incoming) -> AccountView | None:
         """Return the account that a request comes from; None when it was challenged.
@@ -159,15 +162,16 @@ class Notifier:
             )
 
     def _take(
-        self, incoming: Incoming, package: Package, account: AccountView, by: AccountView, seconds: int
-    ) -> None:
+        self, incoming: Incoming, package: Package, account: AccountView, by: AccountView, seconds: int, *,
+        is_list: bool,
+    ) -> None:  # fmt: skip
         request, ports = incoming.request, self._ports
         if ports.writer.is_away:
             raise store_away()
         dialog = Dialog.as_uas(request, ports.token())
         machine = Subscription(PACE)
         subscriber = Subscriber(
-            self.teller, package, account.id, by.id, dialog, _event_text(request), machine
+            self.teller, package, account.id, by.id, dialog, _event_text(request), machine, is_list=is_list
         )
         subscriber.use(incoming.flow)
         self.table.add(subscriber)
@@ -191,7 +195,7 @@ class Notifier:
         if account is None or by is None:
             raise no_such_call()
         self._refuse_strangers(account, by, subscriber.package)
-        refuse_unreadable(request, subscriber.package)
+        refuse_unreadable(request, subscriber.package, is_list=subscriber.listed is not None)
         seconds = lifetime(request)
         if self._ports.writer.is_away:
             raise store_away()
@@ -205,11 +209,13 @@ class Notifier:
 
     def _accept(self, subscriber: Subscriber, incoming: Incoming, seconds: int) -> None:
         """Answer a SUBSCRIBE whose subscription is stored; the NOTIFY follows at once."""
-        headers = (
+        headers = [
             ("Expires", str(seconds)),
             ("Contact", self.teller.contact(subscriber, incoming.flow)),
             ("Allow-Events", allow_events(self.packages)),
-        )
+        ]
+        if subscriber.listed is not None:
+            headers.append(("Require", EVENTLIST))  # RFC 4662 §4.1
         incoming.respond(200, headers=headers, to_tag=subscriber.id)
         self.teller.go_on(subscriber)
 
@@ -231,7 +237,15 @@ class Notifier:
                 continue
             self.table.add(subscriber)
             recovered.append(subscriber)
+        self._look_up_lists(recovered)
         return recovered
+
+    def _look_up_lists(self, recovered: Iterable[Subscriber]) -> None:
+        """Look up the members of lists that are in memory, so that the calls of all are gone through once."""
+        for subscriber in recovered:
+            account, by = self.teller.both(subscriber)
+            if subscriber.listed is not None and account is not None and by is not None:
+                self.lists.look_up(subscriber, account, by, lambda _is_known: None)
 
     def resume(self, recovered: Iterable[Subscriber] | None = None) -> None:
         """Tell subscribers of an earlier process, or all, everything once more; the transports must be open."""
@@ -266,6 +280,11 @@ class Notifier:
             subscriber.machine.end("noresource", now)
         elif self.rights(account, by, subscriber.package) is Rights.NONE:
             subscriber.machine.end("rejected", now)
+        elif subscriber.listed is not None:
+            if not self.lists.members_of(account, subscriber.package):
+                subscriber.machine.end("noresource", now)
+            subscriber.listed.is_stale = True
+            subscriber.machine.change(now)
         self.teller.go_on(subscriber)
 
 

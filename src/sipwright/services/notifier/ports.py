@@ -14,12 +14,15 @@ from sipwright.stack import Stack
 from .document import Document
 from .rights import Rights
 
-__all__ = ["Fetch", "NotifierPorts", "Package", "RightsOf"]
+__all__ = ["Fetch", "Name", "NotifierPorts", "Package", "RightsOf"]
 
 RightsOf = Callable[[AccountView, AccountView], Rights]
 """Returns what of the first account the second one may see."""
 
-Fetch = Callable[[Sequence[int], Callable[[bool], object]], bool]
+Name = tuple[str, str]
+"""An account by its name and its domain."""
+
+Fetch = Callable[[Sequence[int | Name], Callable[[bool], object]], bool]
 """Fetches accounts that are not in memory, where not all fit in; False if all of them are there.
 
 When they have been fetched the callable is called, with False if nobody could look for them now.
@@ -41,17 +44,20 @@ class Package(Protocol):
     def is_public(self) -> bool:
         """Whether the owner of an account may let others watch it; else only accounts of the same owner may."""
 
-    def watch(self, account_id: int) -> None:
-        """Take note that somebody watches an account."""
+    def watch(self, *account_ids: int) -> None:
+        """Take note that somebody watches accounts."""
 
-    def unwatch(self, account_id: int) -> None:
+    def unwatch(self, *account_ids: int) -> None:
         """Take note that nobody does any more."""
 
     def serial(self, account_id: int) -> int:
         """Return the serial of the last change."""
 
     def document(self, account: AccountView, rights: Rights, seen: int, *, is_full: bool) -> Document:
-        """Return what a subscriber is told who has seen all changes up to a serial."""
+        """Return what a subscriber is told who has seen all changes up to a serial.
+
+        What `is_full` tells all that there is, and of what is over what has ended since.
+        """
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -71,3 +77,4 @@ class NotifierPorts:
     rights_of: RightsOf
     policy: Policy = USUAL
     fetch: Fetch = lambda _accounts, _then: False
+    members_of: Callable[[AccountView], tuple[Name, ...]] = lambda _account: ()

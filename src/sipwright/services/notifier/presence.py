@@ -191,13 +191,15 @@ class Presence:
 
     # Telling.
 
-    def watch(self, account_id: int) -> None:
-        """Take note that somebody watches an account."""
-        self._on_use(account_id, True)
+    def watch(self, *account_ids: int) -> None:
+        """Take note that somebody watches accounts."""
+        for account_id in account_ids:
+            self._on_use(account_id, True)
 
-    def unwatch(self, account_id: int) -> None:
+    def unwatch(self, *account_ids: int) -> None:
         """Take note that nobody does any more."""
-        self._on_use(account_id, False)
+        for account_id in account_ids:
+            self._on_use(account_id, False)
 
     def serial(self, account_id: int) -> int:
         """Return the serial of the last change."""

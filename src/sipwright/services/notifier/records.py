@@ -12,7 +12,8 @@ from typing import Any
 
 __all__ = ["UnreadableSubscription", "pack", "unpack"]
 
-VERSION = 1
+VERSION, OF_LISTS = 1, 2
+"""Those of documents: one that knows no lists must not tell their subscribers of the account that has that name."""
 
 
 class UnreadableSubscription(ValueError):
@@ -21,7 +22,8 @@ class UnreadableSubscription(ValueError):
 
 def pack(known: dict[str, Any]) -> bytes:
     """Write down what a subscription needs in another process."""
-    return json.dumps({"v": VERSION, **known}, separators=(",", ":")).encode()
+    version = OF_LISTS if known.get("is_list") else VERSION
+    return json.dumps({"v": version, **known}, separators=(",", ":")).encode()
 
 
 def unpack(document: bytes) -> dict[str, Any]:
@@ -34,6 +36,6 @@ def unpack(document: bytes) -> dict[str, Any]:
         known = json.loads(document)
     except ValueError as error:
         raise UnreadableSubscription(str(error)) from None
-    if not isinstance(known, dict) or known.pop("v", None) != VERSION:
+    if not isinstance(known, dict) or known.pop("v", None) not in (VERSION, OF_LISTS):
         raise UnreadableSubscription("it is of a version that this one does not know")
     return known

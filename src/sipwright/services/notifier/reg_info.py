@@ -41,14 +41,16 @@ class RegInfo:
         """Take note that the registrations of an account have changed."""
         self._serials[account_id] = self.serial(account_id) + 1
 
-    def watch(self, account_id: int) -> None:
-        """Take note that somebody watches an account."""
-        self._on_use(account_id, True)
+    def watch(self, *account_ids: int) -> None:
+        """Take note that somebody watches accounts."""
+        for account_id in account_ids:
+            self._on_use(account_id, True)
 
-    def unwatch(self, account_id: int) -> None:
+    def unwatch(self, *account_ids: int) -> None:
         """Take note that nobody does any more."""
-        self._serials.pop(account_id, None)
-        self._on_use(account_id, False)
+        for account_id in account_ids:
+            self._serials.pop(account_id, None)
+            self._on_use(account_id, False)
 
     def serial(self, account_id: int) -> int:
         """Return the serial of the last change."""

@@ -57,8 +57,13 @@ def lifetime(request: Request, shortest: int = SHORTEST) -> int:
     return min(asked, LONGEST)
 
 
-def refuse_unreadable(request: Request, package: Package) -> None:
+_OF_LISTS = frozenset({"multipart/related", "multipart/*", "application/rlmi+xml"})
+
+
+def refuse_unreadable(request: Request, package: Package, *, is_list: bool = False) -> None:
     """Refuse a subscriber that cannot read the documents of a package (RFC 6665 §4.1.2.1, RFC 3261 §20.1).
+
+    Some phones that support lists accept what those are made of, and do not name what is in them.
 
     Raises:
         Reject: It cannot: 406, with what there is.
@@ -68,5 +73,5 @@ def refuse_unreadable(request: Request, package: Package) -> None:
     kind = package.content_type.partition("/")[0]
     readable = {package.content_type, f"{kind}/*", "*/*"}
     said = [value.partition(";")[0].strip().lower() for value in request.headers.get_list("accept")]
-    if not readable.intersection(said):
+    if not (readable | _OF_LISTS if is_list else readable).intersection(said):
         raise Reject(406, headers=(("Accept", package.content_type),))

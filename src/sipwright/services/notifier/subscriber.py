@@ -17,6 +17,7 @@ from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import BriefUser
 from sipwright.transport import Flow
 
+from .listed import Listed
 from .ports import Package
 from .records import pack
 from .rights import Rights
@@ -46,7 +47,8 @@ class Subscriber(BriefUser):
 
     Its row allows for NOTIFYs up to the CSeq `reserved`; `seen` is the serial of what it was told last. `branch` is
     that of the NOTIFY which is under way, `form` what its NOTIFYs have in common, `contact` the Contact of its last
-    answer, as bytes, and `judged` what its account may see of the other one, as long as neither has changed.
+    answer, as bytes, and `judged` what its account may see of the other one, as long as neither has changed. What it
+    watches of a list is in `listed` (RFC 4662).
     `wakes_at` and `is_soon` are its wakeups (`wakeups.py`).
     """
 
@@ -63,6 +65,7 @@ class Subscriber(BriefUser):
         "id",
         "is_soon",
         "judged",
+        "listed",
         "machine",
         "owner",
         "package",
@@ -74,7 +77,7 @@ class Subscriber(BriefUser):
 
     def __init__(
         self, owner: Owner, package: Package, account_id: int, subscriber_id: int, dialog: Dialog, event_text: str,
-        machine: Subscription,
+        machine: Subscription, *, is_list: bool = False,
     ) -> None:  # fmt: skip
         """Make one; `event_text` is its Event as it is to be said again, with the id."""
         self.owner = owner
@@ -96,11 +99,33 @@ class Subscriber(BriefUser):
         self.form: Form | None = None
         self.form_for: tuple[Flow, str] | None = None
         self.judged: tuple[AccountView, AccountView, Rights] | None = None
+        self.listed = Listed(self.id) if is_list else None
 
     @property
     def version(self) -> int:
         """The version of the next document: one for each NOTIFY, from 0 on, and never the same one twice."""
         return self.dialog.local_cseq
+
+    @property
+    def content_type(self) -> str:
+        """The type of what it is told."""
+        return self.package.content_type if self.listed is None else self.listed.content_type
+
+    @property
+    def weight(self) -> int:
+        """How many subscriptions it counts for."""
+        return 1 if self.listed is None else 1 + len(self.listed.members) // 10
+
+    def body(self, account: AccountView, rights: Rights, *, is_full: bool) -> bytes | None:
+        """Return what it is told next; None where a list has no news."""
+        package, version = self.package, self.version
+        if self.listed is not None:
+            uri = f"sip:{account.username}@{account.domain}"
+            return self.listed.body(package, uri, version, is_full=is_full)
+        seen, self.seen = self.seen, package.serial(account.id)
+        return package.document(account, rights, self.seen if is_full else seen, is_full=is_full).body(
+            version
+        )
 
     def use(self, flow: Flow) -> None:
         """Tell it by a flow from now on."""
@@ -114,6 +139,8 @@ class Subscriber(BriefUser):
             "flow": self.flow_key, "reserved": self.reserved, "state": self.machine.state.value,
             "reason": self.machine.reason,
         }  # fmt: skip
+        if self.listed is not None:
+            known["is_list"] = True
         expires_at = self.machine.expires_at + ahead if self.machine.expires_at < inf else 0.0
         return SubscriptionRow(
             self.id, node, self.account_id, self.subscriber_id, self.package.event, expires_at, pack(known)
@@ -129,7 +156,10 @@ class Subscriber(BriefUser):
         machine = Subscription.restored(
             known["state"], row.expires_at - ahead, owner.clock(), reason=known["reason"], pace=PACE
         )
-        subscriber = cls(owner, package, row.account_id, row.subscriber_id, dialog, known["event"], machine)
+        subscriber = cls(
+            owner, package, row.account_id, row.subscriber_id, dialog, known["event"], machine,
+            is_list=known.get("is_list", False),
+        )  # fmt: skip
         subscriber.flow_key, subscriber.reserved = known["flow"], known["reserved"]
         return subscriber
 

@@ -21,7 +21,8 @@ from sipwright.sip.uri import is_secure
 from sipwright.stack import BRIEF
 from sipwright.transport import Flow
 
-from .ports import NotifierPorts, Package
+from .lists import EVENTLIST, Lists, RightsBy
+from .ports import NotifierPorts
 from .rights import Rights
 from .subscriber import RESERVED, Subscriber
 from .subscriber_table import Resource, SubscriberTable
@@ -38,9 +39,6 @@ GATHER = 0.1
 AT_ONCE = 50
 """NOTIFYs that leave before the loop has a turn: a millisecond."""
 
-RightsBy = Callable[[AccountView, AccountView, Package], Rights]
-"""Returns what the second account may see of the first one by way of a package."""
-
 Step = Callable[[Subscription, float], object]
 """What is done to the machine of a subscriber that has waited for its turn."""
 
@@ -48,8 +46,9 @@ Step = Callable[[Subscription, float], object]
 class Teller:
     """Sends for all subscribers what their machines want to be sent."""
 
-    def __init__(self, ports: NotifierPorts, table: SubscriberTable, rights: RightsBy) -> None:
+    def __init__(self, ports: NotifierPorts, table: SubscriberTable, rights: RightsBy, lists: Lists) -> None:
         self.clock = ports.clock
+        self._lists = lists
         self.notified = 0
         self._ports = ports
         self._table = table
@@ -138,7 +137,7 @@ class Teller:
 
     def _fetch(self, subscriber: Subscriber, effect: Notify) -> None:
         """Send a NOTIFY when both accounts are in memory."""
-        account, by = self._both(subscriber)
+        account, by = self.both(subscriber)
         if account is None or by is None:
             both = (subscriber.account_id, subscriber.subscriber_id)
             if self._ports.fetch(both, partial(self._fetched, subscriber, effect)):
@@ -149,12 +148,13 @@ class Teller:
         if subscriber.id not in self._table.all:
             return
         if is_known:
-            self._send(subscriber, effect, *self._both(subscriber))
+            self._send(subscriber, effect, *self.both(subscriber))
         else:
             subscriber.machine.answered(503, self.clock())
             self.go_on(subscriber)
 
-    def _both(self, subscriber: Subscriber) -> tuple[AccountView | None, AccountView | None]:
+    def both(self, subscriber: Subscriber) -> tuple[AccountView | None, AccountView | None]:
+        """Return the account that is watched, and that of whoever watches, where they are in memory."""
         find = self._ports.directory.account_by_id
         return find(subscriber.account_id), find(subscriber.subscriber_id)
 
@@ -169,27 +169,35 @@ class Teller:
         flow = self._way_to(subscriber)
         if flow is None:
             self._look_up(subscriber, effect)
+        elif account is None or by is None or rights is Rights.NONE:
+            self._send_bare(subscriber, effect, flow)
+        elif self._lists.look_up(subscriber, account, by, partial(self._fetched, subscriber, effect)):
+            self._send_document(
+                subscriber, effect, flow, subscriber.body(account, rights, is_full=effect.is_full)
+            )
+
+    def _send_document(self, subscriber: Subscriber, effect: Notify, flow: Flow, body: bytes | None) -> None:
+        """Send a NOTIFY with what it tells; a list without news says nothing."""
+        if body is None:
+            subscriber.machine.untold(self.clock())
+            self.go_on(subscriber)
             return
         self.notified += 1
-        subscriber.branch = branch = self._ports.stack.new_branch(BRIEF)
-        if account is None or rights is Rights.NONE:
-            self._send_bare(subscriber, effect, flow)
-            return
-        package, dialog, seen = subscriber.package, subscriber.dialog, subscriber.seen
-        subscriber.seen = package.serial(account.id)
-        body = package.document(account, rights, seen, is_full=effect.is_full).body(subscriber.version)
+        dialog, stack = subscriber.dialog, self._ports.stack
+        subscriber.branch = branch = stack.new_branch(BRIEF)
         dialog.local_cseq = cseq = dialog.local_cseq + 1
         form = self._form(subscriber, flow)
         if flow.is_reliable:
-            notify = form.write(branch, cseq, effect.state, body)
-            self._ports.stack.start_client(notify, flow, subscriber)
+            stack.start_client(form.write(branch, cseq, effect.state, body), flow, subscriber)
         else:
-            self._ports.stack.send_brief(
-                branch, form.wire(branch, cseq, effect.state, body), flow, subscriber
-            )
+            stack.send_brief(branch, form.wire(branch, cseq, effect.state, body), flow, subscriber)
+        if subscriber.listed is not None and subscriber.listed.has_more:
+            subscriber.machine.follow(self.clock())
 
     def _send_bare(self, subscriber: Subscriber, effect: Notify, flow: Flow) -> None:
         """Send the last NOTIFY of one that may be told nothing."""
+        self.notified += 1
+        subscriber.branch = self._ports.stack.new_branch(BRIEF)
         headers = (*self._headers(subscriber, flow), ("Subscription-State", effect.state))
         via = self._ports.stack.via_for(flow, subscriber.branch)
         notify = subscriber.dialog.write_request("NOTIFY", via, headers=headers)
@@ -210,13 +218,14 @@ class Teller:
             before, _, behind = self._ports.stack.via_for(flow, "\t").partition("\t")
             form = subscriber.form = subscriber.dialog.form(
                 "NOTIFY", (before, behind), self._headers(subscriber, flow), "Subscription-State",
-                subscriber.package.content_type,
+                subscriber.content_type,
             )  # fmt: skip
             subscriber.form_for = flow, target
         return form
 
     def _headers(self, subscriber: Subscriber, flow: Flow) -> tuple[tuple[str, str], ...]:
-        return (("Contact", self.contact(subscriber, flow)), ("Event", subscriber.event_text))
+        headers = (("Contact", self.contact(subscriber, flow)), ("Event", subscriber.event_text))
+        return headers if subscriber.listed is None else (*headers, ("Require", EVENTLIST))
 
     def contact(self, subscriber: Subscriber, flow: Flow) -> str:
         """Return our Contact for a subscriber: of sips where its own is (RFC 3261 §12.1.1)."""
@@ -248,7 +257,7 @@ class Teller:
                 self.go_on(subscriber)
             else:
                 subscriber.use(flow)
-                self._send(subscriber, effect, *self._both(subscriber))
+                self._send(subscriber, effect, *self.both(subscriber))
 
         hop = self._proxy_of(subscriber)
         if hop is None:

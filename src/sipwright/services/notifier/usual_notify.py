@@ -19,7 +19,8 @@ def sent_at_once(ports: NotifierPorts, subscriber: Subscriber, now: float) -> bo
     """Tell a subscriber what has changed; False when that takes more than a look at what is known of it.
 
     It does where the machine has more to say, or not yet, where the row is to be written first, where the phone has no
-    flow, or has a connection, and where an account is not in memory, or not the one that was judged.
+    flow, or has a connection, where an account is not in memory, or not the one that was judged, and where a list has
+    other members now, or no news.
     """
     machine = subscriber.machine
     if not machine.may_tell(now):
@@ -35,10 +36,15 @@ def sent_at_once(ports: NotifierPorts, subscriber: Subscriber, now: float) -> bo
     is_as_before = subscriber.form_for == (flow, dialog.remote_target) and version < subscriber.reserved
     if rights is Rights.NONE or not is_as_before:
         return False
-    package, stack, seen = subscriber.package, ports.stack, subscriber.seen
-    subscriber.seen = package.serial(subscriber.account_id)
-    body = package.document(account, rights, seen, is_full=False).body(version)
+    listed = subscriber.listed
+    if listed is not None and listed.is_stale:
+        return False
+    body, stack = subscriber.body(account, rights, is_full=False), ports.stack
+    if body is None:
+        return False
     dialog.local_cseq = cseq = version + 1
     subscriber.branch = branch = stack.new_branch(BRIEF)
     stack.send_brief(branch, form.wire(branch, cseq, machine.tell(now), body), flow, subscriber)
+    if listed is not None and listed.has_more:
+        machine.follow(now)
     return True

@@ -46,6 +46,7 @@ COLUMNS = (
     _ALGORITHM, _ACCOUNT.is_enabled, _ACCOUNT.most_calls, _ACCOUNT.do_not_disturb,
     # Only the one that its challenges call for.
     case({name: _ACCOUNT[column] for name, column in HA1_COLUMNS.items()}, value=_ALGORITHM), _ACCOUNT.watched_by,
+    _ACCOUNT.members,
 )  # fmt: skip
 """What ``entity`` makes an account of, from the table with that of the domains beside it."""
 
@@ -101,14 +102,12 @@ def change(
     if change.algorithm is not None:
         algorithm = change.algorithm
         values["digest_algorithm"] = domains.checked_algorithm(algorithm) if algorithm else None
-    if change.is_enabled is not None:
-        values["is_enabled"] = change.is_enabled
-    if change.most_calls is not None:
-        values["most_calls"] = change.most_calls or None
-    if change.do_not_disturb is not None:
-        values["do_not_disturb"] = change.do_not_disturb
-    if change.watched_by is not None:
-        values["watched_by"] = change.watched_by
+    for name in ("is_enabled", "do_not_disturb", "watched_by"):
+        if (value := getattr(change, name)) is not None:
+            values[name] = value
+    for name in ("most_calls", "members"):
+        if (value := getattr(change, name)) is not None:
+            values[name] = value or None
     if change.keep_alive is not None:
         values["keep_alive"] = _checked_keep_alive(change.keep_alive) or None
     if values:
@@ -171,10 +170,11 @@ def entity(row: Sequence[Any], homes: dict[int, Domain], keys: KeyRing) -> Accou
     account_id, user_id, username, domain_id, out_plan, in_plan, algorithm, is_enabled, most_calls, *more = (
         row
     )
-    do_not_disturb, ha1, watched_by = more
+    do_not_disturb, ha1, watched_by, members = more
     return Account(
         account_id, user_id, username, homes[domain_id].name, out_plan, in_plan, algorithm, bool(is_enabled),
         most_calls, None if do_not_disturb is None else bool(do_not_disturb), ha1, keys, watched_by,
+        members,
     )  # fmt: skip
 
 

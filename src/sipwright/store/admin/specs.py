@@ -24,8 +24,8 @@ class AccountSpec:
 class AccountChange:
     """What is to change of an account: None leaves it, an empty plan or algorithm or 0 calls takes it away.
 
-    With empty `watched_by` nobody else may watch it; with an empty `keep_alive` its phones are sent what the settings
-    say.
+    With empty `watched_by` nobody else may watch it; with empty `members` it is no list; with an empty `keep_alive` its
+    phones are sent what the settings say.
     """
 
     password: str | None = None
@@ -36,6 +36,7 @@ class AccountChange:
     most_calls: int | None = None
     do_not_disturb: bool | None = None
     watched_by: str | None = None
+    members: str | None = None
     keep_alive: str | None = None
 
 

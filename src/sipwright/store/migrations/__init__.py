@@ -16,7 +16,7 @@ from sipwright.store.errors import StoreError
 
 __all__ = ["HEAD", "current_revision", "migrate", "require_head"]
 
-HEAD = "0036"
+HEAD = "0037"
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -63,7 +63,8 @@ class Account:
     ``algorithm`` is the one to challenge with: the account's own, or else its domain's.  Only the HA1 of that
     algorithm is kept in memory, and it stays encrypted there until somebody asks for ``ha1``.  ``most_calls`` is how
     many calls it may have in each direction, where that is not what the settings say.  One with ``do_not_disturb`` has
-    phones that no call rings; ``watched_by`` says who may see that it has calls (`services/notifier/rights.py`).
+    phones that no call rings; ``watched_by`` says who may see that it has calls (`services/notifier/rights.py`), and
+    ``members`` names, a line each, the accounts that it is a list of (`services/notifier/lists.py`).
     """
 
     id: int
@@ -79,6 +80,7 @@ class Account:
     _sealed_ha1: bytes = field(repr=False)
     _keys: KeyRing = field(repr=False, compare=False)
     watched_by: str | None = None
+    members: str | None = None
 
     @property
     def aor(self) -> str:

@@ -113,6 +113,7 @@ accounts = Table(
     Column("do_not_disturb", Boolean),
     Column("keep_alive", Text),
     Column("watched_by", Text),
+    Column("members", Text),
     UniqueConstraint("username", "domain_id"),
     sqlite_autoincrement=True,
 )

@@ -72,6 +72,12 @@ class WatchedBy(Given):
     )
 
 
+class Members(Given):
+    """The accounts that an account is a list of, in the order of the keys; it is none without."""
+
+    members: list[str] = Field(max_length=MOST, description="`name`, or `name@domain`.")
+
+
 class Unlocked(Given):
     """An account of which passwords are looked at again, and whose bans ended with that."""
 
@@ -134,6 +140,12 @@ async def set_watched_by(
     """Say who watches an account with busy-lamp keys, and what they see."""
     who = await uses.accounts.set_watched_by(actor, name, given.watched_by, if_match=if_match)
     return {"watched_by": who}
+
+
+@router.put("/{name}/members", response_model=Members)
+async def set_members(actor: Asking, uses: Uses, name: str, given: Members, if_match: IfMatch = None) -> Any:
+    """Make an account a list of others, for phones that watch all of them with one subscription (RFC 4662)."""
+    return {"members": await uses.accounts.set_members(actor, name, given.members, if_match=if_match)}
 
 
 @router.put("/{name}/messages", response_model=Messages)

@@ -13,7 +13,7 @@ from sipwright.sip.digest import ALGORITHMS
 from sipwright.store.admin.specs import AccountChange
 from sipwright.usecases.accounts import AccountDetail
 from sipwright.usecases.phone_settings import PhoneSettings
-from sipwright.web.pages.account_lamps import MessageLamp, WatchedBy
+from sipwright.web.pages.account_lamps import Members, MessageLamp, WatchedBy
 from sipwright.web.pages.choices import plan_options
 from sipwright.web.pages.elements import actions, button, card, facts, pill, tag
 from sipwright.web.pages.format import ago, plural
@@ -74,6 +74,7 @@ class _AccountPage:
                 with tag("div", "stack wide"):
                     self._what_to_type()
                     MessageLamp(self.visit, self.detail).build()
+                    Members(self.visit, self.detail).build()
             self._remove_dialog()
 
     def _phones(self) -> None:

@@ -1,4 +1,4 @@
-"""Who sees an account's calls by a busy-lamp key, and how many messages its phones show: two boxes of its page."""
+"""Who sees an account's calls by a busy-lamp key, whom it is a list of, how many messages wait: boxes of its page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sipwright.web.pages.elements import actions, button, card, tag
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Table
 
-__all__ = ["MessageLamp", "WatchedBy"]
+__all__ = ["Members", "MessageLamp", "WatchedBy"]
 
 _WHO = {"owner": "all accounts of the same owner", "anyone": "all accounts here"}
 _SEES = (("lamp", "that it rings or talks"), ("parties", "also with whom, and may pick up"))
@@ -78,6 +78,35 @@ class WatchedBy:
             self.who.value = ""
             self._draw()
             self.visit.say(f"It is {done}, and counts from now on.")
+
+
+class Members:
+    """The accounts that an account is a list of, for phones that watch lists."""
+
+    def __init__(self, visit: Visit, detail: AccountDetail) -> None:
+        self.visit = visit
+        self.account = detail.account.account
+        self.members = detail.account.members
+
+    def build(self) -> None:
+        """Make the box."""
+        with card("A list of accounts") as box:
+            box.props["data-testid"] = "members"
+            hint = "One a line, in the order of the keys. Phones watch all of them at this account's address."
+            self.names = Field("Members", "\n".join(self.members), kind="textarea", rows=4, hint=hint)
+            with actions():
+                button("Set members", self._set)
+
+    async def _set(self) -> None:
+        async def work() -> None:
+            names = str(self.names.value).replace(",", " ").split()
+            self.members = list(
+                await self.visit.usecases.accounts.set_members(self.visit.actor, self.account, names)
+            )
+
+        if await self.visit.attempt(work, members=self.names, name=self.names):
+            self.names.value = "\n".join(self.members)
+            self.visit.say("It is a list of them now." if self.members else "It is no list now.")
 
 
 class MessageLamp:

@@ -41,6 +41,8 @@ def refuse_unknown(incoming: Incoming) -> bool:
         return False
     if "proxy-require" in index or ("require" in index and method != "REGISTER"):
         unknown = unknown_extensions(request, ("proxy-require",) if method == "REGISTER" else REQUIRES)
+        if method == "SUBSCRIBE":
+            unknown = [tag for tag in unknown if tag.lower() != "eventlist"]  # RFC 4662
         if unknown:
             raise _unsupported(unknown)
     if not request.uri_text.startswith(_OF_SIP) and not request.request_uri.is_sip:
