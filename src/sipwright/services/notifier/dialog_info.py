@@ -20,6 +20,9 @@ LONGEST = 32_768
 """Characters of dialogs in a document, which has to fit into a datagram: of more the latest are told."""
 
 
+_HEAD = b'<?xml version="1.0"?>\r\n<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="'
+
+
 class DialogState(NamedTuple):
     """One dialog of a phone with the switch; `state` is trying, early, confirmed or terminated.
 
@@ -38,9 +41,19 @@ class DialogState(NamedTuple):
 
 
 class _Known(NamedTuple):
+    """A dialog as it is since a change, and how that is written for those who see so much of it."""
+
     number: int
     serial: int
     dialog: DialogState
+    texts: dict[Rights, str]
+
+    def text(self, entity: str, rights: Rights) -> str:
+        """Return it as a document has it."""
+        found = self.texts.get(rights)
+        if found is None:
+            found = self.texts[rights] = _written(self.number, self.dialog, entity, rights)
+        return found
 
 
 class _Dialogs:
@@ -68,7 +81,7 @@ class _Dialogs:
             number = before.number
         self.serial += 1
         self.known.pop(dialog.key, None)  # the latest change is the last
-        self.known[dialog.key] = _Known(number, self.serial, dialog)
+        self.known[dialog.key] = _Known(number, self.serial, dialog, {})
         if dialog.state == "terminated":
             self._forget()
         return True
@@ -105,10 +118,9 @@ class _Dialogs:
                 each.serial > since or each.dialog.state == "terminated" for each in self.known.values()
             )
         state = "full" if is_all else "partial"
-        head = '<?xml version="1.0"?>\r\n<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="'
         tail = f'" state="{state}" entity={attribute(entity)}>\r\n'
-        tail += _latest_of(_written(each, entity, rights) for each in reversed(told)) + "</dialog-info>\r\n"
-        return Document(head.encode(), tail.encode())
+        tail += _latest_of([each.text(entity, rights) for each in told]) + "</dialog-info>\r\n"
+        return Document(_HEAD, tail.encode())
 
 
 class DialogInfo:
@@ -153,19 +165,16 @@ class DialogInfo:
         return kept.document(account, rights, seen, is_full=is_full)
 
 
-def _latest_of(written: Iterable[str]) -> str:
-    """Return dialogs in their order, as many of them as there is room for; those that come are the latest first."""
-    found, room = [], LONGEST
-    for one in written:
-        room -= len(one)
-        if room < 0:
-            break
-        found.append(one)
-    return "".join(reversed(found))
+def _latest_of(written: list[str]) -> str:
+    """Return dialogs in their order, as many of the last ones as there is room for."""
+    whole = "".join(written)
+    while len(whole) > LONGEST:
+        whole = whole.removeprefix(written.pop(0))
+    return whole
 
 
-def _written(known: _Known, entity: str, rights: Rights) -> str:
-    dialog, parties, names = known.dialog, "", ""
+def _written(number: int, dialog: DialogState, entity: str, rights: Rights) -> str:
+    parties, names = "", ""
     if rights >= Rights.PARTIES:
         names = f" call-id={attribute(dialog.call_id)}"
         if dialog.local_tag:
@@ -179,6 +188,6 @@ def _written(known: _Known, entity: str, rights: Rights) -> str:
             f"<target uri={attribute(dialog.remote_identity)}/></remote>\r\n"
         )
     return (
-        f'<dialog id="d{known.number}"{names} direction="{dialog.direction}">\r\n'
+        f'<dialog id="d{number}"{names} direction="{dialog.direction}">\r\n'
         f"<state>{dialog.state}</state>\r\n{parties}</dialog>\r\n"
     )
