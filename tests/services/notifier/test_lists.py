@@ -96,6 +96,19 @@ def test_how_phones_say_that_they_can(keys, headers, status):
     assert keys.subscribe(headers=headers).status == status
 
 
+def test_who_watches_several_that_change_together_hears_of_them_together(bench, keys):
+    keys.subscribe(headers=LISTED)
+    keys.notifies()
+    turns, tell = [], bench.notifier.teller._tell_at_once
+    bench.notifier.teller._tell_at_once = lambda *a: turns.append(a[0]) or tell(*a)
+    for name in ("bob", "carol"):
+        bench.caller.invite(f"sip:{name}@example.org", call_id=name)
+    bench.run(0.2)
+
+    assert [lit(notify) for notify in keys.notifies()] == [{"bob": ["trying"], "carol": ["trying"]}]
+    assert len(turns) == 1
+
+
 def test_an_account_is_watched_as_ever_by_a_phone_that_can_read_lists(bench):
     lamp = Lamp(bench, bench.there["alice"])
     accepted = lamp.subscribe(headers=LISTED)

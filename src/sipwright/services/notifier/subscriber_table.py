@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import structlog
@@ -127,9 +127,9 @@ class SubscriberTable:
         """Return whether anybody watches an account."""
         return (event, account_id) in self._of
 
-    def of_account(self, event: str, account_id: int) -> list[Subscriber]:
-        """Return who watches an account."""
-        return list(self._of.get((event, account_id), {}).values())
+    def of_account(self, event: str, account_id: int) -> Mapping[str, Subscriber]:
+        """Return who watches an account, by our tags."""
+        return self._of.get((event, account_id), {})
 
     def by_account(self, account_id: int) -> list[Subscriber]:
         """Return the subscriptions of an account's phones."""
@@ -141,7 +141,7 @@ class SubscriberTable:
             one.id: one
             for (event, account_id) in self._of
             if first_id <= account_id <= last_id
-            for one in self.of_account(event, account_id)
+            for one in self.of_account(event, account_id).values()
         }
         for subscriber_id in self.phones:
             if first_id <= subscriber_id <= last_id:

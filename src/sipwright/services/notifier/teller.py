@@ -76,10 +76,12 @@ class Teller:
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, {}
+        told: dict[str, Subscriber] = {}
         for resource in changed:
-            self._queue.extend(
-                (subscriber, Subscription.change) for subscriber in self._table.of_account(*resource)
-            )
+            told |= self._table.of_account(*resource)  # once, who watches several of them
+        self._queue.extend(
+            (subscriber, Subscription.change) for subscriber in told.values() if not subscriber.machine.wants
+        )
         self._drain()
 
     def _drain(self) -> None:
