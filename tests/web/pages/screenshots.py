@@ -1,4 +1,8 @@
-"""Screenshots of every page into ``docs/screenshots``: ``make screenshots``; with names, of those pages alone."""
+"""Screenshots of every page: ``make screenshots``; with names, of those pages alone.
+
+Into ``docs/screenshots`` go all of them, for whoever works on the design; into ``docs/pages`` one of each page, which
+``docs/pages.md`` shows.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from interop.harness import DOMAIN, RunningSwitch
 from interop.harness.network import free_port, until
 
 FOLDER = Path(__file__).parents[3] / "docs" / "screenshots"
+SHOWN = FOLDER.with_name("pages")
 WIDTHS = (400, 1280, 1920)
 THEMES = ("light", "dark")
 OUTSIDE = {
@@ -29,8 +34,8 @@ LIVE = {"switchboard": "/", "call": "/calls/last"}
 PAGES = {
     "call-records": "/cdrs", "dialplans": "/dialplans", "dialplan": "/dialplans/out", "accounts": "/accounts",
     "account": "/accounts/alice", "providers": "/providers", "provider": "/providers/carrier", "console": "/console",
-    "status": "/status", "guard": "/guard", "users": "/users", "user": "/users/dave", "settings": "/settings",
-    "me": "/me", "nothing": "/nothing",
+    "status": "/status", "guard": "/guard", "limits": "/guard/dave", "bans": "/bans", "users": "/users",
+    "user": "/users/dave", "settings": "/settings", "me": "/me", "nothing": "/nothing",
 }  # fmt: skip
 OUT = """# What becomes of a call of ours.
 if call.active > 4:
@@ -149,6 +154,8 @@ class Gallery:
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_timeout(120)
             page.screenshot(path=FOLDER / f"{name}-{width}-{theme}.png")
+            if (width, theme) == (1280, "light") and not name.startswith("empty-"):
+                page.screenshot(path=SHOWN / f"{name}.jpg", quality=70)
 
     def log_in(self, page: Page) -> None:
         """Log in as the admin."""
@@ -162,6 +169,7 @@ class Gallery:
 def main() -> None:
     """Start a switch, and look at it."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    SHOWN.mkdir(exist_ok=True)
     gallery = Gallery(sys.argv[1:])
     try:
         gallery.take_all()
