@@ -18,7 +18,7 @@ def left(request, tmp_path):
         folder = tmp_path / "data"
         phones = phones_of(read_folder(request.param / "folder", folder))
         switch = SwitchOnFolder(folder)
-        yield SimpleNamespace(switch=switch, **phones)
+        yield SimpleNamespace(switch=switch, release=request.param.name, **phones)
         switch.stop()
         for phone in phones.values():
             phone.socket.close()
@@ -96,7 +96,8 @@ def test_every_call_goes_on(left):
     }
     assert len(records) == 10
     assert [line for line in switch.log().splitlines() if '"error"' in line] == []
-    # The provider has been told the contact of today, which nobody can guess, in the place of the one of then.
-    new, old = trunk.hears("REGISTER", since=told).headers.get_all("Contact")
-    assert re.fullmatch(r"<sip:[0-9a-f]{20}@127\.82\.0\.1:17082>", new)
-    assert old == "<sip:trunk.bob@127.82.0.1:17082>;expires=0"
+    if left.release == "0.1.0":
+        # The provider has been told the contact of today, which nobody can guess, in the place of the one of then.
+        new, old = trunk.hears("REGISTER", since=told).headers.get_all("Contact")
+        assert re.fullmatch(r"<sip:[0-9a-f]{20}@127\.82\.0\.1:17082>", new)
+        assert old == "<sip:trunk.bob@127.82.0.1:17082>;expires=0"
