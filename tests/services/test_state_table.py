@@ -23,7 +23,7 @@ MACHINES = [
 ]
 
 WRITERS = {
-    "CallState": {"switch/call/call.py", "switch/recovery/recover.py"},
+    "CallState": {"switch/call/ending_call.py", "switch/recovery/recover.py"},
     "Stage": {"switch/transfer/transfer.py"},
     "RunState": {"dialplan/execution/execution.py"},
 }
