@@ -98,7 +98,7 @@ def watch(
 def members(
     name: Name,
     members: Annotated[
-        list[str] | None, typer.Argument(metavar="[MEMBER]...", help="Accounts, in the order of the keys.")
+        list[str] | None, typer.Argument(metavar="MEMBER...", help="Accounts, in the order of the keys.")
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="Make it no list any more.")] = False,
     domain: DomainOption = None,
