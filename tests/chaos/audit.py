@@ -29,6 +29,9 @@ SLACK = 0.15
 async def audit(load: Load) -> None:
     """Compare what the database says with what the phones lived through."""
     await _check_left(load)
+    # Before all is compared, as the providers here answer no OPTIONS meanwhile, and the switch complains of that.
+    for complaint in load.switch.tracebacks():
+        load.ledger.fault("log", "switch.log", complaint)
     cdrs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in load.switch.rows("select * from cdrs"):
         cdrs[row["sip_call_id"]].append(row)
@@ -37,8 +40,6 @@ async def audit(load: Load) -> None:
             _check_cdrs(load, plan, cdrs)
     check_runs(load, cdrs)
     await asyncio.gather(*(_check_registrations(load, line) for line in load.lines))
-    for complaint in load.switch.tracebacks():
-        load.ledger.fault("log", "switch.log", complaint)
 
 
 async def _check_registrations(load: Load, line: Line) -> None:
