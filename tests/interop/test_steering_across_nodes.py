@@ -71,7 +71,12 @@ class Faces:
         return str(call["id"])
 
 
-@pytest.fixture(params=["polled", "nats"])
+POLLED = pytest.mark.parametrize("faces", ["polled"], indirect=True)
+BY_BUS = pytest.mark.parametrize("faces", ["nats"], indirect=True)
+EITHER = pytest.mark.parametrize("faces", ["polled", "nats"], indirect=True)
+
+
+@pytest.fixture
 def faces(request: pytest.FixtureRequest, nodes: Pair, tmp_path: Path) -> Iterator[Faces]:  # noqa: F811
     first, second = nodes
     web, ssh = free_port(), free_port()
@@ -121,25 +126,27 @@ def end(who: Roamer, dialog: Request | Response, other: Roamer, nodes: Pair) -> 
     until(lambda: not any(node.calls() for node in nodes), "no call is left")
 
 
-@pytest.mark.parametrize("face", ["rest", "ssh", "command"])
-def test_a_call_is_hung_up(faces: Faces, pair: Pair, phone: Phones, face: str):  # noqa: F811
+@EITHER
+def test_calls_are_hung_up(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
     alice, bob = phone("waiting"), phone("bob")
-    talk(alice, bob)
-    call = faces.the_call()
-    if face == "rest":
-        assert faces.rest("POST", f"/calls/{call}/hangup").status_code == 204
-    elif face == "ssh":
-        faces.ssh(f"hangup {call}")
-    else:
-        faces.switch.run_command("calls", "hangup", call)
-    for each in (alice, bob):
-        answer_all(each, "BYE")
+    hang_up: dict[str, Callable[[str], object]] = {
+        "rest": lambda call: faces.rest("POST", f"/calls/{call}/hangup").raise_for_status(),
+        "ssh": lambda call: faces.ssh(f"hangup {call}"),
+        "command": lambda call: faces.switch.run_command("calls", "hangup", call),
+    }
+    for way in hang_up.values():
+        talk(alice, bob)
+        call = faces.the_call()
+        way(call)
+        for each in (alice, bob):
+            answer_all(each, "BYE")
 
-    assert until(lambda: not pair[0].calls(), "no call is left") is True
-    assert faces.rest("POST", f"/calls/{call}/hangup").status_code == 404
-    assert faces.rest("GET", f"/calls/{call}/trace").json()["call"] == call
+        assert until(lambda: not pair[0].calls(), "no call is left") is True
+        assert faces.rest("POST", f"/calls/{call}/hangup").status_code == 404
+        assert faces.rest("GET", f"/calls/{call}/trace").json()["call"] == call
 
 
+@EITHER
 def test_a_call_is_transferred(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
     """Who was called goes on with a phone of the other node; the caller is let go."""
     alice, bob = phone("waiting"), phone("bob")
@@ -155,6 +162,7 @@ def test_a_call_is_transferred(faces: Faces, pair: Pair, phone: Phones):  # noqa
     end(bob, to_bob, dave, pair)
 
 
+@POLLED
 def test_a_call_that_rings_is_redirected(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
     alice, bob = phone("waiting"), phone("bob")
     dave = at(phone("dave"), pair[1])
@@ -170,6 +178,7 @@ def test_a_call_that_rings_is_redirected(faces: Faces, pair: Pair, phone: Phones
     end(alice, accepted, dave, pair)
 
 
+@BY_BUS
 def test_a_call_that_rings_is_picked_up(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
     """The phones of who takes it are called, which are at the other node."""
     alice, bob = phone("waiting"), phone("bob")
@@ -186,6 +195,7 @@ def test_a_call_that_rings_is_picked_up(faces: Faces, pair: Pair, phone: Phones)
     end(alice, accepted, dave, pair)
 
 
+@POLLED
 def test_a_call_is_placed_between_phones_of_another_node(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
     alice, bob = phone("frank"), phone("bob")
     for each in (alice, bob):
