@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from .ledger import Ledger
 from .load import Load
 
@@ -15,13 +13,13 @@ MOST_RUNS = 3
 
 
 async def counted(make: Callable[[], Load], most: int = MOST_RUNS) -> Ledger:
-    """Run a load until its ledger can tell what was lost, and return that; a loss is told at once.
+    """Run a load until its ledger can tell what was lost, and return that, else the last one; a loss is told at once.
 
-    What goes wrong while the machine is behind says nothing of the switch (`Ledger.status`). On one that is so each
-    time the test is skipped: it has found nothing, and cannot say that there is nothing to find.
+    What goes wrong while the machine is behind says nothing of the switch (`Ledger.status`), nor does it say that
+    nothing is lost: whoever asks for a status of 0 is not content with it.
     """
     for _ in range(most):
         ledger = await make().run()
         if ledger.status != 2:
-            return ledger
-    pytest.skip(f"the machine fell behind its load {most} times\n{ledger.report()}")
+            break
+    return ledger

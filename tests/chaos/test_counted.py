@@ -46,7 +46,7 @@ async def test_a_machine_that_is_always_behind_proves_nothing():
         runs += 1
         return BEHIND
 
-    with pytest.raises(pytest.skip.Exception, match="fell behind its load 3 times"):
-        await counted(make)  # type: ignore[arg-type]
+    ledger = await counted(make)  # type: ignore[arg-type]
 
+    assert ledger.status == 2
     assert runs == 3

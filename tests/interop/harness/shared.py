@@ -17,7 +17,6 @@ from .switch import HOST, RunningSwitch
 __all__ = ["SharedSwitch", "new_database"]
 
 _URL = "SIPWRIGHT_DATABASE__URL"
-_LATE = '"error": "TimeoutError", "event": "a node cannot say that it lives; it keeps its calls"'
 
 
 class SharedSwitch(RunningSwitch):
@@ -52,13 +51,6 @@ class SharedSwitch(RunningSwitch):
             self.data.mkdir()
             shutil.copy(self._key, self.key)
             self._key = None
-
-    def new_faults(self) -> list[str]:
-        """Return what the log complains of since the last time, but for a beat that the database has answered late.
-
-        With a lease of two seconds that is one of a second, which a busy machine may take; it says nothing of a fault.
-        """
-        return [fault for fault in super().new_faults() if _LATE not in fault]
 
     def takeovers(self) -> int:
         """Return how often it has taken over from another node."""

@@ -29,13 +29,6 @@ ADMIN, ADMINS_PASSWORD = "root", "very secret"
 HOST = "127.0.0.1"
 SPARE_ACCOUNTS = 60
 NO_FACES = {"WEB__LISTEN": "", "SSH__LISTEN": ""}
-LATE = {
-    "a node cannot say that it lives; it keeps its calls":
-        "the database is back; this node is still the owner of its calls",
-    "the database is away; what is committed waits on the disk": "the database has all that waited",
-    "database outage began; writes wait": "database outage over",
-}  # fmt: skip
-"""What is said when a machine has no time for the database within a second or so, and what when that is over."""
 
 OURS = "SIPWRIGHT_"
 """What the environment variables of a switch begin with."""
@@ -237,30 +230,10 @@ class RunningSwitch:
         return [event for event in events if name is None or event["event"] == name]
 
     def new_faults(self) -> list[str]:
-        """Return what has gone wrong inside the switch since this was asked last.
-
-        That the database did not answer in time is none, once it is over: the machine was busy.
-        """
+        """Return what has gone wrong inside the switch since this was asked last."""
         lines = self._log_lines()[self._looked_at :]
         self._looked_at += len(lines)
-        faults = [line for line in lines if _is_fault(line)]
-        late = [line for line in faults if _is_late(line)]
-        if late and self.is_running():
-            until(self._has_caught_up, "the switch has caught up with its database")
-        return [line for line in faults if line not in late]
-
-    def _has_caught_up(self) -> bool:
-        """Return whether everything that was late has come, as the log has it."""
-        waits: set[str] = set()
-        for event in self.events():
-            if event["event"] == "switch started":
-                waits.clear()
-            if event["event"] in LATE:
-                waits.add(LATE[event["event"]])
-            waits.discard(event["event"])
-        return not waits
-
-    # Peers.
+        return [line for line in lines if _is_fault(line)]
 
     def sipp(self, scenario: str, *, host: str = HOST, port: int | None = None, protocol: str = "udp", calls: int = 1,
              rate: int = 100, **words: object) -> Trace:  # fmt: skip
@@ -307,14 +280,6 @@ class RunningSwitch:
         for peer in self._peers:
             peer.close()
         self._peers.clear()
-
-
-def _is_late(line: str) -> bool:
-    """Return whether a line tells of what was not done in its time; of any other error it is a fault."""
-    if not line.startswith("{"):
-        return False
-    event = json.loads(line)
-    return event["event"] in LATE and event.get("error") == "TimeoutError"
 
 
 def _is_fault(line: str) -> bool:
