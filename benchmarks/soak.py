@@ -286,7 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=60.0, help="of a minute")
-    parser.add_argument("--rate", type=float, help="calls a second; else 60 % of what the switch can do")
+    parser.add_argument("--rate", type=float, help="calls a second; else 60 %% of what the switch can do")
     given = parser.parse_args()
     if found := run(given.minutes, given.seconds, given.rate):
         raise SystemExit("\n".join(found))
