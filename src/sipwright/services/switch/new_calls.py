@@ -13,6 +13,7 @@ from .call.call import EXPIRES, Call
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.observer import CallObserver
+from .call.own_call import OwnCall
 from .call.ports import CallPorts
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
@@ -143,7 +144,7 @@ class NewCalls:
             (None, self._router.accounts.home_domain()) if account is None else (account.id, account.domain)
         )
         identity = Identity(decision.direction, account_id, decision.user_id, domain)
-        call = Call(ports, call_id, identity, now)
+        call = (OwnCall if decision.user_id == NODE_USER else Call)(ports, call_id, identity, now)
         if decision.direction == "out" and account is not None:
             aor = f"sip:{account.username}@{account.domain}"
             vouch(request, aor, is_anonymous=is_anonymous(request.from_uri))

@@ -40,9 +40,10 @@ from .dialling.router import Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
-from .midcall.liveness import probe_ends
+from .midcall.liveness import PROBE, probe_ends, probe_later
 from .midcall.provisionals import Provisionals
 from .midcall.session import Sessions
+from .midcall.unwanted_answer import UnwantedAnswer
 from .model.header_table import ALLOW, TOLD, TOLD_WITHOUT_TIMER
 from .model.identity import Identity
 from .model.stopped import WhyStopped, nothing_stopped
@@ -58,6 +59,7 @@ from .requests import Requests
 from .steering import Steering
 from .transfer.handing import Handing
 from .transfer.moving import Moving
+from .transfer.orbit import PARK, ring_back_later
 from .transfer.parking import Parking
 from .transfer.pickup import Picker, ringing_at
 from .transfer.target_call import TargetDialler
@@ -113,11 +115,12 @@ class Switch:
         timers = Timers(clock, call_later, self.calls.get, lambda: stack.backlog.unread_since)
         credentials = Credentials(router.accounts, token)
         ended = EndedCall(
-            LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes, credentials=credentials)
+            LegPorts(stack=stack, clock=clock, wall_clock=wall_clock, routes=routes, credentials=credentials),
+            UnwantedAnswer.begin,
         )
         self.table = CallTable(self.calls, timers, ended, observer)
         stack.layer.way_again = Repeats(self.table.legs, self.reconnects).way
-        unreachable = Unreachable(stack, clock, why_stopped)
+        unreachable, sessions = Unreachable(stack, clock, why_stopped), Sessions()
         self.ports: CallPorts[Call] = CallPorts(
             node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
             timers=timers, routes=routes, servers=self.servers, credentials=credentials, calls=self.calls,
@@ -125,9 +128,11 @@ class Switch:
             active_calls=self.table.active, parts=self.table.parts, relink=self.table.relink,
             carried=self.table.carried,
             destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
-            unreachable=unreachable.outcome, probe=probe_ends, sessions=Sessions(), provisionals=Provisionals.of,
+            unreachable=unreachable.outcome, sessions=sessions, provisionals=Provisionals.of,
             decide=lambda call: self.dialler.begin(call),
-            ring_back=lambda call: self.parking.ring_back(call),
+            joined=(ring_back_later, probe_later, sessions.rearm),
+            on_timer={PROBE: probe_ends, PARK: lambda call: self.parking.ring_back(call)},
+            in_doubt=probe_ends, further_answer=UnwantedAnswer.begin,
             call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
             own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up, guard=guard or NoGuard(),
             tally=self.table.tally,

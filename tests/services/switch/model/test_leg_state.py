@@ -69,7 +69,7 @@ def test_nothing_but_the_machine_writes_the_state_of_a_leg():
 
 @pytest.fixture
 def leg():
-    return Leg(EndedCall(None), 1, "call-id", "tag", 0.0)
+    return Leg(EndedCall(None, None), 1, "call-id", "tag", 0.0)
 
 
 def test_a_leg_goes_where_the_table_says(leg):

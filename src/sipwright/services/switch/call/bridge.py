@@ -116,11 +116,11 @@ class Bridge(Entity):
                 del legs[local]
         caller.tags, caller.early = {}, {}
 
-    def transferred(self, remaining: Leg, joined: Callee) -> None:
+    def rejoin(self, remaining: Leg, joined: Callee) -> None:
         """Join one end with a leg that has come from another call; the third one has left, or will."""
         self.near, self.peer, self.held = remaining, joined, ()
         if self.originator is not None:
-            self.originator.transferred(remaining)
+            self.originator.rejoined(remaining)
         self.changed()
 
     def holds(self, leg: Leg, is_held: bool) -> None:

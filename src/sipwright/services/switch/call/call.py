@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from sipwright.services.own_probes import NODE_USER, sign_of_life
 from sipwright.sip import ParseError, Request, Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.headers.collection import write_lines
@@ -25,9 +24,9 @@ from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, EXPIRED, Outcome, for_
 from ..model.relayed_headers import reasons_of, relayed_lines
 from .callee import Callee
 from .ending_call import EndingCall
+from .lasting_call import LIMIT
 from .ports import CallPorts
 from .process import Claim, HuntProcess, Impatient, ReliableProvisionals
-from .unwanted_answer import UnwantedAnswer
 
 __all__ = ["EXPIRES", "Call"]
 
@@ -92,9 +91,6 @@ class Call(EndingCall):
     def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
         put, watch = self.ports.writer.put, self.ports.watch
-        if self.identity.user_id == NODE_USER:
-            self._store_of_probe(on_commit)
-            return
         if watch is not None and (tell := watch.changed(self)) is not None:
             self._actions.append(tell)  # this event is being committed
         if self._are_records_due:
@@ -103,14 +99,10 @@ class Call(EndingCall):
                 put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
         put("call", self.id, None if self.is_gone else partial(self.ports.call_row, self), on_commit)
         self._are_records_due = False
-        if not self.has_row:
-            self.has_row = True
-            self._actions.append(self._promise)
+        self.promise_once()
 
-    def _store_of_probe(self, on_commit: Callable[[], None]) -> None:
-        """Store that the node is alive in place of a call that is nobody's, and that nobody goes on with."""
-        self.ports.writer.put("rollup", (0, 0, self.ports.node), sign_of_life(self.ports.node), on_commit)
-        self._are_records_due = False
+    def promise_once(self) -> None:
+        """Let the caller have a 100 when what is about to be committed is, the first time."""
         if not self.has_row:
             self.has_row = True
             self._actions.append(self._promise)
@@ -266,7 +258,7 @@ class Call(EndingCall):
     def _take_success(self, leg: Callee, response: Response) -> None:
         if leg.state in _WAS_ANSWERED or (leg.state is ENDED and leg.ack is not None):
             if not leg.acknowledge_copy(response):
-                UnwantedAnswer.begin(self, leg, response)
+                self.ports.further_answer(self, leg, response)
         elif leg.is_open and self.state is SETTING_UP and self.hunt is not None:
             if self.provisionals is not None and self.provisionals.postpones(leg, response):
                 return
@@ -326,15 +318,10 @@ class Call(EndingCall):
 
     def start_clocks(self, leg: Callee) -> None:
         """Let the clocks of a call run that talks from now on: how long it may last, and whether its ends are there."""
-        ports = self.ports
         self.disarm_all()
         self.limit_duration(leg)
-        if leg.destination.parked is not None:
-            self.arm("park", leg.destination.parked[0])
-        if ports.settings.probe:
-            self.arm("probe", ports.settings.probe)
-        if self.processes:
-            ports.sessions.rearm(self)
+        for begin in self.ports.joined:
+            begin(self, leg)
 
     def hang_up_late(self, leg: Callee, response: Response) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
@@ -348,14 +335,12 @@ class Call(EndingCall):
 
     def timer(self, name: str) -> None:
         """Take a timer of this call that has run out."""
-        if name == "limit":
+        if name == LIMIT:
             self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"', why="Time Limit Reached")
-        elif name == "probe":
-            self.ports.probe(self)
-        elif name == "park":
-            self.ports.ring_back(self)
         elif name == EXPIRES:
             self.reject(EXPIRED)
+        elif (take := self.ports.on_timer.get(name)) is not None:
+            take(self)
         else:
             kind = name.partition(" ")[0]
             for process in (*self.processes, self.hunt, self.originator):

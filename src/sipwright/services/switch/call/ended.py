@@ -17,7 +17,6 @@ from .callee import Callee
 from .leg import Leg
 from .leg_ports import Arguments, LegPorts
 from .process import CallProcess
-from .unwanted_answer import UnwantedAnswer
 
 __all__ = ["EndedCall"]
 
@@ -27,12 +26,15 @@ _NO_EVENT = nullcontext()
 class EndedCall:
     """Answers for every call that is over, as the owner of its legs."""
 
-    __slots__ = ("ports",)
+    __slots__ = ("_further_answer", "ports")
 
     id = ""
 
-    def __init__(self, ports: LegPorts[Leg]) -> None:
+    def __init__(
+        self, ports: LegPorts[Leg], further_answer: Callable[[EndedCall, Callee, Response], None]
+    ) -> None:
         self.ports = ports
+        self._further_answer = further_answer
 
     def changed(self) -> None:
         """Note nothing: there is no row any more."""
@@ -63,7 +65,7 @@ class EndedCall:
     def callee_responded(self, leg: Callee, response: Response) -> None:
         """Acknowledge a 2xx that comes again; one of another phone behind a proxy is hung up (RFC 3261 §13.2.2.4)."""
         if response.is_success and not leg.acknowledge_copy(response):
-            UnwantedAnswer.begin(self, leg, response)
+            self._further_answer(self, leg, response)
 
     def carry(self, process: CallProcess) -> None:
         """Keep nothing: its transaction holds it until its sender has heard our BYE."""

@@ -18,7 +18,6 @@ from .leg import Leg, was_cut_off
 from .ports import CallPorts
 from .process import CallProcess
 from .script_port import ScriptRun
-from .unwanted_answer import UnwantedAnswer
 
 __all__ = ["EndingCall"]
 
@@ -140,7 +139,7 @@ class EndingCall(LastingCall):
         """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
         with self.event():
             leg.unacked_response = None
-            self.ports.probe(self)
+            self.ports.in_doubt(self)
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""
@@ -149,8 +148,9 @@ class EndingCall(LastingCall):
         for leg in (self.caller, *self.legs):
             if leg.state is not ENDED:
                 return
-        if self.processes and self.find(UnwantedAnswer) is not None:
-            return
+        for process in self.processes:
+            if process.is_awaited:
+                return
         self.is_gone = True
         self.changed()
         self.when_stored(partial(self.ports.forget, self))

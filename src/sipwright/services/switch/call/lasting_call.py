@@ -12,13 +12,16 @@ from .bridge import Bridge
 from .callee import Callee
 from .ports import CallPorts
 
-__all__ = ["LastingCall"]
+__all__ = ["LIMIT", "LastingCall"]
+
+LIMIT = "limit"
+"""The timer that runs until a call has lasted for as long as it may."""
 
 
 class LastingCall(Bridge):
     """A call, as far as its time is concerned.
 
-    Its timer `limit` ends it; `limit` is what its dialplan has allowed, and `dialled_user` whom its caller has dialled.
+    Its timer `LIMIT` ends it; `limit` is what its dialplan has allowed, and `dialled_user` whom its caller has dialled.
     """
 
     __slots__ = ("dialled_user", "identity", "limit")
@@ -38,7 +41,7 @@ class LastingCall(Bridge):
         """Let the time run that a call with this leg may last; a dialplan can only make it shorter."""
         limit = min(leg.destination.options.limit or inf, self.limit or inf, self.longest)
         if limit < inf:
-            self.arm("limit", limit)
+            self.arm(LIMIT, limit)
 
     @property
     def longest(self) -> float:
@@ -55,12 +58,12 @@ class LastingCall(Bridge):
     def end_within(self, limits: Iterable[float | None]) -> None:
         """Let a call that talks end no later than each of these says, in seconds from now."""
         given = [limit for limit in limits if limit is not None]
-        deadline = self.timers.get("limit")
+        deadline = self.timers.get(LIMIT)
         if given and (deadline is None or self.ports.wall_clock() + min(given) < deadline):
-            self.arm("limit", min(given))
+            self.arm(LIMIT, min(given))
 
     @property
     def time_left(self) -> float | None:
         """For how many seconds the call may go on, if that is limited."""
-        deadline = self.timers.get("limit")
+        deadline = self.timers.get(LIMIT)
         return None if deadline is None else max(deadline - self.ports.wall_clock(), 0.001)

@@ -6,7 +6,7 @@ parameter here, since a call is made on top of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar
@@ -258,11 +258,14 @@ class CallPorts(LegPorts[Leg], Generic[CallT]):
     `active_calls` counts those of a user, `parts` finds those that are one call by the id that they have in common, and
     `relink` lets what is behind a leg that has moved be part of its new call. `carried` counts those of a provider.
     `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
-    destination has given, `unreachable` says why no way leads to a leg, `probe` asks the ends of a call whether they
-    are still there, `sessions` are their session timers, `provisionals` gives the reliable provisional responses of a
-    call, `decide` lets the dialplan of a call that the switch makes by itself say who rings, and `ring_back` takes a
-    call away from where it is parked. `may_pick_up` says whether an account may take the calls that ring at one of
+    destination has given, `unreachable` says why no way leads to a leg, `sessions` are their session timers,
+    `provisionals` gives the reliable provisional responses of a call, and `decide` lets the dialplan of a call that the
+    switch makes by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one of
     another owner. What becomes of calls is counted in the `tally`. Nobody need `watch`.
+
+    What a call tells whoever wants to know, without knowing them: `joined`, each in turn, that one talks from now on
+    with a leg; `on_timer`, by the names of the timers that they have armed in it, that one has run out; `in_doubt`,
+    that an end is perhaps not there any more; `further_answer`, that one more phone behind a proxy has answered.
     """
 
     node: str
@@ -283,11 +286,13 @@ class CallPorts(LegPorts[Leg], Generic[CallT]):
     destinations: Callable[[CallT, DialLeg], list[Destination]]
     redirected: Callable[[CallT, Destination, Uri], list[Destination]]
     unreachable: Callable[[CallT, Callee], Outcome]
-    probe: Callable[[CallT], None]
     sessions: Sessions[CallT]
     provisionals: Callable[[CallT], ReliableProvisionals]
     decide: Callable[[CallT], None]
-    ring_back: Callable[[CallT], None]
+    joined: tuple[Callable[[CallT, Callee], None], ...]
+    on_timer: Mapping[str, Callable[[CallT], None]]
+    in_doubt: Callable[[CallT], None]
+    further_answer: Callable[[CallT, Callee, Response], None]
     call_row: Callable[[CallT], tuple[Any, ...]]
     cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
     is_store_away: Callable[[], bool] = bool

@@ -26,6 +26,10 @@ class CallProcess(Protocol):
     def timers(self) -> tuple[str, ...]:
         """The names of its timers; what follows a space in the name of an armed one is its own."""
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a call that is over is not forgotten before this has ended."""
+
     def timer(self, name: str) -> None:
         """Take one of these timers that has run out."""
 
@@ -145,8 +149,8 @@ class Originator(Protocol):
     def other(self, leg: Leg) -> Leg | None:
         """Return the end that `leg` is joined with, while no transfer has changed that."""
 
-    def transferred(self, remaining: Leg) -> None:
-        """Take note of the end that a transfer has left."""
+    def rejoined(self, remaining: Leg) -> None:
+        """Take note of the end that is left, as the other one has made room for somebody else."""
 
     def adapted(self, body: bytes, receiver: Leg) -> bytes:
         """Return a body as its receiver can take it."""

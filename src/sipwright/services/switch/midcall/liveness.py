@@ -20,13 +20,22 @@ from ..call.leg import Leg
 from ..model.leg_state import LegEvent, LegState
 from .session import session_of
 
-__all__ = ["AFTER_RECOVERY", "probe_ends"]
+__all__ = ["AFTER_RECOVERY", "PROBE", "probe_ends", "probe_later"]
+
+PROBE = "probe"
+"""The timer that runs until the ends of a call are asked."""
 
 LONGEST_WAY_BACK = 300.0
 """How long a phone may take to connect again before it is taken for gone, in seconds."""
 
 AFTER_RECOVERY = 60
 """Within how many seconds the calls of an earlier process are probed, spread evenly."""
+
+
+def probe_later(call: Call, leg: Leg) -> None:
+    """Have the ends of a call asked that talks from now on, if that is wanted."""
+    if call.ports.settings.probe:
+        call.arm(PROBE, call.ports.settings.probe)
 
 
 def probe_ends(call: Call) -> None:
@@ -48,7 +57,7 @@ def probe_ends(call: Call) -> None:
             patience = AFTER_RECOVERY
             continue
         Probe(call, leg).ask(dialog, flow)
-    call.arm("probe", patience)
+    call.arm(PROBE, patience)
 
 
 class Probe:

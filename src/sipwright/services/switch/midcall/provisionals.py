@@ -85,6 +85,7 @@ class Provisionals:
     )
 
     timers = ("extension",)
+    is_awaited = False
 
     def __init__(self, call: Call) -> None:
         self.call = call

@@ -56,6 +56,7 @@ class Relay:
     )
 
     timers = ("crossing",)
+    is_awaited = False
 
     def __init__(
         self, call: Call, sender: Leg, receiver: Leg, request: Request, flow: Flow | None = None

@@ -90,7 +90,7 @@ class Sessions:
         if session is not None and body:
             session.body = body
 
-    def rearm(self, call: Call) -> None:
+    def rearm(self, call: Call, leg: Leg | None = None) -> None:
         """Let the session timers run on whose time was called off with all others."""
         for process in call.processes:
             if isinstance(process, SessionTimer):

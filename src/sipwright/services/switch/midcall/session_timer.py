@@ -78,6 +78,7 @@ class SessionTimer:
     )
 
     timers = ("session",)
+    is_awaited = False
 
     def __init__(self, call: Call, leg: Leg) -> None:
         self.call = call

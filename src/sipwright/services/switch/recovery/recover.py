@@ -21,13 +21,13 @@ from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..call.process import CallProcess, Originator
-from ..call.unwanted_answer import UnwantedAnswer
 from ..dialling.hunt import Hunt
 from ..dialling.launch import launch
-from ..midcall.liveness import AFTER_RECOVERY, Probe
+from ..midcall.liveness import AFTER_RECOVERY, PROBE, Probe
 from ..midcall.provisionals import Provisionals
 from ..midcall.relay import Relay
 from ..midcall.session_timer import SessionTimer
+from ..midcall.unwanted_answer import UnwantedAnswer
 from ..model.call_state import CallState
 from ..model.destination import Destination
 from ..model.identity import Identity
@@ -191,7 +191,7 @@ def _recover_timers(call: Call, deadlines: dict[str, float]) -> None:
             earliest += REFRESH_GRACE
         call.arm(name, max(deadline, earliest) - now)
     if call.state is CallState.TALKING and call.ports.settings.probe:
-        call.arm("probe", 1.0 + zlib.crc32(call.id.encode()) % AFTER_RECOVERY)
+        call.arm(PROBE, 1.0 + zlib.crc32(call.id.encode()) % AFTER_RECOVERY)
 
 
 def _recover_caller(call: Call) -> None:

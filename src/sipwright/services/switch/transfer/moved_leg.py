@@ -10,6 +10,7 @@ from ..call.leg import Leg
 from ..midcall.session import session_of
 from ..model.destination import Destination
 from ..model.leg_state import LegEvent
+from .orbit import ring_back_later
 from .replaces import account_of
 
 __all__ = ["move"]
@@ -43,8 +44,7 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
     ports.guard.moved(leg, moved)
     call.legs.append(moved)
     call.changed()
-    if moved.destination.parked is not None:
-        call.arm("park", moved.destination.parked[0])
+    ring_back_later(call, moved)
     session = session_of(leg)
     if session is not None:
         session.moved(call, moved)

@@ -13,13 +13,18 @@ from sipwright.services.ports import AccountView
 from sipwright.sip import Request
 from sipwright.stack import Incoming
 
+from ..call.call import Call
+from ..call.callee import Callee
 from ..dialling.destinations import LOOP_FLOW
 from ..model.destination import Destination
 
-__all__ = ["ORBIT", "answer_parked", "slot_of"]
+__all__ = ["ORBIT", "PARK", "answer_parked", "ring_back_later", "slot_of"]
 
 ORBIT = "parked.invalid"
 """The host of all slots, which is none (RFC 2606)."""
+
+PARK = "park"
+"""The timer that runs until a parked call rings back."""
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE"
 
@@ -32,6 +37,12 @@ def slot_of(account: AccountView, seconds: float, back: int) -> Destination:
         target=f"{account.username}@parked", uri=uri, to=aor, flow=LOOP_FLOW, account_id=account.id,
         parked=(seconds, back),
     )  # fmt: skip
+
+
+def ring_back_later(call: Call, leg: Callee) -> None:
+    """Let the time of a call run whose peer from now on is a slot."""
+    if leg.destination.parked is not None:
+        call.arm(PARK, leg.destination.parked[0])
 
 
 def answer_parked(incoming: Incoming) -> bool:

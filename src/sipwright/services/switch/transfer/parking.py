@@ -25,7 +25,7 @@ from ..dialling.hunt import Hunt
 from ..model.call_state import CallState
 from ..model.leg_state import LegState
 from ..model.outcome import Outcome
-from .orbit import slot_of
+from .orbit import PARK, slot_of
 from .pickup import PICKED_UP
 from .replaces import account_of
 from .takeover import Takeover
@@ -142,7 +142,7 @@ class Parking:
         if leg is None or parked is None or call.state is not CallState.TALKING:
             return
         seconds, account_id = parked
-        call.arm("park", seconds)
+        call.arm(PARK, seconds)
         remaining, account = call.other(leg), self._accounts.account_by_id(account_id)
         is_busy = call.find(Transfer) is not None or call.claimed_by is not None
         if account is None or remaining is None or is_busy:

@@ -247,7 +247,7 @@ class Picker:
         """Return nobody: the two are not joined here."""
         return None
 
-    def transferred(self, remaining: Leg) -> None:
+    def rejoined(self, remaining: Leg) -> None:
         """Do nothing: nobody comes into this call."""
 
     def adapted(self, body: bytes, receiver: Leg) -> bytes:

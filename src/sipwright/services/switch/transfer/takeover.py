@@ -111,6 +111,7 @@ class Takeover:
     __slots__ = ("_invite", "_other_id", "_place", "_stored", "call")
 
     timers = ("replacement",)
+    is_awaited = False
 
     def __init__(self, call: Call, other_id: str, place: int) -> None:
         """Begin one; `place` is the leg of the call `other_id` that the new caller is to be joined with."""

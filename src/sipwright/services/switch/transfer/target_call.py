@@ -140,7 +140,7 @@ class Target:
         """Return nobody: the two are not joined here."""
         return None
 
-    def transferred(self, remaining: Leg) -> None:
+    def rejoined(self, remaining: Leg) -> None:
         """Do nothing: the leg of the target leaves this call, and nobody comes into it."""
 
     def adapted(self, body: bytes, receiver: Leg) -> bytes:

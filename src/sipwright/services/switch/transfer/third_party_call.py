@@ -194,7 +194,7 @@ class ThirdParty:
         """Return the end that `leg` is joined with."""
         return self.call.peer if leg is self.first else self.first
 
-    def transferred(self, remaining: Leg) -> None:
+    def rejoined(self, remaining: Leg) -> None:
         """Take note of which of the two has been joined with a third."""
         assert isinstance(remaining, Callee)
         self.first = remaining

@@ -78,6 +78,7 @@ class Transfer(Referrer):
     )
 
     timers = ("transfer", "report")
+    is_awaited = False
 
     def __init__(self, call: Call, transferor: Leg, remaining: Leg, name: int, *, is_reported: bool) -> None:
         self.call = call
@@ -282,7 +283,7 @@ class Transfer(Referrer):
             # What the dialplan of this call has allowed goes on being so.
             moved.destination.options = replace(options, transfer="place")
         moved.acknowledge(answer, response.headers.get("content-type"))
-        call.transferred(self.remaining, moved)
+        call.rejoin(self.remaining, moved)
         # A limit that has begun to run goes on; that of a target that was dialled begins now.
         dialled = (options.limit, other.limit) if isinstance(other.originator, Target) else ()
         call.end_within((*dialled, other.time_left, call.longest))

@@ -14,12 +14,12 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientNonInvite, ClientTransaction
 from sipwright.transport import Flow
 
+from ..call.callee import MOST_EARLY, Callee
+from ..call.leg import Leg
+from ..call.leg_ports import LegOwner, LegPorts
+from ..call.process import CallProcess
 from ..model.outcome import ELSEWHERE_HEADERS
 from ..model.stored_processes import StoredUnwantedAnswer
-from .callee import MOST_EARLY, Callee
-from .leg import Leg
-from .leg_ports import LegOwner, LegPorts
-from .process import CallProcess
 
 __all__ = ["AnsweredCall", "UnwantedAnswer"]
 
@@ -78,6 +78,7 @@ class UnwantedAnswer:
     __slots__ = ("_ack", "_bye", "_dialog", "_rounds", "call", "leg")
 
     timers = ()
+    is_awaited = True
 
     def __init__(self, call: AnsweredCall, leg: Callee, dialog: Dialog, ack: bytes, bye: bytes) -> None:
         self.call = call
