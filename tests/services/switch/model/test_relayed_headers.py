@@ -103,6 +103,36 @@ def test_allow_lists_what_works_here_and_there():
     assert "PRACK" in ALLOW
 
 
+def test_who_rings_says_what_may_be_asked_of_it_already():
+    """RFC 3311 §5.1: what the caller may change before the answer it learns of a 18x alone."""
+    rings = response(183, "Allow: INVITE, ACK, CANCEL, BYE, PRACK, UPDATE", "Supported: 100rel")
+
+    assert relayed_lines(rings, STRANGER) == [
+        "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, NOTIFY, REFER, REGISTER"
+    ]
+    assert relayed_lines(response(183), STRANGER) == []
+
+
+SESSION = "Session-ID: ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000"
+
+
+@pytest.mark.parametrize("passage", list(dict.fromkeys(PASSAGES.values())))
+def test_what_a_session_is_called_from_end_to_end_crosses(passage):
+    """RFC 7989: it is random, and a B2BUA leaves it alone, so that a call is found in the logs of both sides."""
+    assert relayed_lines(info(SESSION), passage) == [SESSION]
+
+
+@pytest.mark.parametrize("line", ["Geolocation: <cid:alice@example.org>", "Geolocation-Routing: yes"])
+def test_where_somebody_is_a_provider_is_told_by_a_phone_alone(line):
+    """RFC 6442: a call for help says so, with the place in its body; nobody else reads what a stranger names."""
+    place = info(line)
+
+    assert relayed_lines(place, PASSAGES[Party.PHONE, Party.TRUNK]) == [line]
+    assert relayed_lines(place, PASSAGES[Party.SWITCH, Party.TRUNK]) == [line]
+    assert relayed_lines(place, PASSAGES[Party.PHONE, Party.OUTSIDER]) == []
+    assert relayed_lines(place, STRANGER) == []
+
+
 @pytest.mark.parametrize("name", ["P-Asserted-Identity", "Remote-Party-ID"])
 def test_an_identity_is_believed_of_trunks_and_of_ourselves_alone(name):
     """RFC 3325 §5: from a node that is not trusted it is removed, and those who are not are told none."""
@@ -209,10 +239,10 @@ def test_charging_is_between_trunks():
 @pytest.mark.parametrize(
     ("status", "told"),
     [(420, "Unsupported: timer"), (421, "Require: timer"), (503, "Retry-After: 9"), (486, "Warning: 399 a b"),
-     (603, "Reason: Q.850;cause=21"), (403, "User-to-User: 56a3"), (488, "X-Why: no")],
+     (603, "Reason: Q.850;cause=21"), (403, "User-to-User: 56a3"), (488, "X-Why: no"), (423, "Min-Expires: 90")],
 )  # fmt: skip
 def test_a_refusal_is_explained(status, told):
-    """RFC 3261 §8.2.2.3, §20.33, §21.4.15."""
+    """RFC 3261 §8.2.2.3, §20.33, §21.4.15, §21.4.17."""
     refusal = response(status, told)
     name, _, value = told.partition(": ")
 

@@ -20,8 +20,9 @@ With our credentials under a REFER, a stranger would call at the expense of whoe
 _OF_ITS_OWNER = frozenset({"INFO", "MESSAGE", "OPTIONS"})
 """What a phone of the one who has the provider may say there in its call as well; none of it has anybody called."""
 
-_SIGNED_FOR_OWNER = _OF_ITS_OWNER | {"REFER"}
-"""That, and what it asks a provider to carry out: it gets there only where the dialplan says so (`transfer="pass"`)."""
+_SIGNED_FOR_OWNER = _OF_ITS_OWNER | {"REFER", "NOTIFY", "SUBSCRIBE"}
+"""That, and transfers, with what is told of them: one gets to a provider only where the dialplan says so
+(`transfer="pass"`)."""
 
 
 def is_ours_to_sign(method: str, sender: Leg) -> bool:

@@ -98,7 +98,7 @@ _OURS = frozenset({
     # what we can do, and what we are asked to know
     "allow", "require", "supported", "p-preferred-identity", "session-expires", "min-se",
     # written with the body, or by the status
-    "content-type", "retry-after", "unsupported",
+    "content-type", "min-expires", "retry-after", "unsupported",
 })
 
 IDENTITY = frozenset({"p-asserted-identity", "remote-party-id"})
@@ -124,12 +124,15 @@ _FROM_ANYBODY = frozenset({
     # who would rather be reached how
     "accept-contact", "reject-contact", "request-disposition", "priority", "privacy", "reply-to",
     # what is said along
-    "date", "expires", "in-reply-to", "organization", "reason", "server", "subject", "user-agent", "user-to-user",
-    "warning",
+    "date", "expires", "in-reply-to", "organization", "reason", "server", "session-id", "subject", "user-agent",
+    "user-to-user", "warning",
     # events, and transfers with their permissions of their own
     "allow-events", "event", "subscription-state", "info-package", "recv-info", "join", "refer-sub", "refer-to",
     "referred-by", "replaces", "target-dialog",
 })
+_WHERE_IT_IS = frozenset({"geolocation", "geolocation-routing"})
+"""The place of whoever calls (RFC 6442), which a provider needs to know of a call for help."""
+
 _UNTRUSTED = _OURS | IDENTITY | _CHARGING
 
 _LISTED = Passage(_FROM_ANYBODY, _UNTRUSTED | _ANSWERS_BY_ITSELF, Shown.NEVER)
@@ -145,6 +148,7 @@ PASSAGES: Mapping[tuple[Party, Party], Passage] = {
     **{(SCRIPT, receiver): _OPEN for receiver in Party},
     (PHONE, PHONE): _FAMILY,
     (PHONE, SWITCH): _FAMILY,
+    (PHONE, TRUNK): _LISTED._replace(allowed=_FROM_ANYBODY | _WHERE_IT_IS),
     (NEIGHBOUR, PHONE): _VOUCHED_TO_PHONE,
     (NEIGHBOUR, SWITCH): _VOUCHED,
     (NEIGHBOUR, NEIGHBOUR): _VOUCHED,
@@ -165,8 +169,9 @@ EXPLAINS = frozenset({
 """Headers of a refusal that tell the caller why, or what would do (RFC 3261 §21.4)."""
 
 OF_STATUS: Mapping[int, tuple[str, ...]] = {
-    # A refusal may always say when it is worth another try (RFC 3261 §20.33); two must say what they are about.
+    # A refusal may always say when it is worth another try (RFC 3261 §20.33); these must say what they are about.
     420: ("unsupported", "retry-after"),  # RFC 3261 §8.2.2.3
     421: ("require", "retry-after"),      # RFC 3261 §21.4.15
+    423: ("min-expires", "retry-after"),  # RFC 3261 §21.4.17
 }
 # fmt: on

@@ -79,6 +79,9 @@ def relayed_lines(message: Message, passage: Passage, told: str = TOLD) -> list[
     if method in _TELLS_ABILITIES:
         relayed.append(f"Supported: {_supported(message, told) if 'supported' in index else told}")
         relayed.append(f"Allow: {_ALLOWED[headers.get('allow') or ''] if 'allow' in index else ALLOW}")
+    elif not method and "allow" in index:
+        # Before the answer a caller knows by nothing else whether an UPDATE is taken (RFC 3311 §5.1).
+        relayed.append(f"Allow: {_ALLOWED[headers.get('allow') or '']}")
     return relayed
 
 
