@@ -17,7 +17,7 @@ class LentFlow(Flow):
 
     is_reliable = True
 
-    def __init__(self, worker: str, parts: FlowKey, send: Callable[[bytes], None], tap: Tap) -> None:
+    def __init__(self, worker: str, parts: FlowKey, send: Callable[[bytes], object], tap: Tap) -> None:
         """Make it; `send` takes a message to the worker that has the connection."""
         super().__init__(*parts)
         self.key = f"{worker}!{self.key}"

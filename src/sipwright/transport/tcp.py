@@ -23,6 +23,7 @@ from sipwright.transport.base import (
     ignore_undelivered,
 )
 from sipwright.transport.flow import Address, Trust, is_wildcard
+from sipwright.transport.held_sends import Guard, unguarded
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
@@ -79,6 +80,8 @@ class TcpTransport:
         """The socket that an earlier process has left, to go on with."""
         self.is_shared = False
         """Whether other workers of this switch listen at the same address."""
+        self.guard: Guard = unguarded
+        """What stands in front of each connection for the messages that are sent."""
         self._address = (host, port)
         self._family = family_of(host)
         self._routes = routes or Routes()

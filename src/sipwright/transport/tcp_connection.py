@@ -10,7 +10,7 @@ import asyncio
 import errno
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol, cast
 
@@ -18,6 +18,7 @@ from sipwright.sip.errors import FramingError, ParseError
 from sipwright.sip.framer import MOST_PINGS, PING, StreamFramer
 from sipwright.transport.base import OnFramingError, OnMessage
 from sipwright.transport.flow import Address, Flow, flow_key
+from sipwright.transport.held_sends import Guard, unguarded
 from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
 from sipwright.transport.tcp_limits import TcpLimits
@@ -40,6 +41,7 @@ class Listener(Protocol):
     limits: TcpLimits
     loop: asyncio.AbstractEventLoop
     sources: Sources
+    guard: Guard
     tap: Tap
     on_message: OnMessage
     on_framing_error: OnFramingError
@@ -75,7 +77,7 @@ class Listener(Protocol):
 class Writer(Protocol):
     """What a connection is written to: the socket, or what is spoken inside of it."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> object:
         """Send some bytes, or keep them while the socket is full."""
 
     def close(self) -> None:
@@ -247,6 +249,8 @@ class TcpFlow(Flow, asyncio.Protocol):
 
     def _stand(self, writer: Writer) -> None:
         """Send what has waited, as messages can be written from now on."""
+        if self._transport.guard is not unguarded:
+            writer = _Guarded(writer, self._transport.guard)
         self._writer = writer
         for data in self._pending or ():
             self._transport.sent += 1
@@ -358,6 +362,16 @@ class TcpFlow(Flow, asyncio.Protocol):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+class _Guarded:
+    """Writes what the guard of all that is sent lets through."""
+
+    __slots__ = ("close", "write")
+
+    def __init__(self, writer: Writer, guard: Guard) -> None:
+        self.write: Callable[[bytes], object] = guard(writer.write)
+        self.close = writer.close
 
 
 def _tune(writer: asyncio.Transport, unsent: int, unacknowledged: float) -> None:

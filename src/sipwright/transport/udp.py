@@ -25,6 +25,7 @@ from sipwright.transport.base import (
     ignore_undelivered,
 )
 from sipwright.transport.flow import Address, Trust, is_wildcard
+from sipwright.transport.held_sends import Guard, unguarded
 from sipwright.transport.icmp import Watch, undelivered
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.sources import PATIENCE, Sources
@@ -85,6 +86,8 @@ class UdpTransport:
         """The socket that an earlier process has left, to go on with."""
         self.is_shared = False
         """Whether other workers of this switch listen at the same address."""
+        self.guard: Guard = unguarded
+        """What stands in front of the socket for all that is sent."""
         self._address = (host, port)
         self._is_wildcard = is_wildcard(host)
         self._family = family_of(host)
@@ -115,7 +118,7 @@ class UdpTransport:
             self._family, self._address, wants_pktinfo=self._is_wildcard, is_shared=self.is_shared
         )
         self._address = sock.getsockname()[:2]
-        self.sendto, self.sendmsg = sock.sendto, sock.sendmsg
+        self.sendto, self.sendmsg = self.guard(sock.sendto), self.guard(sock.sendmsg)
         self.is_closed = False
         stamp_arrivals(sock)
         self._watch = Watch(self._loop, sock)

@@ -23,12 +23,12 @@ class Datagrams(Protocol):
     is_closed: bool
     sent: int
 
-    def sendto(self, data: bytes, peer: SocketAddress, /) -> int:
+    def sendto(self, data: bytes, peer: SocketAddress, /) -> object:
         """Send a datagram. Raises OSError."""
 
     def sendmsg(
         self, data: tuple[bytes, ...], ancillary: Ancillary, flags: int, peer: SocketAddress, /
-    ) -> int:
+    ) -> object:
         """Send one with what else the kernel is to know. Raises OSError."""
 
     def flow(self, remote: Address, local: Address | None = None) -> UdpFlow:

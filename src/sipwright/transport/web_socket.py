@@ -45,7 +45,7 @@ class WebListener(Protocol):
 class Writer(Protocol):
     """What bytes are written to."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> object:
         """Send some bytes, or keep them while the socket is full."""
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from sipwright.cluster.moved_tags import MovedTags
 from sipwright.node.several import crew_questions
 from sipwright.node.several.crew import Crew, Place
 from sipwright.node.several.shared_bindings import SharedBindings
+from sipwright.node.several.stall_watch import Held
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.switch import ServiceRoutes
@@ -93,7 +94,7 @@ class Worker:
         store = SimpleNamespace(catch_up=self.catch_up)
         self.neighbours = SimpleNamespace(
             membership=self.membership, registrations=SimpleNamespace(), drained=self.drained,
-            exchange=SimpleNamespace(hinted=self.drained.set),
+            exchange=SimpleNamespace(hinted=self.drained.set), held=Held(None),
             bindings=SharedBindings(store, self.locations, self.crew.name, lambda: 0.0, lambda: 0.0),
         )  # fmt: skip
         addresses = SimpleNamespace(registered=lambda *said: self.providers.put_nowait(said), known={})

@@ -5,8 +5,9 @@ import socket
 
 import pytest
 
-from sipwright.node.several.stall_watch import StallWatch
+from sipwright.node.several.stall_watch import Held, StallWatch
 from sipwright.transport import UdpTransport
+from sipwright.transport.held_sends import HeldSends
 
 
 class Time:
@@ -80,3 +81,55 @@ async def test_a_loop_that_goes_on_asks_nobody(transport, time):
     await asyncio.wait([task])
 
     assert asked == [pytest.approx(105.0)]
+
+
+async def test_a_process_that_was_stopped_between_two_messages_does_not_say_the_second(time):
+    """As when it is stopped while it does what a commit has allowed: no socket and no timer is looked at before."""
+    said, sends = [], HeldSends(time.clock)
+    send = sends.guard(said.append)
+    task = asyncio.create_task(StallWatch([sends], 2.0, sends.hold, sleep=time.sleep).run())
+    await asyncio.sleep(0)
+    time.now += 1.9
+    send(b"100 Trying")
+    time.now += 15.0
+    send(b"180 Ringing")
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert said == [b"100 Trying"]
+
+
+async def test_clocks_that_do_not_tell_the_same_are_each_compared_with_themselves(time):
+    """One of them counts the time for which the machine was suspended."""
+    asked, timers, sends = [], HeldSends(time.clock), HeldSends(lambda: time.now + 3_600.0)
+    task = asyncio.create_task(
+        StallWatch([timers, sends], 2.0, lambda: asked.append(time.now), sleep=time.sleep).run()
+    )
+    await asyncio.sleep(0)
+    time.now += 1.9
+    told = timers.clock(), sends.clock()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert (asked, told) == ([], (101.9, 3_701.9))
+
+
+async def test_what_is_held_is_done_when_it_is_known_to_be_ours_and_never_when_it_is_not():
+    """The sends before the timers: what those say comes after what was said before."""
+    loop, told = asyncio.get_running_loop(), []
+    held = Held(loop.call_later)
+    send = held.sends.guard(told.append)
+    answers = [held.hold(), held.hold()]
+    held.timers.call_later(0.0, send, "by a timer")
+    send("in the middle")
+    await asyncio.sleep(0.001)
+    before = list(told)
+    answers += [held.release(), held.release()]
+    await asyncio.sleep(0.001)
+    held.hold()
+    send("too late")
+    held.stop()
+    held.release()
+
+    assert answers == [True, False, True, False]
+    assert (before, told) == ([], ["in the middle", "by a timer"])

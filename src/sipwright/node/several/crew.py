@@ -220,7 +220,8 @@ class Crew:
         except ValueError:
             return None
         start = SEND + key.encode() + b"\n"
-        made = LentFlow(node, parts, lambda data: link.send(start + data), self._parts.stack.tap)
+        send = self._neighbours.held.sends.guard(lambda data: link.send(start + data))
+        made = LentFlow(node, parts, send, self._parts.stack.tap)
         self._lent[made.key] = made
         return made
 

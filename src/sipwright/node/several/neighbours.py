@@ -22,10 +22,10 @@ from sipwright.services.leases import LeaseRow
 from sipwright.services.ports import Writer
 from sipwright.services.rows import CallRow, ExecutionRow, JournalRow
 from sipwright.sip import Request as SipRequest
-from sipwright.stack import HeldTimers, MarkedTokens, RandomTokens
+from sipwright.stack import MarkedTokens, RandomTokens
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_register import Adopted, NodeRegister
-from sipwright.transport import UdpTransport
+from sipwright.transport import TcpTransport, UdpTransport
 from sipwright.transport.flow import parse_address
 from sipwright.transport.flow_token import FlowTokens
 
@@ -37,7 +37,7 @@ from .moved_calls import MovedCalls
 from .pick_ups import PickUps
 from .shared_bindings import NamedWriter, SharedBindings
 from .shared_states import SharedStates
-from .stall_watch import StallWatch
+from .stall_watch import Held, StallWatch
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -114,11 +114,10 @@ class Neighbours:
         """Is told of an INVITE that a worker beside this one has from now on."""
         self.spread_tags: Callable[[list[str], int], object] = lambda tags, boot: None
         """Tells the workers beside this one of calls that have come here from another one."""
-        self.timers = HeldTimers(asyncio.get_running_loop().call_later)
-        """Those of the stack, and of all that stands on it."""
+        self.held = Held(asyncio.get_running_loop().call_later)
+        """The timers of the stack, and what all that is sent passes."""
         self._register = register
         self._edge: Edge | None = None
-        self._is_holding = False
         self._taken = 0
 
     @classmethod
@@ -159,10 +158,14 @@ class Neighbours:
         """Return what goes on while the node runs; from now on it goes on with what others leave."""
         self.membership.on_stall = self._stalled
         self.membership.relieve = self._relieve
-        sources = [each.sources for each in self._parts.stack.transports if isinstance(each, UdpTransport)]
-        watch = StallWatch([*sources, self.timers], self.membership.margin, self.membership.doubt)
+        sources = [each.sources for each in self._sockets()]
+        watch = StallWatch([*sources, *self.held.watched], self.membership.margin, self.membership.doubt)
         forgetting = self.moved.keep_forgetting()
         return [watch.run(), self.bindings.follow(), self.states.follow(), forgetting, *self.exchange.tasks()]
+
+    def _sockets(self) -> list[UdpTransport | TcpTransport]:
+        transports = self._parts.stack.transports
+        return [each for each in transports if isinstance(each, (UdpTransport, TcpTransport))]
 
     def exchange_with(self, stream: EventStream, handlers: dict[str, Handler]) -> Exchange:
         """Let other nodes ask for what this one lets be asked for, and read its events."""
@@ -210,6 +213,8 @@ class Neighbours:
             parts.store, self.membership.name, parts.registrations.presence, parts.summaries, parts.notifier
         )
         self._open_edge(parts, secret)
+        for transport in self._sockets():
+            transport.guard = self.held.sends.guard
         self.membership.on_lost = self._was_lost
         self.membership.on_moved = self._has_moved
         self.membership.comparison = ClockComparison(parts.clock.__call__)
@@ -329,7 +334,7 @@ class Neighbours:
         return others[0]
 
     def _was_lost(self) -> None:
-        self.timers.hold()  # for good
+        self.held.stop()
         self._parts.stack.intake.stop()
         self.lost.set()
 
@@ -340,14 +345,10 @@ class Neighbours:
             self._edge.moved()
 
     def _stalled(self, is_in_doubt: bool) -> None:
-        """Look at nothing that comes in, and repeat nothing, until it is known whether our calls are still ours."""
-        if is_in_doubt and not self._is_holding:
-            self._is_holding = True
-            self.timers.hold()
+        """Look at nothing that comes in, and say nothing, until it is known whether our calls are still ours."""
+        if is_in_doubt and self.held.hold():
             self._parts.stack.intake.hold()
-        elif not is_in_doubt and self._is_holding:
-            self._is_holding = False
-            self.timers.release()
+        elif not is_in_doubt and self.held.release():
             self._parts.stack.intake.release()
 
     async def _relieve(self, name: str, seen: LeaseRow | None) -> bool:
