@@ -28,6 +28,7 @@ from .model.header_table import SOURCE_HEADER
 from .model.identity import Identity
 from .model.identity_headers import vouch
 from .model.outcome import Outcome
+from .transfer.joined import name_joined
 from .transfer.orbit import answer_parked
 from .transfer.pickup import Picker
 from .transfer.takeover import Takeover, replaced_leg
@@ -78,7 +79,13 @@ class NewCalls:
         passes = passes_of(origin, is_internal=is_internal)
         self._admission.look_at_session(request)
         call_id = self._admission.admit(decision, incoming)
-        replaced = replaced_leg(self._ports, request, decision)
+        replaced = None
+        index = request.headers.index()
+        if "replaces" in index or "join" in index:
+            dialled = self._dialled_account(decision)
+            replaced = replaced_leg(self._ports, request, decision, dialled)
+            if "join" in index:
+                name_joined(self._ports, request, decision, dialled)
         if replaced is not None:
             origin = self._ports.calls.get(replaced.owner.id)
         elif not is_internal and decision.provider is None:
@@ -91,6 +98,15 @@ class NewCalls:
         if not call.is_stored_soon:
             self._table.forget(call)
             raise store_away()
+
+    def _dialled_account(self, decision: Decision) -> int | None:
+        """Return the account here that is called, if one is."""
+        if decision.direction == "in":
+            return None if decision.account is None else decision.account.id
+        dialled, router = decision.dialled, self._router
+        domain = router.accounts.served_domain(dialled.host, dialled.port)
+        found = None if domain is None else router.find(dialled.user or "", domain)
+        return None if found is None else found.id
 
     def _begin(self, call: Call, decision: Decision, replaced: Leg | None, incoming: Incoming) -> None:
         """Let a new call take over a leg, or let a script or the account decide who rings."""

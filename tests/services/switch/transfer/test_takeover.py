@@ -139,6 +139,29 @@ def test_a_call_that_has_been_answered_is_not_early(desk, talking):
     assert desk.statuses() == [486]
 
 
+def test_whoever_is_sent_the_names_of_a_phone_takes_its_place(bench, alice, bob, talking):
+    """RFC 5359 §2.6: the tags are those of the phone that gives the call away, which the other end could not know."""
+    carol = bench.phone("carol", "40.0.0.1")
+    carol.domain = "example.org"
+    bench.account("carol", carol)
+    bench.account("alice", alice)
+    invite = talking[1]
+    value = f"{invite.call_id};to-tag=bob;from-tag={invite.from_tag}"
+    carol.invite("sip:alice@example.org", call_id="taken", tag="taker", headers=[("Replaces", value)])
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+
+    assert (carol.statuses()[-1], alice.methods(), bob.methods()[-1]) == (200, ["INVITE", "ACK"], "BYE")
+
+
+def test_a_phone_that_is_called_itself_knows_what_its_names_mean(desk, bob, talking):
+    bob.clear()
+    invite = talking[1]
+    value = f"{invite.call_id};to-tag=bob;from-tag={invite.from_tag}"
+    desk.invite("sip:bob@example.org", call_id="desk", tag="desk", headers=[("Replaces", value)])
+
+    assert bob.last("INVITE").headers.get("replaces") == value
+
+
 @pytest.mark.parametrize("change", ["call-id", "from-tag"])
 def test_a_tag_of_ours_with_anything_else_is_no_dialog(bench, bob, desk, talking, change):
     """RFC 3891 §3: all three parts have to match, and nobody else could know what is meant."""

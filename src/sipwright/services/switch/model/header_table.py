@@ -39,8 +39,8 @@ CALL_HEADER = "X-Sipwright-Call"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER"
 """The methods that work here, wherever we say so."""
 
-RELAYED = frozenset({"replaces", "norefersub", "histinfo", "privacy", "answermode", "early-session"})
-"""Option tags that may be required, and cross with their headers (RFC 3891, 4488, ...)."""
+RELAYED = frozenset({"replaces", "join", "norefersub", "histinfo", "privacy", "answermode", "early-session"})
+"""Option tags that may be required, and cross with their headers (RFC 3891, 3911, 4488, ...)."""
 
 EXTENSIONS = RELAYED | {"timer", "100rel"}
 """Option tags that may be required: those, and what each leg does by itself (RFC 4028, RFC 3262)."""

@@ -43,7 +43,7 @@ __all__ = [
 
 _TELLS_ABILITIES = frozenset({"INVITE", "UPDATE", "OPTIONS"})
 _ASKS_THE_OTHER_END = frozenset({"INFO", "UPDATE", "MESSAGE", "SUBSCRIBE"})
-_OF_BOTH_ENDS = ("norefersub",)
+_OF_BOTH_ENDS = ("norefersub", "join")
 """Extensions that work where both ends know them, as their headers cross."""
 
 _ALWAYS_OF_A_REFUSAL = ("retry-after",)

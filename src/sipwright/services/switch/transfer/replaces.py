@@ -19,7 +19,7 @@ from ..call.ports import CallPorts
 from ..dialling.destinations import LOOP_FLOW, MOST_LOOPS
 from ..model.leg_state import LegState
 
-__all__ = ["Replaces", "account_of", "is_same_party", "other_end", "translated"]
+__all__ = ["Replaces", "account_of", "is_same_party", "other_end", "phone_of", "translated"]
 
 _IN_URI = re.compile(r"(?i)([?&]replaces=)([^&>\s]*)")
 _TAG = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,256}")
@@ -73,6 +73,10 @@ class Replaces(NamedTuple):
             return None
         return leg if leg.dialog.remote_tag == self.from_tag else None
 
+    def turned_round(self) -> Replaces:
+        """Return it with its tags the other way round, as whoever has such a dialog has written it."""
+        return self._replace(to_tag=self.from_tag, from_tag=self.to_tag)
+
     def ringing(self, ports: CallPorts[Call]) -> Call | None:
         """Return the call that it names while nobody has answered that, by the caller's leg (RFC 5589 §7)."""
         leg = ports.legs.get(self.to_tag)
@@ -104,19 +108,14 @@ def translated(ports: CallPorts[Call], refer_to: str) -> str:
     return _IN_URI.sub(lambda found: found[1] + quote(str(there), safe=""), refer_to, count=1)
 
 
-def account_of(ports: CallPorts[Call], leg: Leg) -> int | None:
-    """Return the account whose phone is behind a leg.
-
-    On the loop that is for the other call to say: the *in* dialplan of an account may ring anybody, who is then no
-    phone of that account, and who calls in by the loop has authenticated in the call that it comes from.
-    """
+def phone_of(ports: CallPorts[Call], leg: Leg) -> Leg | None:
+    """Return the leg of the peer that is behind a leg, which may lead to another call of this switch."""
     for _ in range(MOST_LOOPS + 1):
         if isinstance(leg, Callee):
             if leg.destination.flow != LOOP_FLOW:
-                return leg.destination.account_id
+                return leg
         elif leg.flow is None or leg.flow.protocol != "loop":
-            call = ports.calls.get(leg.owner.id)
-            return call.identity.account_id if call is not None and call.identity.direction == "out" else None
+            return leg
         tag = None if leg.dialog is None else leg.dialog.remote_tag
         inner = None if tag is None else ports.legs.get(tag)
         behind = None if inner is None else other_end(ports, inner)
@@ -124,6 +123,19 @@ def account_of(ports: CallPorts[Call], leg: Leg) -> int | None:
             return None
         leg = behind
     return None
+
+
+def account_of(ports: CallPorts[Call], leg: Leg) -> int | None:
+    """Return the account whose phone is behind a leg.
+
+    On the loop that is for the other call to say: the *in* dialplan of an account may ring anybody, who is then no
+    phone of that account, and who calls in by the loop has authenticated in the call that it comes from.
+    """
+    phone = phone_of(ports, leg)
+    if phone is None or isinstance(phone, Callee):
+        return None if phone is None else phone.destination.account_id
+    call = ports.calls.get(phone.owner.id)
+    return call.identity.account_id if call is not None and call.identity.direction == "out" else None
 
 
 def is_same_party(ports: CallPorts[Call], one: Leg, other: Leg) -> bool:

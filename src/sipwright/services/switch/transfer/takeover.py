@@ -31,15 +31,18 @@ from .replaces import Replaces, account_of, other_end
 from .target_call import REASON
 from .transfer import BUSY, PATIENCE, Transfer
 
-__all__ = ["Takeover", "replaced_leg"]
+__all__ = ["Takeover", "refuse_others", "replaced_leg"]
 
 GONE = Outcome(481, "Call Does Not Exist")
 
 
-def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -> Leg | None:
+def replaced_leg(
+    ports: CallPorts[Call], request: Request, decision: Decision, dialled: int | None = None
+) -> Leg | None:
     """Return the leg of this switch that an INVITE is to take the place of.
 
-    A dialog that is none of ours is the business of whoever is called: the header crosses.
+    A dialog that is none of ours is the business of whoever is called, which is the account `dialled` where that is
+    one here: the header crosses.
 
     Raises:
         Reject: It may not be replaced: 400, 403, 481, 486, 491.
@@ -56,7 +59,7 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
     ringing = ringing_leg(ports, replaces)
     if ringing is not None:
         return _picked_up(ports, ringing, decision)
-    leg = replaces.leg(ports)
+    leg = replaces.leg(ports) or _of_another(ports, replaces, dialled)
     if leg is None:
         if replaces.to_tag in ports.legs:
             raise Reject(481, why="Replaces has a tag of ours, and does not name its dialog otherwise")
@@ -65,13 +68,7 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
     other = call.other(leg) if call is not None and call.peer is not None else None
     if call is None or other is None or LegState.ANSWERED not in (leg.state, other.state):
         raise Reject(481)
-    is_own = decision.direction == "out" and (
-        decision.user_id == call.identity.user_id
-        or (decision.account is not None and decision.account.id == account_of(ports, leg))
-    )
-    may_replace = decision.may("replace", ports.settings.policy, call.identity.domain)
-    if not may_replace or (decision.direction == "out" and not is_own):
-        raise Reject(403, "Not A Call Of Yours")
+    refuse_others(ports, call, leg, decision)
     if leg.state is not LegState.ANSWERED or other.state is not LegState.ANSWERED:
         raise Reject(603)
     if replaces.is_early_only:
@@ -79,6 +76,30 @@ def replaced_leg(ports: CallPorts[Call], request: Request, decision: Decision) -
     if call.find(Transfer) is not None:
         raise Reject(491)
     return leg
+
+
+def refuse_others(ports: CallPorts[Call], call: Call, leg: Leg, decision: Decision) -> None:
+    """Let only those go on whose call it is.
+
+    Raises:
+        Reject: 403.
+    """
+    is_own = decision.direction == "out" and (
+        decision.user_id == call.identity.user_id
+        or (decision.account is not None and decision.account.id == account_of(ports, leg))
+    )
+    may_replace = decision.may("replace", ports.settings.policy, call.identity.domain)
+    if not may_replace or (decision.direction == "out" and not is_own):
+        raise Reject(403, "Not A Call Of Yours")
+
+
+def _of_another(ports: CallPorts[Call], replaces: Replaces, dialled: int | None) -> Leg | None:
+    """Return the leg that is named as its own phone knows it, where somebody else is called (as in RFC 5359 §2.6).
+
+    That one could not know what is meant; a phone that is called itself does.
+    """
+    leg = replaces.turned_round().leg(ports)
+    return None if leg is None or dialled == account_of(ports, leg) else leg
 
 
 def _picked_up(ports: CallPorts[Call], leg: Callee, decision: Decision) -> Leg:
