@@ -46,6 +46,8 @@ def test_an_invite_is_printed_once(command):
     listed = command.json("user", "invites")
     assert [one["note"] for one in listed] == ["", "the office"]
     assert made["code"] not in command.ok("user", "invites")
+    assert "any more" in command.ok("user", "invites", "--take-back", str(made["id"]))
+    assert [one["note"] for one in command.json("user", "invites")] == [""]
 
 
 def test_a_user_has_a_mail_address(command):

@@ -23,6 +23,8 @@ from sipwright.console.commands.command import Where
 from sipwright.console.commands.table import COMMANDS
 from sipwright.console.host_key import HOST_KEY_FILE, fingerprint
 from sipwright.console.listener import Console, listening_socket
+from sipwright.store.admin.specs import AccountSpec
+from sipwright.usecases import Actor
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs the OpenSSH client")
 
@@ -122,6 +124,25 @@ async def test_another_user_sees_nothing_through_any_command(clients: Clients, c
     assert "secret" not in bobs.err.replace("secretid", "")
     if command in ("calls", "cdrs", "call"):
         assert "secret" in alices.out
+
+
+async def test_an_account_is_made_a_list_and_the_status_is_shown(clients: Clients):
+    admin = Actor(1, "admin", "admin", "cli")
+    for name in ("office", "101", "102"):
+        await clients.usecases.accounts.create(admin, AccountSpec(name, "secret"))
+
+    assert (await clients.ssh("admin", "members office")).err == "it is no list\n"
+    made = await clients.ssh("admin", "members office 102 101")
+    assert (made.status, made.out) == (0, "102@localhost\n101@localhost\n")
+    shown = await clients.ssh("admin", "members office --json")
+    assert json.loads(shown.out) == [{"account": "102@localhost"}, {"account": "101@localhost"}]
+    assert (await clients.ssh("alice", "members office")).status == 1
+    assert (await clients.ssh("admin", "members office 101 --none")).status == 2
+    assert (await clients.ssh("admin", "members office --none")).err == "it is no list\n"
+
+    status = await clients.ssh("admin", "status")
+    assert "does not work" in next(line for line in status.out.splitlines() if line.startswith("switch"))
+    assert json.loads((await clients.ssh("alice", "status --json")).out)["alerts"] == []
 
 
 HELD_BACK = (

@@ -43,6 +43,25 @@ async def test_it_is_public_only_if_the_settings_say_so(usecases):
     ]
 
 
+async def test_an_admin_sees_what_the_switch_alerts_about_beside_what_the_parts_say(
+    usecases, switch, admin, carol
+):
+    def alert(key, text):
+        return {"key": key, "text": text, "advice": "look", "since": 5.0}
+
+    alerts = [
+        alert("disk", "the disk is full"),
+        alert("part/edge", "edge does not answer"),
+        alert("certificate/x.pem", "it ends"),
+    ]
+    switch.answers["status"] = ANSWER | {"storage": {}, "alerts": alerts}
+
+    found = await usecases.status.get(admin)
+    assert [(one.text, one.advice, one.since) for one in found.alerts] == [("it ends", "look", 5.0)]
+    assert (found.up, found.wrong) == (True, ())
+    assert (await usecases.status.get(carol)).alerts == ()
+
+
 def part(name, *, up=True, since=None, reason=None):
     return {
         "part": name, "up": up, "at": 5.0, "since": since, "milliseconds": 1.5 if up else None,

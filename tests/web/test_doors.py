@@ -44,7 +44,7 @@ OPEN = {
 }
 """Doors without a lock, and why."""
 
-ADMINS = ("/users", "/domains", "/nodes", "/audit", "/bans")
+ADMINS = ("/users", "/domains", "/nodes", "/audit", "/bans", "/invites")
 """What only an admin sees, and says so."""
 
 ALICES = {
@@ -63,6 +63,7 @@ BODIES = {
     "/accounts/{name}/messages": {"new": 3},
     "/providers": {"name": "mine", "server": "sip.example.org", "username": "u", "password": "p"},
     "/providers/{name}": {"password": "stolen"},
+    "/providers/{name}/numbers": {"number": "+353155501", "account": "eve"},
     "/dialplans/{name}": {"source": 'respond(480, "mine")\n'},
     "/store/{key}": {"value": "mine"},
     "/users": {"name": "mine", "password": "a long secret"},

@@ -159,13 +159,26 @@ def invite(
         say('nobody can sign up yet: set [web] signup = "invite" in sipwright.toml', is_error=True)
 
 
-def invites(as_json: Json = False, data: Data = None) -> None:
-    """List the invites with which somebody can still sign up.
+def invites(
+    take_back: Annotated[
+        int | None,
+        typer.Option("--take-back", metavar="N", help="Let nobody sign up with that one any more."),
+    ] = None,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """List the invites with which somebody can still sign up, or take one back.
 
     \b
-    Example:
+    Examples:
       sipwright user invites
+      sipwright user invites --take-back 3
     """
+    if take_back is not None:
+        number = take_back
+        with_usecases(data, lambda usecases, actor: usecases.invites.remove(actor, number))
+        say(f"nobody can sign up with invite {number} any more")
+        return
 
     async def work(usecases: UseCases, actor: Actor) -> list[InviteRow]:
         return [one async for one in everything(lambda cursor: usecases.invites.list(actor, cursor=cursor))]

@@ -18,7 +18,7 @@ from sipwright.usecases.ground import Ground
 from sipwright.usecases.rights import Needs, allow, needs
 from sipwright.usecases.status_history import VIEWS, StatusSeries, series_of
 
-__all__ = ["COUNTS", "DRAWN", "PartStatus", "Status", "StatusView"]
+__all__ = ["COUNTS", "DRAWN", "AlertStatus", "PartStatus", "Status", "StatusView"]
 
 COUNTS = ("calls", "legs", "phones", "scripts", "refused", "readers")
 """What is counted, for admins."""
@@ -28,6 +28,9 @@ DRAWN = (
     "retransmissions_received", "refused", "queue_rows", "cpu_seconds", "memory_bytes", "open_files",
 )  # fmt: skip
 """The counts that have a graph, for admins."""
+
+_LOOKED_AT = frozenset({"disk", "database"})
+"""Alerts on what a look at the storage says already."""
 
 SILENT_AFTER = 40.0
 """Seconds after which another node that has written nothing is taken to be away, if it writes every ten."""
@@ -51,14 +54,27 @@ class PartStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertStatus:
+    """What the switch alerts about, or would if there was anybody to tell; `advice` is what to look at first."""
+
+    text: str
+    advice: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
-    """How everything is; `wrong` says in sentences what does not work, `counts` what there is how often."""
+    """How everything is; `wrong` says in sentences what does not work, `counts` what there is how often.
+
+    `alerts` are what somebody has to look at though every part works; they and `counts` are an admin's.
+    """
 
     at: float
     up: bool
     wrong: tuple[str, ...]
     parts: tuple[PartStatus, ...]
     counts: dict[str, float] = field(default_factory=dict)
+    alerts: tuple[AlertStatus, ...] = ()
 
 
 class Status:
@@ -93,14 +109,15 @@ class Status:
             allow(actor, self.needed)
         else:
             self._public()
-        parts, counts = await self._look()
+        found, parts = await self._look()
+        counts, alerts = _counts_of(found), _alerts_of(found)
         parts = [one for one in parts if _is_seen(one.part, actor)]
         wrong = tuple(f"{_named(one, actor)}: {one.reason}" for one in parts if not one.up)
         if actor is None or not actor.is_admin:
             parts = [_without_reason(one, actor) for one in parts]
             wrong = tuple(f"{_named(one, actor)} does not work" for one in parts if not one.up)
-            counts = {}
-        return StatusView(time.time(), not wrong, wrong, tuple(parts), counts)
+            counts, alerts = {}, ()
+        return StatusView(time.time(), not wrong, wrong, tuple(parts), counts, alerts)
 
     def _public(self) -> None:
         if not self._ground.settings.web.public_status:
@@ -121,14 +138,13 @@ class Status:
         self._read[key] = time.monotonic() + REMEMBERED, found
         return found
 
-    async def _look(self) -> tuple[list[PartStatus], dict[str, float]]:
+    async def _look(self) -> tuple[Mapping[str, Any], list[PartStatus]]:
         found, parts = await self._switch()
-        counts = {name: float(found[name]) for name in COUNTS if isinstance(found.get(name), int | float)}
         database, others = await self._database()
         asked = {one.part: one for one in parts}
         if database.up and (own := asked.pop("database", None)) is not None:
             database = own
-        return [database, *(one for one in parts if one.part != "database"), *others], counts
+        return found, [database, *(one for one in parts if one.part != "database"), *others]
 
     async def _database(self) -> tuple[PartStatus, list[PartStatus]]:
         """Look at the database, and find in it how the other nodes are."""
@@ -160,6 +176,19 @@ class Status:
             reason = storage["key_fault"]
         parts.append(PartStatus("storage", node, reason is None, None, reason))
         return found, [*parts, *asked.values()]
+
+
+def _counts_of(found: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(found[name]) for name in COUNTS if isinstance(found.get(name), int | float)}
+
+
+def _alerts_of(found: Mapping[str, Any]) -> tuple[AlertStatus, ...]:
+    """Return what is alerted about beside what the parts say of themselves."""
+    return tuple(
+        AlertStatus(one["text"], one["advice"], float(one["since"]))
+        for one in found.get("alerts") or ()
+        if one["key"] not in _LOOKED_AT and not one["key"].startswith("part/")
+    )
 
 
 def _part_of(said: Mapping[str, Any], node: str) -> PartStatus:

@@ -23,6 +23,7 @@ from sipwright.web.api import (
     domains,
     events,
     guard,
+    invites,
     me,
     messages,
     providers,
@@ -42,7 +43,7 @@ __all__ = ["API", "create_app", "wrap"]
 API = "/api/v1"
 RESOURCES = (
     accounts, bindings, providers, dialplans, calls, cdrs, messages, store, events, users, domains, administration,
-    bans, guard, unusual_calls, me, status,
+    bans, guard, unusual_calls, invites, me, status,
 )  # fmt: skip
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]
 

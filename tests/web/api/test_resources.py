@@ -34,6 +34,22 @@ def test_an_account_is_made_changed_and_removed(rest):
     assert rest("GET", "/accounts/carol").status_code == 404
 
 
+def test_numbers_of_a_provider_and_invites_are_made_and_taken_back(rest):
+    made = rest("POST", "/providers/alice-trunk/numbers", who="alice",
+                json={"number": "+3531555010x", "account": "alice-phone"})  # fmt: skip
+    assert (made.status_code, made.json()["numbers"][0]["number"]) == (201, "+3531555010x")
+    assert rest("DELETE", "/providers/alice-trunk/numbers/%2B3531555010x", who="alice").status_code == 204
+    assert rest.get("/providers/alice-trunk", who="alice")["numbers"] == []
+
+    invite = rest("POST", "/invites", json={"uses": 2, "note": "the office"}).json()
+    (shown,) = [one for one in rest.get("/invites")["items"] if one["id"] == invite["id"]]
+    assert (shown["uses_left"], "code" in shown) == (2, False)
+    assert rest("DELETE", f"/invites/{invite['id']}").status_code == 204
+    assert rest("POST", "/users/alice/unlock").status_code == 204
+    assert rest("POST", "/users/alice/totp/off").status_code == 204
+    assert rest("POST", "/users/nobody/unlock").status_code == 404
+
+
 def test_a_change_of_what_somebody_else_has_changed_is_refused(rest):
     etag = rest("POST", "/accounts", json={"name": "dave", "password": "secret"}).headers["etag"]
     first = rest("PATCH", "/accounts/dave", json={"most_calls": 5}, headers={"If-Match": etag})

@@ -103,5 +103,5 @@ async def test_json_has_what_is_documented(folder):
         found = (await client.get("/api/v1/status")).json()
     await usecases.close()
 
-    assert found.keys() == {"at", "up", "wrong", "parts", "counts"}
+    assert found.keys() == {"at", "up", "wrong", "parts", "counts", "alerts"}
     assert {"part", "node", "up", "milliseconds", "reason", "since"} == found["parts"][0].keys()

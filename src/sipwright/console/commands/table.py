@@ -6,7 +6,7 @@ import shlex
 from argparse import Namespace
 from difflib import get_close_matches
 
-from sipwright.console.commands import bans, calls, guard, listings, steering
+from sipwright.console.commands import bans, calls, guard, listings, members, status, steering
 from sipwright.console.commands.command import Command, Completion, Parser, Where
 from sipwright.console.commands.request import Request, UsageError
 from sipwright.tables import table_lines
@@ -53,6 +53,9 @@ COMMANDS = {
         Command("cdrs", "what became of calls, the newest first", listings.cdrs, _CDRS),
         Command("bans", "who may not come: list, add ADDRESS, remove ADDRESS", bans.bans, bans.arguments),
         Command("guard", "calls unlike all others, held back: list, confirm ID, undo ID", guard.guard, guard.arguments),
+        Command("members", "accounts that an account is a list of; with names behind it, from now on", members.members,
+                members.arguments),
+        Command("status", "what does not work now, and what to look at", status.status, status.arguments),
         Command("events", "events as they happen, for a pipe", steering.events, steering.event_arguments,
                 Completion.FILTER, Where.SSH),
         Command("filter", _FILTER, steering.filter_events, steering.filter_arguments, Completion.FILTER,

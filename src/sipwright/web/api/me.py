@@ -162,3 +162,9 @@ async def confirm_codes(actor: Asking, uses: Uses, given: Code) -> Any:
 async def no_codes(actor: Asking, uses: Uses, given: Password) -> None:
     """Ask for codes no more."""
     await uses.me.totp_off(actor, given.password)
+
+
+@router.post("/totp/recovery", response_model=dict[str, list[str]])
+async def renew_recovery_codes(actor: Asking, uses: Uses, given: Password) -> Any:
+    """Make other recovery codes, which are shown this once; those that there were are good for nothing any more."""
+    return {"recovery_codes": list(await uses.me.new_recovery_codes(actor, given.password))}

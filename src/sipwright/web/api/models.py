@@ -30,7 +30,7 @@ __all__ = ["Given", "Instant", "Listing", "Time", "model_of"]
 
 T = TypeVar("T")
 
-_INSTANTS = frozenset({"at", "registered_until", "unreachable_since"})
+_INSTANTS = frozenset({"at", "registered_until", "since", "unreachable_since"})
 
 Time = Annotated[
     float,

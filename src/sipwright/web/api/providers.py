@@ -81,6 +81,14 @@ class ChangedProvider(_Settings):
     enabled: bool | None = None
 
 
+class NewNumber(Given):
+    """A number that a provider brings, and who takes its calls: `x` is any digit, `*` at the end the rest."""
+
+    number: str = Field(max_length=100)
+    account: str | None = Field(None, max_length=300)
+    in_plan: str | None = Field(None, max_length=100)
+
+
 class WantedTest(Given):
     """How to ask; by default as the provider is used."""
 
@@ -125,6 +133,20 @@ async def remove_provider(
 ) -> None:
     """Remove a provider."""
     await uses.providers.remove(actor, name, user=user, if_match=if_match)
+
+
+@router.post("/{name}/numbers", response_model=Shown, status_code=201)
+async def add_number(actor: Asking, uses: Uses, name: str, given: NewNumber, user: Whose = None) -> Any:
+    """Say which account or dialplan takes the calls to some numbers of a provider."""
+    return await uses.providers.add_number(
+        actor, name, given.number, account=given.account, in_plan=given.in_plan, user=user
+    )
+
+
+@router.delete("/{name}/numbers/{number}", status_code=204)
+async def remove_number(actor: Asking, uses: Uses, name: str, number: str, user: Whose = None) -> None:
+    """Forget who takes the calls to some numbers of a provider."""
+    await uses.providers.remove_number(actor, name, number, user=user)
 
 
 @router.post("/{name}/test", response_model=Tested)

@@ -101,3 +101,15 @@ async def remove_user(actor: Asking, uses: Uses, name: str, if_match: IfMatch = 
 async def set_user_password(actor: Asking, uses: Uses, name: str, given: NewPassword) -> None:
     """Give a user a new password, which ends their sessions."""
     await uses.users.set_password(actor, name, given.password)
+
+
+@router.post("/{name}/unlock", status_code=204)
+async def unlock_user(actor: Asking, uses: Uses, name: str) -> None:
+    """Forget the failed log-ins of a user, who may try again at once."""
+    await uses.users.unlock(actor, name)
+
+
+@router.post("/{name}/totp/off", status_code=204)
+async def no_codes_of_user(actor: Asking, uses: Uses, name: str) -> None:
+    """Ask a user who has lost their device for one-time codes no more."""
+    await uses.users.totp_off(actor, name)

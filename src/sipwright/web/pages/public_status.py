@@ -13,7 +13,7 @@ from sipwright.usecases.status import PartStatus, StatusView
 from sipwright.usecases.status_history import VIEWS, PartPoint
 from sipwright.web.pages.charts import SPOKEN, part_strip
 from sipwright.web.pages.door import Door
-from sipwright.web.pages.format import moment
+from sipwright.web.pages.format import moment, sentence
 from sipwright.web.pages.plain import plain_page
 from sipwright.web.pages.signs import BRAND
 from sipwright.web.visitors import prefix_of
@@ -81,13 +81,7 @@ As of {as_of}, UTC.</p>
 def _top(found: StatusView) -> str:
     if not found.wrong:
         return '<div class="note good" role="status">Everything works.</div>'
-    return "".join(
-        f'<div class="note bad" role="alert">{escape(_sentence(one))}</div>' for one in found.wrong
-    )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+    return "".join(f'<div class="note bad" role="alert">{escape(sentence(one))}</div>' for one in found.wrong)
 
 
 def _tabs(prefix: str, view: str) -> str:

@@ -12,7 +12,7 @@ from sipwright.usecases.status import PartStatus, StatusView
 from sipwright.usecases.status_history import CountPoint, PartPoint, StatusSeries
 from sipwright.web.pages.charts import Bar, bars, count_strip, drawn, part_strip
 from sipwright.web.pages.elements import card, note, pill, tag
-from sipwright.web.pages.format import plural
+from sipwright.web.pages.format import plural, sentence
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Tabs
@@ -147,9 +147,14 @@ class _Status:
             drawn(count_strip(label, points, self.shown.at, self.view))
 
     def _draw_top(self, found: StatusView) -> None:
-        for sentence in found.wrong:
-            note(sentence, "bad", role="alert")
-        if not found.wrong:
+        for wrong in found.wrong:
+            note(sentence(wrong), "bad", role="alert")
+        for alert in found.alerts:
+            first = f" Look first: {alert.advice}." if alert.advice else ""
+            note(
+                f"{sentence(alert.text)} Since {self.visit.moment(alert.since)}.{first}", "warn", role="alert"
+            )
+        if not found.wrong and not found.alerts:
             works = "Everything works." if found.up else "The switch does not answer."
             note(works, "good" if found.up else "bad")
 
@@ -211,7 +216,7 @@ class _Status:
 
 def _of(found: StatusView) -> object:
     parts = [(part.node, part.part, part.up, part.reason) for part in found.parts]
-    return found.up, found.wrong, parts, found.counts
+    return found.up, found.wrong, found.alerts, parts, found.counts
 
 
 def _shown(name: str, value: float) -> str:
