@@ -159,7 +159,7 @@ class CallControl:
                 taken.set_result(was_taken)
 
         self._switch.send_text(identity, f"sip:{account.username}@{account.domain}", legs, text, tell)
-        if not await _within(taken):
+        if not await _within(taken, "no phone has said yet whether it takes the text; it may still come"):
             raise ControlError("refused", f"no phone of {to} has taken the text")
         return {"taken": True}
 
@@ -226,11 +226,11 @@ def settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def _within(future: asyncio.Future[T]) -> T:
+async def _within(
+    future: asyncio.Future[T], why: str = "it is not known yet what comes of it; look at the call"
+) -> T:
     try:
         async with asyncio.timeout(PATIENCE):
             return await future
     except TimeoutError:
-        raise ControlError(
-            "unavailable", "it is not known yet what comes of it; look at the call", retry_after=5.0
-        ) from None
+        raise ControlError("unavailable", why, retry_after=5.0) from None
