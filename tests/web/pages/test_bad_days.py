@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 import pytest
 from playwright.sync_api import expect
 
-from interop.harness import until
 from interop.harness.network import free_port
 
 pytestmark = pytest.mark.peer("chromium")
@@ -169,15 +168,13 @@ def test_what_cannot_be_stored_is_told_and_nothing_is_half_saved(site, page):
 
 
 def test_of_two_who_edit_one_dialplan_the_second_is_told_with_the_difference(site, new_page, page):
-    site.switch.set_dialplans({"shared": "respond(480)\n"})
     other = new_page()
     site.come_in(other)
     for one in (page, other):
         site.open(one, "/dialplans/shared")
         one.locator(".cm-content").wait_for()
     write(other, 'respond(486, "theirs")\n')
-    other.get_by_role("dialog", name="Make it live").get_by_role("button", name="Make it live").click()
-    expect(other.get_by_text("Version 2 is live.")).to_be_visible()
+    expect(other.get_by_text("Version 1 is live.")).to_be_visible()
     write(page, 'respond(486, "mine")\n')
 
     dialog = page.get_by_role("dialog", name="Somebody else has saved meanwhile")
@@ -185,7 +182,17 @@ def test_of_two_who_edit_one_dialplan_the_second_is_told_with_the_difference(sit
     expect(dialog.locator(".added")).to_contain_text("mine")
     assert "theirs" in site.switch.run_command("dialplan", "show", "shared")
     dialog.get_by_role("button", name="Save mine over theirs").click()
-    until(lambda: "mine" in site.switch.run_command("dialplan", "show", "shared"), "mine is live")
+    expect(page.get_by_text("Version 2 is live.")).to_be_visible()
+    assert "mine" in site.switch.run_command("dialplan", "show", "shared")
+
+    write(other, 'respond(486, "once more")\n')
+    expect(other.get_by_role("dialog", name="Somebody else has saved meanwhile")).to_contain_text("mine")
+    other.keyboard.press("Escape")
+    site.switch.run_command("dialplan", "remove", "shared")
+    write(other, 'respond(486, "and again")\n')
+    expect(other.get_by_text("Save once more to make it anew.")).to_be_visible()
+    write(other, 'respond(486, "anew")\n')
+    expect(other.get_by_text(re.compile(r"^Version \d+, saved"))).to_be_visible()
 
 
 def write(page, text):

@@ -45,14 +45,50 @@ def found(page, what):
     return page.get_by_role({"column": "columnheader"}.get(kind, kind), name=name)
 
 
-def test_every_path_has_what_is_promised_of_it(site, page):
+LABELS = """() => {
+  const forms = "dialog, fieldset, form, [role=tabpanel], section.card";
+  const all = [...document.querySelectorAll(forms)];
+  const controls = [...document.querySelectorAll("input:not([type=hidden]), select, textarea")];
+  return controls.map((control) => ({
+    label: control.ariaLabel ?? [...control.labels].map((one) => one.textContent.trim()).join(" "),
+    form: all.indexOf(control.closest(forms)),
+    again: control.closest("fieldset") !== null,
+  }));
+}"""
+"""Every control of a page with its label and the form that it stands in; what is there `again` is a row of a list."""
+
+
+def unclear(page):
+    """Labels that do not tell one control from all others: for who hears the page, or writes down what to fill in."""
+    found = page.evaluate(LABELS)
+    once = [one["label"] for one in found if not one["again"]]
+    yield from {label for label in once if not label or once.count(label) > 1}
+    for one in found:
+        beside = [other["label"] for other in found if other is not one and other["form"] == one["form"]]
+        yield from (f"{one['label']} in {label}" for label in beside if one["label"].lower() in label.lower())
+
+
+def test_every_path_has_what_is_promised_of_it_and_labels_that_tell_fields_apart(site, page):
     site.switch.run_command("provider", "add", "contract", "--server", "203.0.113.7", "--from", "192.0.2.99")
     wanting = []
+    for path in ("/users/dave", "/guard/dave"):
+        site.open(page, path)
+        wanting += [(path, what) for what in unclear(page)]
     for path, promised in CONTRACT.items():
         assert site.open(page, path) == 200, path
         expect(page.locator("main")).to_have_count(1)
         expect(page.get_by_role("heading", level=1)).to_have_count(1)
         wanting += [(path, what) for what in promised if not found(page, what).count()]
+        wanting += [(path, what) for what in unclear(page)]
+
+    assert wanting == []
+
+
+def test_before_the_door_labels_tell_fields_apart_too(site, new_page):
+    page, wanting = new_page(), []
+    for path in ("/login", "/signup", "/reset", "/reset?token=x"):
+        page.goto(site.base + path)
+        wanting += [(path, what) for what in unclear(page)]
 
     assert wanting == []
 

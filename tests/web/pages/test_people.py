@@ -37,12 +37,12 @@ def test_an_admin_makes_an_invite_and_whoever_has_it_signs_up(site, new_page, pa
 
     newcomer = new_page()
     newcomer.goto(address)
-    for label, text in (("Name", "grace"), ("Password", SECRET), ("Password again", "something else")):
+    for label, text in (("Name", "grace"), ("Password", SECRET), ("Type it again", "something else")):
         newcomer.get_by_label(label, exact=True).fill(text)
     newcomer.get_by_role("button", name="Sign up").click()
-    expect(newcomer.get_by_label("Password again")).to_have_attribute("aria-invalid", "true")
+    expect(newcomer.get_by_label("Type it again")).to_have_attribute("aria-invalid", "true")
     assert newcomer.get_by_label("Name", exact=True).input_value() == "grace"
-    for label in ("Password", "Password again"):
+    for label in ("Password", "Type it again"):
         newcomer.get_by_label(label, exact=True).fill(SECRET)
     newcomer.get_by_role("button", name="Sign up").click()
     expect(newcomer.get_by_role("heading", name="Switchboard", level=1)).to_be_visible()
@@ -57,7 +57,7 @@ def test_without_a_good_code_nobody_signs_up(site, new_page):
         ("Invite code", "abcd"),
         ("Name", "mallory"),
         ("Password", SECRET),
-        ("Password again", SECRET),
+        ("Type it again", SECRET),
     ):
         page.get_by_label(label, exact=True).fill(text)
     page.get_by_role("button", name="Sign up").click()
@@ -81,7 +81,7 @@ def test_who_has_forgotten_the_password_gets_a_link_by_mail(site, new_page, some
     mail = next(mail for mail in site.mails.kept if mail["To"] == "heidi@sip.test")
 
     page.goto(re.search(r"http\S+token=\S+", mail.get_payload(decode=True).decode())[0])
-    for label in ("New password", "New password again"):
+    for label in ("New password", "Type it again"):
         page.get_by_label(label, exact=True).fill("another secret")
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_role("status")).to_contain_text("Your password is changed.")
@@ -94,7 +94,7 @@ def test_who_has_forgotten_the_password_gets_a_link_by_mail(site, new_page, some
 def test_a_link_that_is_not_good_changes_nothing(site, new_page):
     page = new_page()
     page.goto(f"{site.base}/reset?token={'x' * 43}")
-    for label in ("New password", "New password again"):
+    for label in ("New password", "Type it again"):
         page.get_by_label(label, exact=True).fill("another secret")
     page.get_by_role("button", name="Change password").click()
 
@@ -104,7 +104,7 @@ def test_a_link_that_is_not_good_changes_nothing(site, new_page):
 def test_the_own_password_is_changed_and_what_is_wrong_is_told_at_its_field(somebody):
     page = somebody("ivan")
     for label, text in (("Current password", "wrong"), ("New password", "another secret"),
-                        ("New password again", "another secret")):  # fmt: skip
+                        ("Type it again", "another secret")):  # fmt: skip
         page.get_by_label(label, exact=True).fill(text)
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_label("Current password")).to_have_attribute("aria-invalid", "true")

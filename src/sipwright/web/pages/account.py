@@ -18,9 +18,10 @@ from sipwright.web.pages.choices import plan_options
 from sipwright.web.pages.elements import actions, button, card, facts, pill, tag
 from sipwright.web.pages.format import ago, plural
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.removal import Removal
 from sipwright.web.pages.standing import account_state
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table
+from sipwright.web.pages.widgets import Field, Table
 
 __all__ = ["qr_code", "show"]
 
@@ -60,10 +61,10 @@ class _AccountPage:
         """Make the page."""
         account = self.detail.account
         with frame(self.visit, account.account, back=("Accounts", "/accounts")) as head:
-            state = account_state(account)
+            state, removal = account_state(account), self._removal()
             with head:
                 pill(state["text"], state["state"])
-                button("Remove account", self._ask_remove, kind="danger")
+                button("Remove account", removal.open, kind="danger")
             if account.fault:
                 tag("p", "note bad", account.fault)
             with tag("div", "split"):
@@ -75,7 +76,6 @@ class _AccountPage:
                     self._what_to_type()
                     MessageLamp(self.visit, self.detail).build()
                     Members(self.visit, self.detail).build()
-            self._remove_dialog()
 
     def _phones(self) -> None:
         with card("Phones", flush=True):
@@ -188,6 +188,12 @@ class _AccountPage:
             )
             with actions():
                 button("Save settings", self._save, kind="main")
+                button("Unlock", self._unlock, title="After many wrong passwords")
+
+    async def _unlock(self) -> None:
+        name = self.detail.account.account
+        if await self.visit.attempt(lambda: self.accounts.unlock(self.visit.actor, name)):
+            self.visit.say("Its passwords are looked at again, wherever they come from.")
 
     async def _save(self) -> None:
         typed = str(self.most.value).strip()
@@ -227,25 +233,16 @@ class _AccountPage:
         chosen = str(self.algorithm.value)
         return chosen if chosen != self.detail.account.algorithm else None
 
-    def _remove_dialog(self) -> None:
+    def _removal(self) -> Removal:
         account = self.detail.account
-        with Modal("Remove the account?") as self.removing:
-            phones = f" {plural(account.bindings, 'phone')} will be unregistered." if account.bindings else ""
-            tag("p", "", f"{account.account} can no longer call or be called.{phones} Its call records stay.")
-            self.force = Field(
-                "Also if it takes the calls of a provider: nobody takes them then", False, kind="check"
-            )
-            with actions(end=True):
-                button("Keep it", self.removing.close)
-                button("Remove", self._remove, kind="danger")
+        phones = f" {plural(account.bindings, 'phone')} will be unregistered." if account.bindings else ""
 
-    def _ask_remove(self) -> None:
-        self.removing.open()
+        async def remove(is_forced: bool) -> None:
+            await self.accounts.remove(self.visit.actor, account.account, force=is_forced)
 
-    async def _remove(self) -> None:
-        async def remove() -> None:
-            account = self.detail.account.account
-            await self.accounts.remove(self.visit.actor, account, force=bool(self.force.value))
-
-        if await self.visit.attempt(remove, force=self.force):
-            self.visit.go("/accounts")
+        return Removal(
+            self.visit, "account",
+            f"{account.account} can no longer call or be called.{phones} Its call records stay.",
+            remove, then="/accounts",
+            force="Also if it takes the calls of a provider: nobody takes them then",
+        )  # fmt: skip

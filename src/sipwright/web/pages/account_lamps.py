@@ -39,7 +39,7 @@ class WatchedBy:
                 self.who = Field("Who", hint="An account, owner or anyone.", placeholder="bob@example.org")
                 self.sees = Field("Sees", "lamp", kind="select", options=_SEES)
                 button("Allow", self._allow)
-                self.who.on("enter", self._allow)
+                self.who.on_enter(self._allow)
         self._draw()
 
     def _draw(self) -> None:
@@ -57,7 +57,7 @@ class WatchedBy:
                 }
                 for who, what in self.allowed.items()
             ]
-            Table("Who sees its calls", _COLUMNS, rows, on_act=self._forbid, testid="watching")
+            Table("Watchers", _COLUMNS, rows, on_act=self._forbid, testid="watching")
 
     async def _allow(self) -> None:
         who = str(self.who.value).strip()

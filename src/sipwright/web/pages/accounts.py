@@ -96,7 +96,7 @@ class _Accounts:
             with actions(end=True):
                 button("Cancel", modal.close)
                 button("Add", add, kind="main")
-            password.on("enter", add)
+            password.on_enter(add)
         return modal
 
 

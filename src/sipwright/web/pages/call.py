@@ -11,6 +11,7 @@ from sipwright.web.pages.elements import actions, button, card, facts, link, pil
 from sipwright.web.pages.format import bare, ended_by, span, status_look
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.live import Ladder
+from sipwright.web.pages.steering import hang_up
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Modal, Table
 
@@ -183,7 +184,7 @@ class _CallPage:
     # --- while it goes on ---
 
     async def _hang_up(self) -> None:
-        await self.visit.attempt(lambda: self.visit.usecases.calls.hangup(self.visit.actor, self.trace.call))
+        await hang_up(self.visit, self.trace.call)
 
     async def _keep_up(self) -> None:
         try:

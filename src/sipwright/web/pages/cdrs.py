@@ -97,7 +97,7 @@ class _Records:
                     )
                     self.fields["legs"] = Field("Each leg on its own line", bool(get("legs")), kind="check")
             for field in self.fields.values():
-                field.on("enter", self._apply)
+                field.on_enter(self._apply)
         if fault is not None:
             for one in fault.fields:
                 self.fields[one.field or "q"].fault = one.message

@@ -51,7 +51,7 @@ class _Console:
                     hint="event, user, call, node or regex with a word each; and, or, not, brackets. Enter applies it.",
                 )  # fmt: skip
                 self.field.style("flex: 2 1 22rem")
-                self.field.on("enter", self._refilter)
+                self.field.on_enter(self._refilter)
                 search = Field("Search", kind="search", hint="Marks and keeps lines with that text.")
                 search.style("flex: 1 1 14rem")
                 search.on_value_change(self._search)

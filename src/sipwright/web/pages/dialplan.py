@@ -9,9 +9,9 @@ from __future__ import annotations
 from nicegui.events import GenericEventArguments
 
 from sipwright.usecases.dialplans import DialplanDetail, Problem
-from sipwright.usecases.errors import Changed, Invalid, NotFound, UseCaseError
+from sipwright.usecases.errors import Changed, Conflict, Invalid, NotFound, UseCaseError
 from sipwright.web.pages.dialplan_panels import Panels
-from sipwright.web.pages.dialplan_removal import Removal
+from sipwright.web.pages.dialplan_removal import DialplanRemoval
 from sipwright.web.pages.draft import show_difference
 from sipwright.web.pages.elements import actions, button, tag, text
 from sipwright.web.pages.format import plural
@@ -53,7 +53,7 @@ class DialplanPage:
         self.user = user
         self.live = live
         self.draft = _FIRST if live is None else live.source
-        self.removal = Removal(visit, name, user)
+        self.removal = DialplanRemoval(visit, name, user)
 
     async def build(self) -> None:
         """Make the page."""
@@ -204,15 +204,25 @@ class DialplanPage:
             self.difference.open()
 
     async def _is_overtaken(self) -> bool:
-        """Find out whether somebody else has saved since the draft was begun, and show what."""
-        assert self.live is not None
+        """Find out whether somebody else has saved since the draft was begun, or removed it, and show what."""
         self.theirs: DialplanDetail | None = None
         with self.visit.telling():
-            self.theirs = await self.plans.get(self.visit.actor, self.name, user=self.user)
-        if self.theirs is None or self.theirs.dialplan.etag == self.live.dialplan.etag:
+            try:
+                self.theirs = await self.plans.get(self.visit.actor, self.name, user=self.user)
+            except NotFound:
+                self._tell_gone()
+                return True
+        if self.theirs is None or self.theirs.dialplan.etag == self._version():
             return False
         self._show_overtaken()
         return True
+
+    def _tell_gone(self) -> None:
+        self.live = None
+        self.removal.show(None)
+        text(self.about, "Somebody has removed it meanwhile; it is made anew when you save it.")
+        self._tell_saved()
+        self.visit.say("Somebody has removed it meanwhile. Save once more to make it anew.", bad=True)
 
     def _show_overtaken(self) -> None:
         assert self.theirs is not None
@@ -227,19 +237,21 @@ class DialplanPage:
 
     async def _put_live(self) -> None:
         self.difference.close()
-        match = None if self.live is None else self.live.dialplan.etag
         try:
-            await self._put(match)
-        except Changed:
-            await self._is_overtaken()
+            await self._put()
+        except (Changed, Conflict) as error:
+            if not await self._is_overtaken():
+                self.visit.tell(error)
         except UseCaseError as error:
             self.visit.tell(error)
 
-    async def _put(self, match: str | None) -> None:
+    async def _put(self) -> None:
+        began = self._version()
         try:
             self.live = await self.plans.put(
-                self.visit.actor, self.name, self.draft, user=self.user, if_match=match
-            )
+                self.visit.actor, self.name, self.draft, user=self.user, if_match=began or None,
+                if_none_match=None if began else "*",
+            )  # fmt: skip
         except Invalid as error:
             self._tell(tuple(Problem(one.line or 1, 1, one.message) for one in error.fields))
             raise

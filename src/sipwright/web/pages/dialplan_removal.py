@@ -1,17 +1,17 @@
-"""Removing a dialplan, on its page: asked for once more, and told where something runs it still."""
+"""Removing a dialplan, on its page: there is nothing to remove before something is live."""
 
 from __future__ import annotations
 
 from sipwright.usecases.dialplans import DialplanDetail
-from sipwright.web.pages.elements import actions, button, tag
+from sipwright.web.pages.elements import button, tag
+from sipwright.web.pages.removal import Removal
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Modal
 
-__all__ = ["Removal"]
+__all__ = ["DialplanRemoval"]
 
 
-class Removal:
-    """The button and the dialog; there is nothing to remove before something is live."""
+class DialplanRemoval:
+    """The button and the dialog."""
 
     def __init__(self, visit: Visit, name: str, user: str | None) -> None:
         self.visit = visit
@@ -26,27 +26,20 @@ class Removal:
 
     def show(self, live: DialplanDetail | None) -> None:
         """Take the version that is live now, which is the one that somebody has seen."""
-        if live is not None and self.live is None:
+        if live is None:
+            self.room.clear()
+        elif self.live is None:
             with self.room:
                 button("Remove dialplan", lambda: self.dialog.open(), kind="danger")
         self.live = live
 
     def build(self) -> None:
         """Make the dialog."""
-        with Modal("Remove the dialplan?") as self.dialog:
-            tag(
-                "p",
-                "",
-                f"{self.name} and all of its versions go. What has run of it stays in the call records.",
-            )
-            with actions(end=True):
-                button("Keep it", self.dialog.close)
-                button("Remove", self._remove, kind="danger")
+        about = f"{self.name} and all of its versions go. What has run of it stays in the call records."
+        self.dialog = Removal(self.visit, "dialplan", about, self._remove, then="/dialplans")
 
-    async def _remove(self) -> None:
+    async def _remove(self, _is_forced: bool) -> None:
         match = None if self.live is None else self.live.dialplan.etag
-        plans, actor = self.visit.usecases.dialplans, self.visit.actor
-        if await self.visit.attempt(lambda: plans.remove(actor, self.name, user=self.user, if_match=match)):
-            self.visit.go("/dialplans")
-        else:
-            self.dialog.close()
+        await self.visit.usecases.dialplans.remove(
+            self.visit.actor, self.name, user=self.user, if_match=match
+        )

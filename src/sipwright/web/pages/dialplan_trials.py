@@ -53,7 +53,7 @@ class TryPanel:
             with tag("div", "fields"):
                 self.provider = Field("Provider that brings it", hint="Of a call in.")
                 self.active = Field("Calls that the owner has already", placeholder="0")
-                self.gives_up = Field("Seconds until the caller hangs up", placeholder="never")
+                self.gives_up = Field("Hangs up after, in seconds", placeholder="never")
             self.headers = _lines("Headers", "Alert-Info: external", "A line each: NAME: VALUE.")
             self.effects = _lines(
                 "What functions return", 'http_get: {"name": "Bob"}', "A line each: FUNCTION: VALUE, as JSON."

@@ -78,7 +78,7 @@ def _new_dialog(visit: Visit) -> Modal:
                 return
             visit.go(f"/dialplans/{wanted}")
 
-        name.on("enter", begin)
+        name.on_enter(begin)
         with actions(end=True):
             button("Cancel", modal.close)
             button("Write it", begin, kind="main")

@@ -10,6 +10,7 @@ from typing import Any
 from nicegui import context
 from nicegui.element import Element
 
+from sipwright.web.pages.pressing import ON_CLICK, ON_CLICK_AGAIN, once
 from sipwright.web.visitors import prefix_of
 
 __all__ = [
@@ -58,27 +59,35 @@ def bring_into_view(element: Element) -> None:
     context.client.run_javascript(f"requestAnimationFrame(() => requestAnimationFrame(() => {scroll}))")
 
 
-_ONCE = "(event) => event.detail > 1 || emit()"
-"""A double click is one wish, where the second would be about what is gone by then."""
-
-
 def button(
     label: str,
     on_click: Callable[..., Any] | None = None,
     *,
     kind: str = "",
     unseen: str = "",
+    again: bool = False,
     **attributes: Any,
 ) -> Element:
-    """Make a button; `unseen` goes on with its name for those who hear the page."""
+    """Make a button, of which a double click is one wish.
+
+    Args:
+        label: What stands on it.
+        on_click: What it does; nothing more as long as that is under way.
+        kind: How it looks: ``main danger small`` or none.
+        unseen: How its name goes on for those who hear the page.
+        again: Whether it is pressed in quick succession, so that a double click is two wishes.
+        **attributes: Of its element.
+
+    Returns:
+        The button.
+    """
     element = tag("button", f"button {kind}".strip(), label, type="button", **attributes)
     if unseen:
         with element:
             tag("span", "unseen", f" {unseen}")
-    if on_click is not None and kind == "danger":
-        element.on("click", on_click, [], js_handler=_ONCE)
-    elif on_click is not None:
-        element.on("click", on_click, [])
+    if on_click is not None:
+        work = once(element.html_id, on_click)
+        element.on("click", work, [], js_handler=ON_CLICK_AGAIN if again else ON_CLICK)
     return element
 
 

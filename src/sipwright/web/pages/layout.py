@@ -51,6 +51,32 @@ const copyText = async (text, button) => {
 };
 """
 
+# One press is one wish: what is pressed again before somebody sees what has come of it asks for nothing more. A button
+# is free again, or the dialog that it stands in, when the server has said so; should that be lost, after a while.
+_PRESSING = """
+let isLeaving = false;
+const hold = (element) => {
+  element.dataset.busy = "yes";
+  setTimeout(() => { delete element.dataset.busy; }, 30000);
+};
+const held = (element) => element?.closest("dialog") ?? element;
+const settle = (id) => { delete held(document.getElementById(id))?.dataset.busy; };
+const leave = () => { isLeaving = true; setTimeout(() => { isLeaving = false; }, 10000); };
+const press = (event, work, again) => {
+  const element = held(event.currentTarget);
+  if (isLeaving || element.dataset.busy || event.repeat || (event.detail > 1 && !again)) return;
+  hold(element);
+  work();
+};
+addEventListener("submit", (event) => {
+  if (event.target.dataset.busy) event.preventDefault(); else hold(event.target);
+});
+addEventListener("pageshow", () => {
+  isLeaving = false;
+  for (const form of document.forms) delete form.dataset.busy;
+});
+"""
+
 _TURN_THEME = """() => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -73,7 +99,7 @@ _TURN_MENU = """(event) => {
 def head_html(prefix: str) -> str:
     """Return what stands in the head of each page."""
     return (
-        f"<script>{_BEFORE_ALL}</script>"
+        f"<script>{_BEFORE_ALL}{_PRESSING}</script>"
         f'<link rel="stylesheet" href="{escape(prefix)}/assets/{STYLESHEET_NAME}">'
     )
 

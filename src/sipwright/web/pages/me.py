@@ -78,7 +78,7 @@ def _mail_dialog(visit: Visit, me: MeView) -> Modal:
         email = Field(
             "Mail", me.email or "", hint="A link to a new password goes there. Empty for none.", autocomplete="email"
         )  # fmt: skip
-        password = Field("Your password", kind="password", autocomplete="current-password")
+        password = Field("Password, as proof", kind="password", autocomplete="current-password")
 
         async def save() -> None:
             typed, proof = str(email.value).strip(), str(password.value)
@@ -88,7 +88,7 @@ def _mail_dialog(visit: Visit, me: MeView) -> Modal:
             ):
                 visit.go("/me")
 
-        password.on("enter", save)
+        password.on_enter(save)
         with actions(end=True):
             button("Cancel", modal.close)
             button("Save mail", save, kind="main")
@@ -99,7 +99,7 @@ def _password(visit: Visit) -> None:
     with card("Password"):
         old = Field("Current password", kind="password", autocomplete="current-password")
         new = Field("New password", kind="password", autocomplete="new-password", hint="At least 8 letters.")
-        again = Field("New password again", kind="password", autocomplete="new-password")
+        again = Field("Type it again", kind="password", autocomplete="new-password")
 
         async def change() -> None:
             if new.value != again.value:
@@ -111,7 +111,7 @@ def _password(visit: Visit) -> None:
                 old.value = new.value = again.value = ""
                 visit.say("Your password is changed. Other sessions have ended.")
 
-        again.on("enter", changed)
+        again.on_enter(changed)
         with actions():
             button("Change password", changed, kind="main")
 

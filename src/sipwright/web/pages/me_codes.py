@@ -60,7 +60,7 @@ class Codes:
                     await self._visit.usecases.me.totp_begin(self._visit.actor, str(password.value))
                 )
 
-        password.on("enter", begin)
+        password.on_enter(begin)
         with actions():
             button("Set up one-time codes", begin, kind="main")
 
@@ -84,7 +84,7 @@ class Codes:
                     found = await self._visit.usecases.me.totp_confirm(self._visit.actor, str(code.value))
                     self._show_recovery(found, "Codes are asked for from now on.")
 
-            code.on("enter", confirm)
+            code.on_enter(confirm)
             with actions():
                 button("Turn on", confirm, kind="main")
                 button("Cancel", self._again)

@@ -92,7 +92,7 @@ class Tokens:
                     self._show(made)
                     await self._load()
 
-            name.on("enter", make)
+            name.on_enter(make)
             with actions(end=True):
                 button("Cancel", self._new.close)
                 button("Make token", make, kind="main")

@@ -26,9 +26,9 @@ class Pager:
     def build(self, label: str, back: str, forth: str) -> None:
         """Make the buttons."""
         with tag("nav", "pager", aria_label=label) as self._room:
-            self._back = button(back, self._turn_back)
+            self._back = button(back, self._turn_back, again=True)
             self._where = tag("span", "quiet small", role="status")
-            self._forth = button(forth, self._turn_forth)
+            self._forth = button(forth, self._turn_forth, again=True)
 
     def rewind(self) -> None:
         """Begin with the first page, since the list is another one now."""

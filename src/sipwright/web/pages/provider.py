@@ -16,9 +16,10 @@ from sipwright.web.pages.elements import actions, button, card, facts, note, pil
 from sipwright.web.pages.layout import frame
 from sipwright.web.pages.live import Ladder
 from sipwright.web.pages.provider_settings import ProviderSettings
+from sipwright.web.pages.removal import Removal
 from sipwright.web.pages.standing import provider_state
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table
+from sipwright.web.pages.widgets import Field, Table
 
 __all__ = ["show"]
 
@@ -43,11 +44,12 @@ class _ProviderPage:
         """Make the page."""
         provider = self.provider
         with frame(self.visit, provider.provider, back=("Providers", "/providers")) as head:
+            removal = self._removal()
             with head:
                 if provider.register:
                     button("Register now", lambda: self._test("REGISTER"), kind="main")
                 button("Ask with OPTIONS", lambda: self._test("OPTIONS"))
-                button("Remove provider", lambda: self.removing.open(), kind="danger")
+                button("Remove provider", removal.open, kind="danger")
             with tag("div", "split"):
                 with tag("div", "stack wide"):
                     self.state = tag("div")
@@ -56,7 +58,6 @@ class _ProviderPage:
                         self.exchange = tag("div", role="status")
                     await ProviderSettings(self.visit, provider, self.user, self._saved).build()
                 await self._numbers()
-            self._remove_dialog()
             last = await self.providers.last_test(self.visit.actor, provider.provider, user=self.user)
             if last is None:
                 self._show(())
@@ -185,20 +186,11 @@ class _ProviderPage:
             )
             self._draw_numbers()
 
-    # --- removing ---
-
-    def _remove_dialog(self) -> None:
-        with Modal("Remove the provider?") as self.removing:
-            tag(
-                "p",
-                "",
-                f"Nobody can call by {self.provider.provider} then, and its calls are refused. Call records stay.",
-            )
-            with actions(end=True):
-                button("Keep it", self.removing.close)
-                button("Remove", self._remove, kind="danger")
-
-    async def _remove(self) -> None:
+    def _removal(self) -> Removal:
         name = self.provider.provider
-        if await self.visit.attempt(lambda: self.providers.remove(self.visit.actor, name, user=self.user)):
-            self.visit.go("/providers")
+
+        async def remove(_is_forced: bool) -> None:
+            await self.providers.remove(self.visit.actor, name, user=self.user)
+
+        about = f"Nobody can call by {name} then, and its calls are refused. Call records stay."
+        return Removal(self.visit, "provider", about, remove, then="/providers")

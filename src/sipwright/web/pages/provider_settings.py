@@ -54,7 +54,7 @@ class ProviderSettings:
         provider = self.provider
         return {
             "server": Field("Server", provider.server),
-            "username": Field("User name", provider.username or ""),
+            "username": Field("User there", provider.username or ""),
             "password": Field(
                 "New password", kind="password", autocomplete="new-password", hint="Empty leaves it as it is."
             ),
@@ -66,7 +66,7 @@ class ProviderSettings:
                 "Dialplan that takes its calls", provider.in_plan or "", kind="select",
                 options=await plan_options(self.visit, "none: the account"),
             ),
-            "networks": Field("Calls from", " ".join(provider.networks), hint="Such as 203.0.113.0/29."),
+            "networks": Field("Its networks", " ".join(provider.networks), hint="Such as 203.0.113.0/29."),
             "most_calls": Field(
                 "Calls at once", _shown(provider.most_calls), placeholder="no limit", hint="In and out together."
             ),

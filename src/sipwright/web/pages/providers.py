@@ -76,7 +76,7 @@ def _new_dialog(visit: Visit) -> Modal:
     with Modal("Add a provider") as modal:
         name = Field("Name", hint="How dialplans call it: 0123@blueface.", placeholder="blueface")
         server = Field("Server", hint="Host, or host:port.", placeholder="sip.example.net")
-        username = Field("User name", hint="Empty for a trunk that knows us by our address.")
+        username = Field("User there", hint="Empty for a trunk that knows us by our address.")
         password = Field("Password", kind="password", autocomplete="new-password")
         register = Field("Register there, so that calls come in", True, kind="check")
 

@@ -23,7 +23,7 @@ _WHOM = Entry("whom", "Name or mail", autocomplete="username", longest=254)
 _ENTRIES = (
     Entry("password", "New password", "password", autocomplete="new-password", longest=1_000, keeps=False,
           hint=f"At least {LEAST} letters."),
-    Entry("again", "New password again", "password", autocomplete="new-password", longest=1_000, keeps=False),
+    Entry("again", "Type it again", "password", autocomplete="new-password", longest=1_000, keeps=False),
 )  # fmt: skip
 _FIELDS = {"password": "password", "new": "password", "again": "again"}
 _LINKS = (("Back to log in", "/login"),)

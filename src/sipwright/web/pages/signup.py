@@ -27,7 +27,7 @@ _ENTRIES = (
           hint="For a new password, should you forget it. May be empty."),
     Entry("password", "Password", "password", autocomplete="new-password", longest=1_000, keeps=False,
           hint=f"At least {LEAST} letters."),
-    Entry("again", "Password again", "password", autocomplete="new-password", longest=1_000, keeps=False),
+    Entry("again", "Type it again", "password", autocomplete="new-password", longest=1_000, keeps=False),
 )  # fmt: skip
 _FIELDS = {"name": "name", "email": "email", "password": "password", "again": "again"}
 _LINKS = (("I have a user already", "/login"),)

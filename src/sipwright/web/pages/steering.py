@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from nicegui.events import GenericEventArguments
 
 from sipwright.usecases.accounts import AccountView
+from sipwright.usecases.errors import NotFound
 from sipwright.web.pages.elements import actions, button, link, note, tag
 from sipwright.web.pages.testcall import place_test_call
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal
 
-__all__ = ["Steering"]
+__all__ = ["Steering", "hang_up"]
 
 
 class Steering:
@@ -31,7 +33,7 @@ class Steering:
         if wish == "trace":
             self.visit.go(f"/calls/{call}")
         elif wish == "hangup":
-            await self.visit.attempt(lambda: self.calls.hangup(self.visit.actor, call))
+            await hang_up(self.visit, call)
         elif wish == "drop":
             await self._transfer(call, str(event.args["to"]))
         elif wish == "transfer":
@@ -55,7 +57,7 @@ class Steering:
                 hint="An account, a number, or an address such as bob@example.org.",
                 options=_offered(accounts),
             )
-            self.transfer_to.on("enter", self._transfer_asked)
+            self.transfer_to.on_enter(self._transfer_asked)
             with actions(end=True):
                 button("Cancel", self.transfer.close)
                 button("Transfer call", self._transfer_asked, kind="main")
@@ -89,7 +91,7 @@ class Steering:
                 placeholder="alice",
             )
             self.dial_to = Field("Dial", placeholder="300, or bob@example.org")
-            self.dial_to.on("enter", self._dialled)
+            self.dial_to.on_enter(self._dialled)
             button("Call", self._dialled, kind="main")
 
     async def _dialled(self) -> None:
@@ -122,6 +124,16 @@ class Steering:
                 with actions():
                     link("Look at the call", f"/calls/{found.call}", "button")
                     link("Change the dialplan that it ran", f"/dialplans/{found.dialplan}", "button")
+
+
+async def hang_up(visit: Visit, call: str) -> None:
+    """End a call; one that is over already is what somebody wants."""
+
+    async def end() -> None:
+        with suppress(NotFound):
+            await visit.usecases.calls.hangup(visit.actor, call)
+
+    await visit.attempt(end)
 
 
 def _offered(accounts: list[AccountView]) -> list[tuple[str, str]]:

@@ -12,8 +12,9 @@ from sipwright.usecases.users import UserChange, UserView
 from sipwright.web.pages.elements import actions, button, card, facts, pill, tag
 from sipwright.web.pages.format import browser
 from sipwright.web.pages.layout import frame
+from sipwright.web.pages.removal import Removal
 from sipwright.web.pages.visit import Visit
-from sipwright.web.pages.widgets import Field, Modal, Table
+from sipwright.web.pages.widgets import Field, Table
 
 __all__ = ["show"]
 
@@ -21,7 +22,7 @@ _ROLES = (("user", "user"), ("admin", "admin: sees everything"))
 _LIMITS = {
     "script_runs": ("Scripts at once", "Runs of dialplans that go on."),
     "script_runs_per_minute": ("Scripts a minute", ""),
-    "script_seconds_per_minute": ("Seconds of scripts a minute", "What they may compute."),
+    "script_seconds_per_minute": ("Seconds of computing", "What scripts may compute in a minute."),
     "longest_call": ("Longest call", "In seconds; 0 for none."),
 }
 _COLUMNS = (
@@ -50,9 +51,10 @@ class _UserPage:
         """Make the page."""
         user = self.user
         with frame(self.visit, user.name, back=("Users", "/users")) as head:
+            removal = self._removal()
             with head:
                 pill(user.role, "busy" if user.role == "admin" else "")
-                button("Remove user", lambda: self.removing.open(), kind="danger")
+                button("Remove user", removal.open, kind="danger")
             with tag("div", "halves"):
                 with tag("div", "stack wide"):
                     self._settings()
@@ -61,7 +63,6 @@ class _UserPage:
                         self._password()
                         self._access()
                     await self._sessions()
-            self._remove_dialog()
 
     def _settings(self) -> None:
         user = self.user
@@ -164,22 +165,17 @@ class _UserPage:
                 with tag("div", "empty"):
                     tag("p", "", "Nobody is logged in by this name.")
 
-    def _remove_dialog(self) -> None:
-        with Modal("Remove the user?") as self.removing:
-            tag(
-                "p", "",
-                f"{self.user.name} can no longer log in. Who still owns accounts, providers or dialplans is "
-                "not removed: remove those first.",
-            )  # fmt: skip
-            with actions(end=True):
-                button("Keep them", self.removing.close)
-                button("Remove", self._remove, kind="danger")
+    def _removal(self) -> Removal:
+        name = self.user.name
 
-    async def _remove(self) -> None:
-        if await self.visit.attempt(lambda: self.users.remove(self.visit.actor, self.user.name)):
-            self.visit.go("/users")
-        else:
-            self.removing.close()
+        async def remove(_is_forced: bool) -> None:
+            await self.users.remove(self.visit.actor, name)
+
+        about = (
+            f"{name} can no longer log in. Who still owns accounts, providers or dialplans is not removed: remove "
+            "those first."
+        )
+        return Removal(self.visit, "user", about, remove, then="/users", keep="Keep them")
 
 
 def _shown(value: float | None) -> str:

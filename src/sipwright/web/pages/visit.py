@@ -16,6 +16,7 @@ from sipwright.usecases.errors import Conflict, Invalid, Throttled, Unavailable,
 from sipwright.usecases.issued import csrf_of
 from sipwright.web.pages.elements import prefix
 from sipwright.web.pages.format import moment, sentence, time_of_day
+from sipwright.web.pages.pressing import leave
 from sipwright.web.pages.sockets import silence
 from sipwright.web.pages.widgets import Field, Toasts
 from sipwright.web.visitors import COOKIE
@@ -86,6 +87,7 @@ class Visit:
 
     def go(self, target: str) -> None:
         """Go to another of our pages."""
+        leave(self.client)
         self.client.open(target)
 
     def live(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui.element import Element
 from nicegui.elements.mixins.value_element import ValueElement
-from nicegui.events import Handler
+from nicegui.events import GenericEventArguments, Handler
 
 from sipwright.web.pages.elements import prefix
+from sipwright.web.pages.pressing import once, settle
 
 __all__ = ["Field", "Modal", "Table", "Tabs", "Toasts"]
 
@@ -50,6 +51,10 @@ class Field(ValueElement[Any], component="components/field.js"):
         self.props["options"] = [list(option) for option in options]
         self.update()
 
+    def on_enter(self, work: Callable[[], Any]) -> None:
+        """Do what the button beside it does when somebody presses Enter here."""
+        self.on("enter", once(f"{self.html_id}-control", work), [])
+
     def focus(self) -> None:
         """Let the next key be typed here."""
         self.run_method("focus")
@@ -86,7 +91,7 @@ class Table(Element, component="components/table.js"):
         rows: Sequence[Mapping[str, Any]],
         *,
         testid: str | None = None,
-        on_act: Handler[Any] | None = None,
+        on_act: Callable[[GenericEventArguments], Awaitable[None]] | None = None,
         on_sort: Handler[Any] | None = None,
         sort: str | None = None,
         descending: bool = False,
@@ -95,9 +100,20 @@ class Table(Element, component="components/table.js"):
         self.props.update(label=label, columns=list(columns), rows=tuple(rows), prefix=prefix())
         self.props.update(testid=testid, sort=sort, descending=descending)
         if on_act is not None:
-            self.on("act", on_act)
+            self.on("act", self._acted(on_act))
         if on_sort is not None:
             self.on("sort", on_sort)
+
+    def _acted(self, work: Callable[[GenericEventArguments], Awaitable[None]]) -> Handler[Any]:
+        """Do what a button of a row wants, and let it be pressed again if the row is there still."""
+
+        async def acted(event: GenericEventArguments) -> None:
+            try:
+                await work(event)
+            finally:
+                settle(self.client, f"{self.html_id}-{event.args['at']}")
+
+        return acted
 
     def show(
         self, rows: Sequence[Mapping[str, Any]], *, sort: str | None = None, descending: bool = False

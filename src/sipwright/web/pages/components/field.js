@@ -9,7 +9,7 @@ export default {
       </select>
       <input v-else-if="kind === 'check'" type="checkbox" v-bind="common" :checked="modelValue" @change="ticked" />
       <input v-else class="control" :type="kind" v-bind="common" :value="modelValue" :list="options.length ? own + '-list' : null"
-        @input="typed" @change="$emit('change', $event.target.value)" @keydown.enter="$emit('enter', $event.target.value)" />
+        @input="typed" @change="$emit('change', $event.target.value)" @keydown.enter="entered" />
       <datalist v-if="options.length && kind !== 'select'" :id="own + '-list'">
         <option v-for="[value, text] in options" :key="value" :value="value">{{ text }}</option>
       </datalist>
@@ -40,6 +40,7 @@ export default {
   methods: {
     chosen(event) { this.typed(event); this.$emit("change", event.target.value); },
     typed(event) { this.$emit("update:modelValue", event.target.value); },
+    entered(event) { press(event, () => this.$emit("enter")); },
     ticked(event) { this.$emit("update:modelValue", event.target.checked); },
     focus() { document.getElementById(this.own)?.focus(); },
   },

@@ -13,20 +13,21 @@ export default {
       <tbody>
         <tr v-for="row in rows" :key="row.id" :data-id="row.id" :data-testid="testid">
           <td v-for="column in columns" :key="column.key" :data-label="column.unseen ? '' : column.label" :class="{ end: column.end, whole: column.whole, blank: blank(row[column.key]) }">
-            <cell :value="row[column.key]" :prefix="prefix" @act="name => $emit('act', { id: row.id, name })"></cell>
+            <cell :value="row[column.key]" :prefix="prefix" :place="name => $attrs.id + '-' + name + '-' + row.id" @act="name => $emit('act', { id: row.id, name, at: name + '-' + row.id })"></cell>
           </td>
         </tr>
       </tbody>
     </table></div>`,
   components: {
     cell: {
-      props: ["value", "prefix"],
+      props: ["value", "prefix", "place"],
       emits: ["act"],
+      methods: { pressed(event, name) { press(event, () => this.$emit("act", name)); } },
       computed: { it() { return this.value !== null && typeof this.value === "object" ? this.value : { text: this.value }; } },
       template: `
         <div v-if="it.actions" class="actions"><template v-for="a in it.actions" :key="a.name">
           <a v-if="a.href" class="button small" :href="prefix + a.href">{{ a.label }}<span v-if="it.of" class="unseen"> {{ it.of }}</span></a>
-          <button v-else type="button" class="button small" :class="a.kind" @click="$event.detail > 1 || $emit('act', a.name)">{{ a.label }}<span v-if="it.of" class="unseen"> {{ it.of }}</span></button>
+          <button v-else type="button" class="button small" :class="a.kind" :id="place(a.name)" @click="pressed($event, a.name)">{{ a.label }}<span v-if="it.of" class="unseen"> {{ it.of }}</span></button>
         </template></div>
         <div v-else>
           <a v-if="it.href" :href="prefix + it.href">{{ it.text }}</a>
