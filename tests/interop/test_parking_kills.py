@@ -13,9 +13,9 @@ from interop.harness import DOMAIN, PASSWORD, Baresip, RunningSwitch, until
 pytestmark = pytest.mark.peer("baresip")
 
 OUT = """
-if req.user == "701":
-    if not pick_up("701"):
-        park("701", seconds=12)
+if req.user in ("701", "702"):
+    if not pick_up(req.user):
+        park(req.user, seconds=12 if req.user == "701" else 5)
     respond(486, "Another Call Waits There")
 if req.user.startswith("*8"):
     pick_up(req.user[2:])
@@ -29,7 +29,7 @@ NewPhone = Callable[..., Baresip]
 @pytest.fixture(scope="module")
 def switch(start_switch: StartSwitch) -> RunningSwitch:
     names = ("ann", "ben", "cat")
-    return start_switch([*((name, "out", "") for name in names), "701"], {"out": OUT})
+    return start_switch([*((name, "out", "") for name in names), "701", "702"], {"out": OUT})
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def kill(switch: RunningSwitch) -> None:
     switch.start()
 
 
-def parked(switch: RunningSwitch, phones: NewPhone) -> tuple[Baresip, Baresip]:
-    """Ann, whom ben has sent to the slot with the transfer key of his phone."""
+def parked(phones: NewPhone, slot: str) -> tuple[Baresip, Baresip]:
+    """Ann, whom ben has sent to a slot with the transfer key of his phone."""
     ann, ben = phones("ann"), phones("ben")
     ann.command("dial", f"sip:ben@{DOMAIN}")
     ben.wait_for("CALL_ESTABLISHED")
     ann.wait_for("CALL_ESTABLISHED")
-    ben.command("transfer", "701")
+    ben.command("transfer", slot)
     ben.wait_for("CALL_CLOSED")
     return ann, ben
 
@@ -69,7 +69,7 @@ def parked(switch: RunningSwitch, phones: NewPhone) -> tuple[Baresip, Baresip]:
 def test_a_call_is_parked_by_a_transfer_and_picked_up_by_a_code_over_two_kills(
     switch: RunningSwitch, phones: NewPhone
 ):
-    ann, _ = parked(switch, phones)
+    ann, _ = parked(phones, "701")
     kill(switch)
     cat = phones("cat")
     cat.command("dial", f"sip:701@{DOMAIN}")
@@ -83,7 +83,7 @@ def test_a_call_is_parked_by_a_transfer_and_picked_up_by_a_code_over_two_kills(
 
 
 def test_a_parked_call_rings_back_after_a_kill(switch: RunningSwitch, phones: NewPhone):
-    ann, ben = parked(switch, phones)
+    ann, ben = parked(phones, "702")
     kill(switch)
     ben.wait_for("CALL_ESTABLISHED", 2)
     before = ann.heard(), ben.heard()

@@ -10,15 +10,14 @@ import asyncssh
 import httpx2
 import pytest
 
-from interop.harness import DOMAIN, PASSWORD, Roamer, SharedSwitch, free_port, until
+from interop.harness import DOMAIN, PASSWORD, Roamer, SharedSwitch, free_port, new_database, until
 from interop.harness.switch import ADMIN, ADMINS_PASSWORD, HOST
 from interop.test_faces_across_nodes import Nats
 from interop.test_two_nodes import (  # noqa: F401
+    LOST_AFTER,
     Pair,
     at,
     filled,
-    lost_after,
-    nodes,
     phone,
     ring,
     talk,
@@ -35,10 +34,9 @@ Phones = Callable[[str], Roamer]
 class Faces:
     """The faces of the second node, which has no call."""
 
-    def __init__(self, switch: SharedSwitch, web: int, ssh: int) -> None:
-        self.switch, self._ssh = switch, ssh
+    def __init__(self, switch: SharedSwitch, web: int, ssh: int, token: str) -> None:
+        self.switch, self._ssh, self._token = switch, ssh, token
         self._url = f"http://{HOST}:{web}/api/v1"
-        self._token = asyncio.run(make_tokens(switch, {"root": ADMIN}))["root"]
 
     def rest(self, method: str, path: str, **body: str) -> httpx2.Response:
         """Ask by REST; a node that is busy has not begun within a second, and is asked again."""
@@ -76,26 +74,47 @@ BY_BUS = pytest.mark.parametrize("faces", ["nats"], indirect=True)
 EITHER = pytest.mark.parametrize("faces", ["polled", "nats"], indirect=True)
 
 
-@pytest.fixture
-def faces(request: pytest.FixtureRequest, nodes: Pair, tmp_path: Path) -> Iterator[Faces]:  # noqa: F811
+@pytest.fixture(scope="module")
+def nodes(postgres_folder: Path, filled: SharedSwitch) -> Iterator[Pair]:  # noqa: F811
+    """Two nodes, of which none dies here, so that all tests have the same."""
+    url = new_database(postgres_folder, "steered", "filled")
+    first, second = (
+        SharedSwitch(name, url, filled.key, lost_after=LOST_AFTER) for name in ("north", "south")
+    )
+    yield first, second
+    first.close()
+    second.close()
+
+
+@pytest.fixture(scope="module")
+def token(nodes: Pair) -> str:
+    """A token of the admin's."""
+    return str(asyncio.run(make_tokens(nodes[1], {"root": ADMIN}))["root"])
+
+
+@pytest.fixture(scope="module")
+def faces(
+    request: pytest.FixtureRequest, nodes: Pair, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Faces]:
     first, second = nodes
     web, ssh = free_port(), free_port()
-    bus = Nats(tmp_path)
+    bus = Nats(tmp_path_factory.mktemp("bus"))
     if request.param == "nats":
         bus.start()
     told = {"CLUSTER__NATS": bus.url} if request.param == "nats" else {}
-    second.stop()
     second.start(WEB__LISTEN=f"{HOST}:{web}", SSH__LISTEN=f"{HOST}:{ssh}", **told)
     first.start(**told)
-    yield Faces(second, web, ssh)
+    yield Faces(second, web, ssh, token)
+    first.stop()
+    second.stop()
     bus.stop()
-    assert [fault for node in nodes for fault in node.new_faults()] == []
 
 
 @pytest.fixture
-def pair(faces: Faces, nodes: Pair) -> Pair:  # noqa: F811
+def pair(faces: Faces, nodes: Pair) -> Iterator[Pair]:
     """Both nodes, running."""
-    return nodes
+    yield nodes
+    assert [fault for node in nodes for fault in node.new_faults()] == []
 
 
 def answer_all(phone: Roamer, method: str) -> Request:  # noqa: F811
@@ -118,7 +137,7 @@ def cancelled(phone: Roamer, ringing: Request) -> None:  # noqa: F811
     phone.wait_for_request("ACK")
 
 
-def end(who: Roamer, dialog: Request | Response, other: Roamer, nodes: Pair) -> None:  # noqa: F811
+def end(who: Roamer, dialog: Request | Response, other: Roamer, nodes: Pair) -> None:
     """Let one hang up, and the other hear of it."""
     who.say_in(dialog, "BYE", 90)
     answer_all(other, "BYE")

@@ -10,6 +10,7 @@ from sipwright.stack import Pipeline, Stack
 from sipwright.stun import Asked, answer_binding
 from sipwright.transport import Resolver, TcpTransport, UdpTransport
 from sipwright.transport.certificates import Certificates
+from sipwright.transport.tcp_connection import TcpFlow
 from sipwright.transport.tls import TlsTransport
 
 CHALLENGES = [
@@ -17,6 +18,22 @@ CHALLENGES = [
     for name in ("SHA-256", "MD5", "AKAv1-MD5")
 ]
 OPTIONS = (("Allow", "INVITE, ACK, BYE"), ("Supported", "path"), ("Server", "Carrier 7"))
+
+
+class PlainFlow(TcpFlow):
+    """A connection that ends when somebody speaks TLS, as most servers have it; ours waits for the end of that line."""
+
+    def data_received(self, data):
+        if data.startswith(b"\x16"):
+            self.close()
+        else:
+            super().data_received(data)
+
+
+class PlainTransport(TcpTransport):
+    """TCP with such connections."""
+
+    flow_type = PlainFlow
 
 
 class Carrier:
@@ -58,7 +75,7 @@ async def carrier(authority):
         certificates = Certificates([authority.issue(*(names or ("127.0.0.1",)))], authorities=authority.file)
         for port in range(5900, 6000):
             transports = [
-                UdpTransport("127.0.0.1", port), TcpTransport("127.0.0.1", port),
+                UdpTransport("127.0.0.1", port), PlainTransport("127.0.0.1", port),
                 TlsTransport("127.0.0.1", port + 1, certificates),
             ]  # fmt: skip
             stack = Stack(transports, Pipeline([carrier]))
