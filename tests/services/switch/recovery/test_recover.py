@@ -122,17 +122,28 @@ def test_a_call_that_nobody_here_can_read_stays_in_the_database(bench, alice, bo
 
 
 def test_a_call_whose_parts_do_not_fit_together_stays_in_the_database(bench, alice, bob, talking):
-    """Every value has its name, and yet there is no such state, no such leg, no such process."""
+    """Every value has its name, and yet there is no such state, no such leg, no such process, nobody who is rung."""
     ((key, row),) = bench.database.rows["call"].items()
-    for number, damage in enumerate(
-        [{"state": "x"}, {"peer": 9}, {"processes": [{"kind": "x"}]}, {"kind": "x"}]
-    ):
-        document = json.dumps({**json.loads(document_of(row)), **damage}).encode()
-        bench.database.rows["call"][f"d{number}"] = (f"d{number}", document)
+    stored = json.loads(document_of(row))
+    nobody = {**stored["legs"][0], "destination": None}
+    answer = bytes(alice.last(200)).decode()
+    relay = {
+        "kind": "relay",
+        "sender": 0,
+        "receiver": 1,
+        "request": answer,
+        "wire": "",
+        "is_done": True,
+        "rounds": 0,
+    }
+    damages = [{"state": "x"}, {"peer": 9}, {"processes": [{"kind": "x"}]}, {"kind": "x"}, {"legs": [nobody]},
+               {"processes": [relay]}]  # fmt: skip
+    for number, damage in enumerate(damages):
+        bench.database.rows["call"][f"d{number}"] = (f"d{number}", json.dumps({**stored, **damage}).encode())
     bench.restart()
 
-    assert bench.switch.unread == {"d0", "d1", "d2", "d3"}
-    assert set(bench.database.rows["call"]) == {key, "d0", "d1", "d2", "d3"}
+    assert bench.switch.unread == {f"d{number}" for number in range(len(damages))}
+    assert set(bench.database.rows["call"]) == {key, *bench.switch.unread}
 
 
 def test_bytes_that_are_no_utf_8_survive_the_restart(bench, alice, bob):

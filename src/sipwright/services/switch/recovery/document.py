@@ -78,8 +78,10 @@ _encode_any = json.JSONEncoder(
 _WITH_INVITE = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED, LegState.REFUSED)
 
 
-NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What goes wrong where what is written makes no sense."""
+NONSENSE = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError
+)  # fmt: skip
+"""What goes wrong where what is written makes no sense; what a call asserts of itself holds of all that it writes."""
 
 
 class UnreadableError(ValueError):
