@@ -105,11 +105,13 @@ def label(message):
     return message.method if isinstance(message, Request) else message.status
 
 
-def request(method, branch="z9hG4bK-1", *more, to="<sip:bob@example.com>", cseq=1, call_id="c1"):
+def request(
+    method, branch="z9hG4bK-1", *more, to="<sip:bob@example.com>", cseq=1, call_id="c1", uri="sip:bob@example.com"
+):  # fmt: skip
     """Build a request as it stands on the wire."""
     return Request(
         method,
-        "sip:bob@example.com",
+        uri,
         [
             ("Via", f"SIP/2.0/UDP 192.0.2.1:5060{';branch=' + branch if branch else ''}"),
             ("Via", "SIP/2.0/UDP 192.0.2.99;branch=z9hG4bK-0"),

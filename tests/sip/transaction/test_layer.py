@@ -234,6 +234,32 @@ def test_a_copy_that_took_another_path_is_merged(bench, invite):
     assert bench.layer.is_merged(copy) is False
 
 
+def test_a_proxy_that_forks_to_two_of_our_users_sends_no_copies(bench, invite):
+    """§8.2.2.2 speaks of one UAS; §16.6: a fork differs in its Request-URI and its branch alone."""
+    first = bench.server(invite("z9hG4bK-1", uri="sip:bob@example.com;transport=udp"))
+
+    assert bench.layer.is_merged(invite("z9hG4bK-2", uri="sip:carol@example.com")) is False
+    assert bench.layer.is_merged(invite("z9hG4bK-2", uri="sip:bob@example.com")) is True
+
+    bench.respond(first, 200)
+
+
+@pytest.mark.parametrize("uri", ["sip:bob@example.com", "sip:carol@example.com"])
+def test_a_proxy_goes_on_where_an_invite_was_refused(bench, invite, request_of, uri):
+    """§8.2.2.2: copies are those of an ongoing request; a refused one is known for seconds to absorb its ACKs alone."""
+    first = bench.server(invite("z9hG4bK-1"))
+    bench.respond(first, 486)
+    next_one = invite("z9hG4bK-2", uri=uri)
+    was_merged = bench.layer.is_merged(next_one)
+    bench.receive(request_of("ACK", "z9hG4bK-1"))
+    second = bench.server(next_one)
+
+    assert (was_merged, bench.layer.is_merged(invite("z9hG4bK-3", uri=uri))) == (False, True)
+
+    bench.run_until(10.0)
+    bench.respond(second, 200)
+
+
 def test_the_transaction_that_says_482_does_not_hide_the_first(bench, invite, request_of):
     first = bench.server(invite("z9hG4bK-1"))
     second = bench.server(invite("z9hG4bK-2"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sipwright.sip.build import Written
 from sipwright.sip.grammar import TOKEN
+from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 
@@ -17,6 +18,7 @@ __all__ = [
     "is_answer",
     "is_echoed",
     "merge_key",
+    "merge_key_of",
     "own_branch",
     "rfc_2543_key",
     "server_key",
@@ -115,5 +117,16 @@ def rfc_2543_key(message: Request | Response, method: str, to_tag: str | None) -
 def merge_key(request: Request) -> int:
     """Give what copies of a request have in common: a hash, as each transaction keeps one and 64 bits do."""
     # Asked for twice on the way in, so it is kept with the other things that were read from the headers.
-    key = request.headers.parsed["merge_key"] = hash((request.from_tag, request.call_id, request.cseq))
+    key = request.headers.parsed["merge_key"] = merge_key_of(request, request.cseq)
     return key
+
+
+def merge_key_of(request: Request, cseq: CSeq) -> int:
+    """Give that of the request with this CSeq which `request` is, or cancels.
+
+    §8.2.2.2 speaks of one UAS, and here are many: a proxy that forks to two of our users sends no copies. Only whose
+    bindings are to change says no more than the To, which all copies have.
+    """
+    if request.method == "REGISTER":
+        return hash((request.from_tag, request.call_id, cseq))
+    return hash((request.from_tag, request.call_id, cseq, request.uri_text.partition("@")[0]))

@@ -349,9 +349,7 @@ class TransactionLayer(TransactionTable):
         kind = ServerInvite if method == "INVITE" else ServerNonInvite
         tx = self._servers[key] = kind(key, method, request, flow, user, self)
         if request.to_tag is None:
-            tx.merge_key = shared = request.headers.parsed.get("merge_key") or merge_key(request)
-            # The first one stands for all: the later ones are only the 482s that its copies got.
-            self._merge_keys.setdefault(shared, tx)
+            self.stand_for_copies(tx, request.headers.parsed.get("merge_key") or merge_key(request))
         return tx
 
     def _add_client(

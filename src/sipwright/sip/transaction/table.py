@@ -5,9 +5,16 @@ from __future__ import annotations
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request
 from sipwright.sip.parser import parse
-from sipwright.sip.transaction.base import ACCEPTED, CALLING, Transaction
+from sipwright.sip.transaction.base import ACCEPTED, CALLING, COMPLETED, CONFIRMED, Transaction
 from sipwright.sip.transaction.client import ClientTransaction
-from sipwright.sip.transaction.keys import LENGTH_OF_KEY, Key, merge_key, rfc_2543_key, server_key
+from sipwright.sip.transaction.keys import (
+    LENGTH_OF_KEY,
+    Key,
+    merge_key,
+    merge_key_of,
+    rfc_2543_key,
+    server_key,
+)
 from sipwright.sip.transaction.server import ServerTransaction
 
 # What a CANCEL may be about, likeliest first; an ACK and a CANCEL cannot be cancelled (§9.2).
@@ -26,7 +33,16 @@ class TransactionTable:
         """Return whether a request without To tag is a copy of one that came by another path (§8.2.2.2)."""
         if request.to_tag is not None or request.method == "CANCEL":
             return False
-        return merge_key(request) in self._merge_keys
+        found = self._merge_keys.get(merge_key(request))
+        return found is not None and not _is_refused(found)
+
+    def stand_for_copies(self, tx: ServerTransaction, shared: int) -> None:
+        """Let a request stand for its copies, which are merged with it for as long as it is open."""
+        tx.merge_key = shared
+        first = self._merge_keys.get(shared)
+        # The first one stands for all: the later ones are only the 482s that its copies got.
+        if first is None or _is_refused(first):
+            self._merge_keys[shared] = tx
 
     def has_server(self, key: Key) -> bool:
         """Return whether there is a live server transaction with that key."""
@@ -79,8 +95,13 @@ class TransactionTable:
                 return tx
         # A client that has heard its address since may call itself otherwise (RFC 3581 §4); all else has to agree.
         invite = CSeq(cancel.cseq.number, "INVITE")
-        found = self._merge_keys.get(hash((cancel.from_tag, cancel.call_id, invite)))
+        found = self._merge_keys.get(merge_key_of(cancel, invite))
         return None if found is None or found.key[0] != cancel.top_via.branch else found
+
+
+def _is_refused(tx: ServerTransaction) -> bool:
+    """Return whether an INVITE is over: a proxy that goes on elsewhere sends no copy of it."""
+    return tx.method == "INVITE" and tx.state in (COMPLETED, CONFIRMED)
 
 
 def local_tag_of(tx: ServerTransaction) -> str | None:

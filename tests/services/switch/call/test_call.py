@@ -479,3 +479,31 @@ def test_the_limit_of_a_provider_that_was_not_reached_does_not_count(bench, alic
 
     (call,) = bench.switch.calls.values()
     assert round(call.time_left) == 70
+
+
+def test_a_proxy_may_fork_to_two_accounts_here(bench, alice, bob):
+    """RFC 3261 §16.6: its forks differ in their Request-URI and branch alone, and it cancels the one that has lost."""
+    carol = bench.phone("carol", "40.0.0.1")
+    bench.account("carol", carol)
+    alice.invite("sip:bob@example.org", cseq=1, branch="z9hG4bK-fork-1")
+    lost = alice.invite("sip:carol@example.org", cseq=1, branch="z9hG4bK-fork-2")
+    carol.answer(carol.last("INVITE"), 180)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+    alice.ack(alice.last(200))
+    alice.send(alice.request("CANCEL", lost.uri_text, cseq=1, branch="z9hG4bK-fork-2"))
+    carol.answer(carol.last("INVITE"), 487)
+
+    assert (bob.methods(), carol.methods()) == (["INVITE", "ACK"], ["INVITE", "CANCEL", "ACK"])
+    assert bench.switch.snapshot().calls["talking"] == 1
+
+
+def test_a_proxy_may_go_on_with_the_next_account(bench, alice, bob):
+    """It does so at once, while the refusal is still known to absorb its ACKs (§17.2.1)."""
+    carol = bench.phone("carol", "40.0.0.1")
+    bench.account("carol", carol)
+    alice.invite("sip:bob@example.org", cseq=1, branch="z9hG4bK-fork-1")
+    bob.answer(bob.last("INVITE"), 486)
+    alice.invite("sip:carol@example.org", cseq=1, branch="z9hG4bK-fork-2")
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format(carol.host))
+
+    assert alice.statuses() == [486, 200]
