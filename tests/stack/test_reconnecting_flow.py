@@ -92,3 +92,28 @@ def test_what_a_connection_does_not_take_waits_for_the_next_one(flow):
     full.is_open_still = False
     flow.resume(second)
     assert second.sent == [b"one"]
+
+
+def test_what_was_written_for_an_edge_goes_by_one_again(flow):
+    """Its peer may have heard it so at another node, and knows it by that Via alone (RFC 3261 §17.2.3)."""
+    connection, edge = Connection(40_002), Connection(40_003)
+    flow = ReconnectingFlow(parse_flow_key("tcp/10.0.0.1:5060/30.0.0.1:40001"), lambda way: edge)
+    by_edge, directly, answer = (
+        b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1\r\n",
+        b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.9;branch=z9hG4bK1\r\n",
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 30.0.0.1;branch=z9hG4bK1\r\n",
+    )
+    for message in (by_edge, directly, answer):
+        flow.send(message)
+    flow.resume(connection)
+    flow.send(by_edge)
+
+    assert (edge.sent, connection.sent) == ([by_edge, by_edge], [directly, answer])
+
+
+def test_where_a_node_is_alone_all_goes_over_the_connection(flow):
+    connection = Connection(40_002)
+    flow.resume(connection)
+    flow.send(b"INFO sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1\r\n")
+
+    assert len(connection.sent) == 1

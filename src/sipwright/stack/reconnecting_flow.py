@@ -6,7 +6,9 @@ a transaction that waits for an answer) goes on with the new connection without 
 
 from __future__ import annotations
 
+import re
 from collections import deque
+from collections.abc import Callable
 
 from sipwright.transport.flow import Flow, FlowKey
 
@@ -15,16 +17,32 @@ __all__ = ["ReconnectingFlow"]
 MOST_KEPT = 32
 """Messages that wait for one phone; of more, the oldest are dropped, as on a network."""
 
+ByEdge = Callable[[Flow], Flow | None]
+"""Gives the way to a peer by the edge of this node; None where there is none."""
+
+_for_edge = re.compile(rb"[A-Z]+ [^\r\n]*\r\nVia: SIP/2\.0/UDP ").match
+"""Finds a request that was written for an edge, as no other goes to a peer on a connection with such a Via."""
+
+
+def _by_no_edge(flow: Flow) -> Flow | None:
+    """Return no way: there is no edge where a node is alone."""
+    return None
+
 
 class ReconnectingFlow(Flow):
-    """Keeps what it is given until `resume` says over which connection the peer came back."""
+    """Keeps what it is given until `resume` says over which connection the peer came back.
 
-    __slots__ = ("_kept", "_successor", "since")
+    A request that was written for the edge of a node goes by one again, though the connection is to this node now: the
+    peer may have heard it so, and then knows it by the Via of the edge and by no other (RFC 3261 §17.2.3, §8.2.2.2).
+    """
+
+    __slots__ = ("_by_edge", "_kept", "_successor", "since")
 
     is_reliable = True
 
-    def __init__(self, key: FlowKey) -> None:
+    def __init__(self, key: FlowKey, by_edge: ByEdge = _by_no_edge) -> None:
         super().__init__(*key)
+        self._by_edge = by_edge
         self._kept: deque[bytes] = deque(maxlen=MOST_KEPT)
         self._successor: Flow | None = None
         self.since = 0.0
@@ -51,7 +69,7 @@ class ReconnectingFlow(Flow):
         if successor is None or successor.is_closed:
             self._kept.append(data)
         else:
-            successor.send(data)
+            self._way(data, successor).send(data)
 
     def withdraw(self, data: bytes) -> None:
         """Let something wait no longer: an INVITE that is answered would be a new call to its phone."""
@@ -71,7 +89,10 @@ class ReconnectingFlow(Flow):
         self.sent_by, self.sent_protocol = flow.sent_by, flow.sent_protocol
         while self._kept and not flow.is_closed:
             try:
-                flow.send(self._kept[0])
+                self._way(self._kept[0], flow).send(self._kept[0])
             except OSError:
                 return  # it waits for the next connection
             self._kept.popleft()
+
+    def _way(self, data: bytes, flow: Flow) -> Flow:
+        return (self._by_edge(flow) or flow) if _for_edge(data) else flow

@@ -283,7 +283,7 @@ class Stack:
             return None
         is_reliable = any(each.is_reliable for each in self.transports if each.protocol == parts.protocol)
         self.receiver.has_lost_peers = self.receiver.has_lost_peers or is_reliable
-        return ReconnectingFlow(parts) if is_reliable else None
+        return ReconnectingFlow(parts, lambda flow: self.by_edge(flow)) if is_reliable else None
 
     def new_branch(self, mark: str = "") -> str:
         """Make a branch that nobody has used or can guess; `mark` says what it is of (`BRIEF`)."""

@@ -14,9 +14,9 @@ SOON = (("Retry-After", "12"),)
 class North:
     """The edge of another node, which says what came for which of the connections that it has."""
 
-    def __init__(self, bench):
+    def __init__(self, bench, account=None):
         self.bench = bench
-        self.account = bench.account("carol")
+        self.account = account or bench.account("carol").id
         self.edge = bench.phone("north", "10.0.0.2")
         self.keys = []
         bench.stack.join(self.flow, lambda address: address == ("10.0.0.2", 5060))
@@ -36,8 +36,8 @@ class North:
         self.bench.stack.transports[0].flow(("10.0.0.2", 5060)).send(data)
 
     def register(self, source, contact=CONTACT):
-        self.bench.accounts.bindings[self.account.id] = [Binding(contact, source, instance=DEVICE)]
-        self.bench.switch.reconnects.registered(self.account.id)
+        self.bench.accounts.bindings[self.account] = [Binding(contact, source, instance=DEVICE)]
+        self.bench.switch.reconnects.registered(self.account)
 
     def fail(self, method="INVITE", *, headers=SOON):
         """Say that the connection of the phone has ended, and wait until it is looked for again."""
@@ -212,7 +212,7 @@ def test_one_that_is_gone_is_given_up_then(bench, alice, north):
 
 def test_one_that_takes_its_registration_back_meanwhile_is_gone(bench, alice, north):
     alice.invite("sip:carol@example.org")
-    bench.accounts.bindings[north.account.id] = []
+    bench.accounts.bindings[north.account] = []
     north.fail(headers=())
 
     assert alice.statuses()[-1] == 480
@@ -277,3 +277,83 @@ def test_a_text_waits_for_it_too(bench, alice, north):
     north.edge.answer(north.edge.last("MESSAGE"), 200)
 
     assert (alice.statuses("MESSAGE"), north.keys[-1]) == ([200], AFTER)
+
+
+HERE = "tcp/10.0.0.1:5060/40.0.0.1:40002"
+
+
+def connected(bench, protocol="tcp"):
+    """Return a phone of carol with a connection to this node."""
+    carol = bench.phone("carol", "40.0.0.1", port=40_002, protocol=protocol)
+    carol.send(carol.request("OPTIONS", "sip:example.org", call_id="o"))
+    carol.clear()
+    return carol
+
+
+@pytest.mark.parametrize(
+    ("protocol", "written_at", "is_own"),
+    [("tcp", "10.0.0.2", False), ("udp", "10.0.0.2", False), ("udp", "10.0.0.1", True)],
+)
+@pytest.mark.parametrize("method", ["INFO", "BYE"])
+def test_what_another_node_has_said_by_the_edge_here_is_said_by_that_again(
+    bench, alice, north, method, protocol, written_at, is_own
+):
+    """The phone knows it by the Via of the edge (RFC 3261 §17.2.3); what this node begins itself goes directly."""
+    talk(alice, north)
+    carol, here = connected(bench, protocol=protocol), HERE.replace("tcp", protocol)
+    north.register(here)
+    (call,) = bench.switch.calls.values()
+    (leg,) = call.legs
+    leg.flow = north.flow(f"n1!{here}")
+    said = leg.dialog.write_request(method, f"SIP/2.0/UDP {written_at}:5060;branch=z9hG4bK9;rport")
+    north.edge.clear()
+    with call.event():
+        bench.switch.ports.routes.send_request(leg, said, None)
+    bench.run(0.01)
+
+    assert (north.edge.methods(), carol.methods()) == (([], [method]) if is_own else ([method], []))
+    if not is_own:
+        assert bytes(north.edge.last(method)) == said.wire
+
+
+def test_what_may_have_been_heard_by_another_edge_is_said_by_that_of_this_node(bench, alice, north):
+    """The phone has come here since, and is to take it for the same."""
+    ok = talk(alice, north)
+    carol = connected(bench)
+    alice.send(alice.in_dialog("INFO", ok))
+    first = north.edge.last("INFO")
+    north.register(HERE)
+    north.fail("INFO")
+
+    assert (bytes(north.edge.last("INFO")), north.keys[-1]) == (bytes(first), f"n1!{HERE}")
+    assert "INFO" not in carol.methods()
+
+
+def test_where_no_edge_is_it_names_the_connection(bench, alice, north):
+    ok = talk(alice, north)
+    carol = connected(bench)
+    bench.stack.by_edge = lambda flow: None
+    alice.send(alice.in_dialog("INFO", ok))
+    north.register(HERE)
+    north.fail("INFO")
+
+    assert carol.last("INFO").top_via.transport == "TCP"
+
+
+def test_what_a_phone_is_told_by_the_edge_that_it_has_come_to_is_repeated(bench, alice):
+    """Its connection was to this node, so that nothing had to be repeated; between nodes it may be lost."""
+    account, phone = bench.account("carol").id, connected(bench)
+    bench.accounts.bindings[account] = [Binding(CONTACT, HERE, instance=DEVICE)]
+    alice.invite("sip:carol@example.org")
+    phone.answer(phone.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    bench.restart()
+    north = North(bench, account)
+    bench.run(0.1)
+    north.edge.clear()
+    alice.send(alice.in_dialog("INFO", ok))
+    bench.run(0.6)
+
+    assert north.edge.methods() == ["INFO", "INFO"]
+    assert [leg.flow.key for call in bench.switch.calls.values() for leg in call.legs] == [BEFORE]

@@ -119,7 +119,7 @@ class Reconnects:
         """Return the flow to a phone that sends datagrams, and comes from another port since its NAT forgot it."""
         if flow.protocol == "loop":
             return flow  # on the loop is a call, whatever its account registers
-        if flow.key.startswith(self._own) and leg.state not in _UNANSWERED:
+        if self.is_by_own_edge(flow) and leg.state not in _UNANSWERED:
             flow = self._directly(leg, flow)
         account_id = self._account_of(leg)
         now = self._clock()
@@ -146,6 +146,10 @@ class Reconnects:
         with leg.owner.event():
             self.move(leg, found)
         return found
+
+    def is_by_own_edge(self, flow: Flow) -> bool:
+        """Return whether a flow leads to a phone by the edge of this node."""
+        return flow.key.startswith(self._own)
 
     @staticmethod
     def move(leg: Leg, flow: Flow) -> None:
@@ -252,6 +256,8 @@ class Reconnects:
         with leg.owner.event():
             flow.resume(found)
             flow.since = 0.0
+            if not found.is_reliable:
+                leg.flow = found  # to the edge of another node, where what is said may be lost and has to be repeated
             leg.source = found.remote[0]
             leg.owner.changed()
 

@@ -11,8 +11,9 @@ from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import Message, ParseError, Request, Uri, parse
 from sipwright.sip.build import Written
 from sipwright.sip.dialog import Dialog
+from sipwright.sip.headers import Via
 from sipwright.sip.transaction import ClientTransaction, ClientUser
-from sipwright.stack import LARGEST_OVER_UDP, Stack
+from sipwright.stack import LARGEST_OVER_UDP, ReconnectingFlow, Stack
 from sipwright.stack.throttle import Throttle
 from sipwright.transport import Flow, Target
 
@@ -108,11 +109,13 @@ class PeerRoutes(DestinationRoutes):
     ) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
         dialog = dialog or leg.dialog
-        flow = self._known(leg, dialog)
+        flow = self._as_heard(leg, request) or self._known(leg, dialog)
         if flow is not None:
             flow = self._for_size(leg, dialog, flow, request)
             if not _is_for(request, flow):
-                request = self._with_via(request, flow)
+                by_edge = self._by_edge(leg, request, flow)
+                request = self._with_via(request, flow) if by_edge is None else request
+                flow = by_edge or flow
             if dialog is leg.dialog and is_connection_elsewhere(flow.key):
                 user = self._returning(leg, user)
             return self._stack.start_client(request, flow, user)
@@ -124,6 +127,28 @@ class PeerRoutes(DestinationRoutes):
 
         self._look_up(leg, dialog, start)
         return started[0] if started else None
+
+    def _as_heard(self, leg: Leg, request: Request | Written) -> Flow | None:
+        """Return the edge of this node if a node that had the call before has sent a request by that.
+
+        The phone knows it by the Via of the edge and by no other (RFC 3261 §17.2.3).
+        """
+        flow = leg.flow
+        if flow is None or not self._reconnects.is_by_own_edge(flow):
+            return None
+        via = Via.parse(request.via) if isinstance(request, Written) else request.top_via
+        return None if via.sent_by == self._stack.addresses.sent_by(flow) else flow
+
+    def _by_edge(self, leg: Leg, request: Request | Written, flow: Flow) -> Flow | None:
+        """Return the way for a request that was written for an edge, to a phone that has a connection to this node now.
+
+        The phone may have heard it by that edge. While it is away, what stands for its connection finds the way.
+        """
+        transport = (request.via if isinstance(request, Written) else str(request.top_via)).partition(" ")[0]
+        if not (leg.is_phone and flow.is_reliable and transport == "SIP/2.0/UDP"):
+            return None
+        by_edge = self._stack.by_edge(flow)
+        return flow if by_edge is not None and isinstance(flow, ReconnectingFlow) else by_edge
 
     def _returning(self, leg: Leg, user: ClientUser | None) -> ReturningUser:
         if isinstance(user, ReturningUser):
