@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from sipwright.services.edge.copies import branch_of
 from sipwright.sip import parse
+from sipwright.sip.headers import Via
+from sipwright.stack import Incoming
 
-from .test_edge import HERE, NORTH, PHONE, TAG, request, sent
+from .test_edge import HERE, NORTH, PHONE, TAG, TOKENS, request, sent
 
 
 @pytest.fixture
@@ -50,3 +53,27 @@ def test_after_a_while_nobody_repeats_it(network, stack, edge, taken_over):
 
 def test_a_node_that_hands_on_has_it_under_its_own_name(stack, edge, taken_over):
     assert edge(request(stack, NORTH, "UPDATE", to_tag=TAG)) is False
+
+
+def test_one_that_the_lost_node_has_handed_on_was_answered_to_that(stack, edge):
+    """Its phone hears the same now: the dialog may be over, and 481 would say that it never was (RFC 3261 §17.2.2)."""
+    edge.peers.owners[7] = "south"
+    back = TOKENS.write(f"udp/{NORTH[0]}:{NORTH[1]}/{PHONE[0]}:{PHONE[1]}", "north")
+    plain = request(stack, PHONE, "BYE", to_tag=TAG).request
+    top = f"SIP/2.0/UDP {NORTH[0]}:{NORTH[1]};branch={branch_of(plain)};rport;flow={back}"
+    plain.headers.insert("Via", top)
+    by_north = stack.transports[0].flow(NORTH)
+    handed_on = Incoming(stack, parse(bytes(plain)), by_north, by_north, 0.0)
+    assert edge(handed_on) is False
+    handed_on.respond(200)
+    assert sent(stack).last[0] == NORTH
+    edge.peers.is_north_lost = True
+    edge.moved()
+    assert edge(request(stack, PHONE, "BYE", to_tag=TAG)) is True
+    remote, at_edge = sent(stack).last
+    edge.take_response(at_edge, stack.transports[0].flow(HERE))
+
+    assert remote == HERE  # the edge of this node, which knows the way
+    remote, heard = sent(stack).last
+    assert (remote, heard.status) == (PHONE, 200)
+    assert [Via.parse(via).branch for via in heard.headers.get_list("Via")] == ["z9hG4bK1"]

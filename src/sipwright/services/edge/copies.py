@@ -1,19 +1,22 @@
-"""Requests that this edge has handed on to a node which is lost, and that their phones repeat to this one.
+"""Requests that an edge has handed on to another node, and that their phones repeat to this one once a node is lost.
 
-Where this node goes on with the calls of the lost one, it has the transactions of that, and knows them by the Via that
-this edge has put on top, which a copy that comes from the phone has not. Without that it would be a second request of
-the dialog, under a CSeq number that was used.
+Where this edge has handed one on to the lost node, whose calls are here by now, there are the transactions of that,
+known by the Via that this edge has put on top. Where the lost node has handed one on to this, what was answered has gone
+to that, and the transaction here is known by the Via of that. A copy that comes from the phone has neither. Without
+this it would be a second request of the dialog, under a CSeq number that was used, or of no dialog any more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 from sipwright.services.edge.handed_on import known_by
 from sipwright.services.edge.ports import BRANCH
 from sipwright.sip import Request
 from sipwright.sip.headers import Via
-from sipwright.stack import Stack
+from sipwright.stack import Incoming, Stack
+from sipwright.transport.flow import Flow
 
 __all__ = ["Copies", "branch_of"]
 
@@ -29,24 +32,40 @@ def branch_of(request: Request) -> str:
 class Copies:
     """Finds the transactions that they are of."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, by_edge: Callable[[Flow], Flow | None]) -> None:
+        """Get ready; `by_edge` gives the way to a phone by the edge of this node, which takes the Via off again."""
         self._stack = stack
-        self._names: set[str] = set()
+        self._by_edge = by_edge
+        self._own: set[str] = set()
+        self._others: set[str] = set()
         self._until = 0.0
 
     def handed_on(self, via: str) -> None:
         """Note how this edge calls itself towards other nodes."""
-        self._names.add(via.partition(";")[0])
+        self._own.add(via.partition(";")[0])
+
+    def came_by(self, via: Via) -> None:
+        """Note how the edge of another node calls itself, which has handed something on to this one."""
+        self._others.add(f"SIP/2.0/{via.transport} {via.sent_by}")
 
     def moved(self) -> None:
         """Take note that a node is lost."""
         self._until = self._stack.clock() + LOOKED_FOR
 
-    def take(self, request: Request) -> bool:
+    def take(self, incoming: Incoming) -> bool:
         """Let the transaction of a copy have it, which says once more what it has said; False when there is none."""
-        now, layer = self._stack.clock(), self._stack.layer
+        now = self._stack.clock()
         if now >= self._until:
             return False
+        request = incoming.request
         branch = branch_of(request)
-        vias = (Via.parse(f"{name};branch={branch}") for name in self._names)
-        return any(layer.repeats((branch, via.host, via.port, request.method), request, now) for via in vias)
+        if any(self._repeats(name, branch, request, now) for name in self._own):
+            return True
+        flow = self._by_edge(incoming.reply_flow)
+        return any(self._repeats(name, branch, request, now, flow) for name in self._others)
+
+    def _repeats(
+        self, name: str, branch: str, request: Request, now: float, flow: Flow | None = None
+    ) -> bool:
+        via = Via.parse(f"{name};branch={branch}")
+        return self._stack.layer.repeats((branch, via.host, via.port, request.method), request, now, flow)

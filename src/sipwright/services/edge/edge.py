@@ -79,7 +79,7 @@ class Edge:
         """Of these, when those were handed over that nothing has come of."""
         self._handed_on = HandedOn(stack, tokens, self.flows.routed)
         self._repeats = Repeats(stack.call_later)
-        self._copies = Copies(stack)
+        self._copies = Copies(stack, self.flows.by_edge)
         self._unheard = Unheard(stack, peers.heard_within)
         self._cancels = Cancels(stack, peers, self._repeats, self._send_plainly)
         self.on_ack: OnAck = lambda ack: False
@@ -154,7 +154,7 @@ class Edge:
         if self._hand_on(incoming, tag):
             return True
         if not self._peers.is_peer(incoming.flow.remote):
-            return self._copies.take(request)
+            return self._copies.take(incoming)
         self._learn_flow(incoming)
         return False
 
@@ -189,7 +189,10 @@ class Edge:
 
     def _learn_flow(self, incoming: Incoming) -> None:
         """Note by which flow a phone has said what another node has handed on to this one."""
-        said = self._tokens.read(incoming.request.top_via.params.get(BACK) or "")
+        via = incoming.request.top_via
+        said = self._tokens.read(via.params.get(BACK) or "")
+        if said is not None:
+            self._copies.came_by(via)
         if said is not None and not self._peers.is_peer(parse_flow_key(said.flow_key).remote):
             is_own, key = said.node == self._peers.name, said.flow_key
             found = self._stack.flow_from_key(key) if is_own else self.flows.routed(f"{said.node}!{key}")

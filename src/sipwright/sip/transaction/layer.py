@@ -145,12 +145,16 @@ class TransactionLayer(TransactionTable):
             return self._absorb(tx, REQUEST, request, now)
         return method == "CANCEL" and self._cancel(request, flow, now)
 
-    def repeats(self, key: Key, request: Request, now: float) -> bool:
-        """Feed a request to the transaction of a key, which it repeats under another Via; False when there is none."""
+    def repeats(self, key: Key, request: Request, now: float, flow: Flow | None = None) -> bool:
+        """Feed a request to the transaction of a key, which it repeats under another Via; False when there is none.
+
+        It is answered over `flow` from now on, if that is given.
+        """
         tx = self._servers.get(key)
         if tx is None:
             return False
         self.repeated += 1
+        tx.flow = flow or tx.flow
         return self._absorb(tx, REQUEST, request, now)
 
     def _absorb(self, tx: Transaction, event: str, message: Request | Response, now: float) -> bool:
