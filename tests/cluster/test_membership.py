@@ -422,6 +422,21 @@ async def test_all_know_who_acts_for_a_lost_node_until_it_is_back(register: Memo
     assert (third.edge_of("a"), third.moved(EDGES["a"])) == (EDGES["a"], None)
 
 
+async def test_one_that_was_drained_hands_on_until_another_one_has_what_it_had(register: MemoryRegister):
+    """It is no news that it is where it was."""
+    first, second, _ = await pair(register)
+    moved: list[str] = []
+    second.on_moved = lambda: moved.append("b")
+    await second.beat()
+    register.rows["a"] = register.rows["a"]._replace(state="drained")
+    await second.beat()
+
+    assert (second.edge_of("a"), second.moved(EDGES["a"]), second.is_up("a")) == (EDGES["a"], None, False)
+    assert moved == []
+    await second.take_over("a")
+    assert (second.edge_of("a"), moved) == (EDGES["b"], ["b"])
+
+
 async def test_a_call_that_has_gone_to_another_node_is_that_ones_from_the_next_beat_on(
     register: MemoryRegister,
 ):

@@ -14,6 +14,9 @@ __all__ = ["Itself", "NodeMap"]
 _THERE = ("up", "draining")
 """The states of nodes whose edge does its work."""
 
+_HANDS_ON = (*_THERE, "drained")
+"""And of those whose edge does it as long as no other one acts for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Itself:
@@ -79,13 +82,15 @@ class NodeMap:
         return {edge for name, edge in there if not self.is_here(name)}
 
     def edge_of(self, node: str) -> Address | None:
-        """Return where the edge of a node is, or of the one that acts for it."""
+        """Return where the edge of a node is, or of the one that acts for it.
+
+        One that has given back what it had hands on what still comes until another one has that.
+        """
         if node in self.beside:
             return None
-        if self.is_up(node):
-            return self._edges.get(node)
-        heir = self._heirs.get(node, node)
-        return self._edges.get(heir) if heir != node and self.is_up(heir) else None
+        heir = node if self.is_up(node) else self._heirs.get(node, node)
+        known = self.nodes.get(heir)
+        return self._edges.get(heir) if known is not None and known.state in _HANDS_ON else None
 
     def is_here(self, node: str) -> bool:
         """Return whether a node is this one, or listens at the same address."""
@@ -154,7 +159,7 @@ class NodeMap:
         moved = {
             edge: to
             for name, edge in self._edges.items()
-            if edge not in living and (to := self.edge_of(name)) is not None
+            if edge not in living and (to := self.edge_of(name)) not in (None, edge)
         }
         is_news = any(self._moved.get(edge) != to for edge, to in moved.items())
         self._moved = moved

@@ -287,6 +287,23 @@ def fails(flow, data):
     raise OSError(101, "Network is unreachable")
 
 
+def test_what_is_for_a_node_that_nobody_acts_for_yet_is_lost_on_the_way(stack, edge):
+    """It has ended, and its calls are soon another one's: neither is a request refused, nor a dialog unknown."""
+    flow = stack.flow_from_key(f"north!{AT_NORTH}")
+    edge.peers.edge_of = lambda node: None
+    flow.send(bytes(request(stack, HERE).request))
+
+    assert flow.is_closed
+    assert edge(request(stack, PHONE, "BYE", to_tag=TAG)) is True
+    assert sent(stack) == []
+
+
+def test_what_is_for_a_worker_beside_this_one_is_not_for_the_edge(stack, edge):
+    edge.peers.edge_of, edge.peers.acts_for = lambda node: None, lambda node: True
+
+    assert edge(request(stack, PHONE, "BYE", to_tag=TAG)) is False
+
+
 def test_what_no_network_leads_to_another_node_for_is_lost_on_the_way(stack, edge):
     """It is said again, as if a datagram were lost: the network is back then, or another node has what that one had."""
     flow = stack.flow_from_key(f"north!{AT_NORTH}")

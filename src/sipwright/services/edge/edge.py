@@ -270,8 +270,10 @@ class Edge:
         if peers.is_peer(incoming.flow.remote) and not peers.has_moved(tag):
             return False
         branch = self._hand_to(incoming, owner)
-        if branch is None:
+        if branch is None and peers.acts_for(owner):
             return False
+        # Where nobody acts for a node that has ended, it is lost on the way: soon that one is back, or another is there.
+        branch = branch or branch_of(incoming.request)
         if incoming.flow.is_reliable and incoming.request.method != "ACK":
             self._repeats.begin(branch, lambda: self._hand_on_again(incoming, tag, branch))
         return True

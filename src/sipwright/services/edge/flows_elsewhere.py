@@ -54,10 +54,15 @@ class FlowsElsewhere:
         return self._peers.edge_of(node) is not None
 
     def _send_to(self, data: bytes, node: str, flow_key: str) -> None:
+        """Send a message to the edge that leads to a phone.
+
+        What is lost on the way is said again, and by then the network, or another node, is there. So is what is said
+        while a node has ended and nobody acts for it yet.
+        """
         edge = self._peers.edge_of(node)
         flow = None if edge is None else self._stack.flow_to_edge(edge)
         if edge is None or flow is None:
-            raise OSError(f"nobody acts for the node {node}")
+            return
         line, _, rest = data.partition(b"\r\n")
         token, there = self._tokens.write(flow_key, node), f"{edge[0]}:{edge[1]}"
         if line.startswith(b"SIP/2.0 "):
@@ -66,6 +71,5 @@ class FlowsElsewhere:
             way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{BACK}={token}"
         else:
             way = f"Route: <sip:{token}@{there};lr;{KEEPS}>"
-        # What is lost on the way is said again, and by then the network, or another node, is there.
         with suppress(OSError):
             flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))

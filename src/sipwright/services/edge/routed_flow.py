@@ -38,9 +38,5 @@ class RoutedFlow(Flow):
         return not self._is_there(self.node)
 
     def send(self, data: bytes) -> None:
-        """Send one message to the edge that leads to the phone.
-
-        Raises:
-            OSError: Nobody acts for the node of the phone.
-        """
+        """Send one message to the edge that leads to the phone."""
         self._send(data, self.node, self.plain_key)
