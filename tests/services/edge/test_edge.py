@@ -145,6 +145,21 @@ def test_its_response_goes_back_to_that_node(stack, edge):
     assert len(back.headers.get_list("Via")) == 1
 
 
+def test_it_goes_back_to_whoever_has_sent_the_request_where_that_has_taken_over_a_moment_ago(stack, edge):
+    """The next beat will tell who has the call now; until then its tag names the node that is no more."""
+    third = ("127.0.0.4", 5060)
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    asked = request(stack, third, "INFO", route=[through()])
+    asked.request.headers.set("From", f"<sip:a@x>;tag={TAG}")
+    edge(asked)
+    _, forwarded = sent(stack).last
+    answer = response(200, [("Via", value) for value in forwarded.headers.get_list("Via")])
+    answer.headers.set("From", f"<sip:a@x>;tag={TAG}")
+    edge.take_response(answer, stack.transports[0].flow(PHONE))
+
+    assert sent(stack).last[0] == third
+
+
 def test_a_response_whose_way_back_nobody_has_signed_goes_nowhere(stack, edge):
     via = "SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKedge1;flow=AAAA"
     vias = [("Via", via), ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1")]

@@ -33,6 +33,7 @@ from sipwright.services.edge.repeats import Repeats
 from sipwright.services.edge.replaced import replaced_tags
 from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.services.edge.signed_headers import SignedHeaders
+from sipwright.services.edge.speakers import Speakers
 from sipwright.services.edge.unheard import Unheard
 from sipwright.sip import Reject, Request, Response
 from sipwright.sip.headers import Via
@@ -80,6 +81,7 @@ class Edge:
         self._handed_on = HandedOn(stack, tokens, self.flows.routed)
         self._repeats = Repeats(stack.call_later)
         self._copies = Copies(stack, self.flows.by_edge)
+        self._speakers = Speakers(peers)
         self._unheard = Unheard(stack, peers.heard_within)
         self._cancels = Cancels(stack, peers, self._repeats, self._send_plainly)
         self.on_ack: OnAck = lambda ack: False
@@ -219,6 +221,7 @@ class Edge:
         flow = self._stack.flow_from_key(token.flow_key)
         if flow is None or flow.is_closed:
             raise self._flow_failed("the connection of the phone has ended (RFC 5626 §5.3.1)")
+        self._speakers.heard(incoming.request, incoming.flow.remote)
         if keeps and incoming.request.top_via.transport != "UDP":
             self._repeat(incoming.request, flow)
         else:
@@ -356,7 +359,7 @@ class Edge:
         rest = response.headers.get_list("Via")[1:]
         if known is None or not rest:
             return
-        edge = self._edge_for(response, known)
+        edge = self._speakers.edge_for(response, known.remote)
         if edge is not None:
             known = self._stack.flow_to_edge(edge) or known
         response.headers.remove("Via")
@@ -365,13 +368,6 @@ class Edge:
         if _BARE in via.params:
             self._signed.take_records(response)
         self._stack.send_response(response, known)
-
-    def _edge_for(self, response: Response, back: Flow) -> Address | None:
-        """Return the edge of the node that waits for a response, if another one has sent the request, or has died."""
-        if not self._peers.is_peer(back.remote):
-            return None
-        owner = None if response.from_tag is None else self._peers.owner_of(response.from_tag)
-        return self._peers.moved(back.remote) if owner is None else self._peers.edge_of(owner)
 
     def _hand_back(self, response: Response, flow: Flow) -> bool:
         """Hand a response on to the node that has its dialog, if a phone has sent it to another one."""
