@@ -49,8 +49,12 @@ from .document import (
 
 __all__ = ["CallRow", "Recovered", "recover", "restore"]
 
-GRACE = 4.2
-"""How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4)."""
+GRACE = 5.2
+"""How long a phone rings at least after a restart: an answer is repeated after T2 at most (RFC 3261 §13.3.1.4).
+
+And a server is given so long to say something. What is repeated as a node takes over may still go to where the lost one
+was, whose address moves a moment later.
+"""
 
 _CSEQ = re.compile(rb"\r\nCSeq: ([0-9]{1,10}) ").search
 """The CSeq as nearly everybody writes it, found without reading the whole response: a start does so for each call."""
