@@ -78,7 +78,11 @@ class Harm:
         await self._start(node)
 
     async def _drain(self, node: Node) -> None:
-        await asyncio.to_thread(node.run_command, "node", "drain")
+        command = asyncio.create_task(asyncio.to_thread(node.run_command, "node", "drain"))
+        # What comes from now on waits until another node has all.
+        await until(lambda: command.done() or self._load.state_of(node) != "up", DRAINED_WITHIN)
+        self._load.ledger.outages[-1].since = time.monotonic()
+        await command
         if not await node.ends(DRAINED_WITHIN):
             self._load.ledger.fault("zombie", node.name, "was drained, and did not end")
 
@@ -145,7 +149,7 @@ class Harm:
         await end()
         within = load.options.lost_after + 2.0 if is_told is False else load.options.told_within
         if is_told is None:
-            outage.since = began = time.monotonic()
+            began = time.monotonic()
         asking = asyncio.create_task(call.answers(began, within, f"{node.name} died"))
         heir = load.heir_of(node)
         if is_told:

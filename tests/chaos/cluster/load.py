@@ -130,6 +130,10 @@ class ClusterLoad(Load):
         owner = self.switch.rows(query, node.name)[0]["owner"]
         return None if owner == node.name else next(n for n in self.switch.nodes if n.name == owner)
 
+    def state_of(self, node: Node) -> str:
+        """Return how a node stands, as it has said itself."""
+        return str(self.switch.rows("select state from nodes where name = ?", node.name)[0]["state"])
+
     def follow(self, node: Node, heir: Node) -> None:
         """Let the address of a node move to another one, and with it all that is sent there."""
         for line in self.lines:
