@@ -316,6 +316,18 @@ def test_what_another_node_has_said_by_the_edge_here_is_said_by_that_again(
         assert bytes(north.edge.last(method)) == said.wire
 
 
+def test_what_was_said_over_a_connection_is_the_same_by_an_edge(bench, alice, north):
+    """The phone may have heard it where that led; the edge of the node that it is at now takes nothing off it."""
+    talk(alice, north)
+    (call,) = bench.switch.calls.values()
+    said = call.legs[0].dialog.write_request("INFO", "SIP/2.0/TCP 10.0.0.9:5060;branch=z9hG4bK9;rport")
+    with call.event():
+        bench.switch.ports.routes.send_request(call.legs[0], said, None)
+    bench.run(0.01)
+
+    assert bytes(north.edge.last("INFO")) == said.wire
+
+
 def test_what_may_have_been_heard_by_another_edge_is_said_by_that_of_this_node(bench, alice, north):
     """The phone has come here since, and is to take it for the same."""
     ok = talk(alice, north)

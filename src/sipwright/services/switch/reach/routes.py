@@ -112,7 +112,8 @@ class PeerRoutes(DestinationRoutes):
         flow = self._as_heard(leg, request) or self._known(leg, dialog)
         if flow is not None:
             flow = self._for_size(leg, dialog, flow, request)
-            if not _is_for(request, flow):
+            if not _is_for(request, flow) and not is_connection_elsewhere(flow.key):
+                # An edge takes what was written for a connection of before as it is.
                 by_edge = self._by_edge(leg, request, flow)
                 request = self._with_via(request, flow) if by_edge is None else request
                 flow = by_edge or flow
