@@ -424,7 +424,7 @@ async def test_all_know_who_acts_for_a_lost_node_until_it_is_back(register: Memo
 
 async def test_one_that_was_drained_hands_on_until_another_one_has_what_it_had(register: MemoryRegister):
     """It is no news that it is where it was."""
-    first, second, _ = await pair(register)
+    _, second, _ = await pair(register)
     moved: list[str] = []
     second.on_moved = lambda: moved.append("b")
     await second.beat()

@@ -55,18 +55,28 @@ def test_a_node_that_hands_on_has_it_under_its_own_name(stack, edge, taken_over)
     assert edge(request(stack, NORTH, "UPDATE", to_tag=TAG)) is False
 
 
-def test_one_that_the_lost_node_has_handed_on_was_answered_to_that(stack, edge):
-    """Its phone hears the same now: the dialog may be over, and 481 would say that it never was (RFC 3261 §17.2.2)."""
+@pytest.fixture
+def answered(stack, edge):
+    """A BYE that a phone has said at the other node, which has handed it on, and the answer of this one to that."""
     edge.peers.owners[7] = "south"
     back = TOKENS.write(f"udp/{NORTH[0]}:{NORTH[1]}/{PHONE[0]}:{PHONE[1]}", "north")
-    plain = request(stack, PHONE, "BYE", to_tag=TAG).request
-    top = f"SIP/2.0/UDP {NORTH[0]}:{NORTH[1]};branch={branch_of(plain)};rport;flow={back}"
-    plain.headers.insert("Via", top)
-    by_north = stack.transports[0].flow(NORTH)
-    handed_on = Incoming(stack, parse(bytes(plain)), by_north, by_north, 0.0)
+    handed_on = by_edge(stack, NORTH, back)
     assert edge(handed_on) is False
     handed_on.respond(200)
     assert sent(stack).last[0] == NORTH
+
+
+def by_edge(stack, node, back):
+    """The BYE as the edge of a node hands it on."""
+    plain = request(stack, PHONE, "BYE", to_tag=TAG).request
+    top = f"SIP/2.0/UDP {node[0]}:{node[1]};branch={branch_of(plain)};rport;flow={back}"
+    plain.headers.insert("Via", top)
+    flow = stack.transports[0].flow(node)
+    return Incoming(stack, parse(bytes(plain)), flow, flow, 0.0)
+
+
+def test_one_that_the_lost_node_has_handed_on_was_answered_to_that(stack, edge, answered):
+    """Its phone hears the same now: the dialog may be over, and 481 would say that it never was (RFC 3261 §17.2.2)."""
     edge.peers.is_north_lost = True
     edge.moved()
     assert edge(request(stack, PHONE, "BYE", to_tag=TAG)) is True
@@ -77,3 +87,17 @@ def test_one_that_the_lost_node_has_handed_on_was_answered_to_that(stack, edge):
     remote, heard = sent(stack).last
     assert (remote, heard.status) == (PHONE, 200)
     assert [Via.parse(via).branch for via in heard.headers.get_list("Via")] == ["z9hG4bK1"]
+
+
+def test_one_that_comes_by_a_third_node_goes_back_by_that(stack, edge, answered):
+    """Whose edge is where the phone goes by now; that the other one is lost, no beat need have told here."""
+    third = ("127.0.0.4", 5060)
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, third)
+    edge.peers.edge_of = lambda node: {"third": third, "south": HERE}.get(node)
+    back = TOKENS.write(f"udp/{third[0]}:{third[1]}/{PHONE[0]}:{PHONE[1]}", "third")
+    assert edge(by_edge(stack, third, back)) is True
+    remote, again = sent(stack).last
+
+    assert (remote, again.status) == (third, 200)
+    own, phones = (Via.parse(via) for via in again.headers.get_list("Via"))
+    assert ((own.host, own.port), phones.branch) == (third, "z9hG4bK1")

@@ -1,9 +1,10 @@
 """Requests that an edge has handed on to another node, and that their phones repeat to this one once a node is lost.
 
 Where this edge has handed one on to the lost node, whose calls are here by now, there are the transactions of that,
-known by the Via that this edge has put on top. Where the lost node has handed one on to this, what was answered has gone
-to that, and the transaction here is known by the Via of that. A copy that comes from the phone has neither. Without
-this it would be a second request of the dialog, under a CSeq number that was used, or of no dialog any more.
+known by the Via that this edge has put on top. Where the lost node has handed one on to this, what was answered has
+gone to that, and the transaction here is known by the Via of that. A copy that comes from the phone has neither, and
+one that comes by a third node has the Via of that. Without this it would be a second request of the dialog, under a
+CSeq number that was used, or of no dialog any more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from sipwright.stack import Incoming, Stack
 from sipwright.transport.flow import Flow
 
 __all__ = ["Copies", "branch_of"]
+
+SentBy = tuple[str, int | None]
+"""Host and port of a Via."""
 
 LOOKED_FOR = 40.0
 """Seconds after a take-over in which copies come: a request is repeated for 64*T1 (RFC 3261 §17.1.2.2)."""
@@ -36,17 +40,18 @@ class Copies:
         """Get ready; `by_edge` gives the way to a phone by the edge of this node, which takes the Via off again."""
         self._stack = stack
         self._by_edge = by_edge
-        self._own: set[str] = set()
-        self._others: set[str] = set()
+        self._own: set[SentBy] = set()
+        self._others: set[SentBy] = set()
         self._until = 0.0
 
     def handed_on(self, via: str) -> None:
         """Note how this edge calls itself towards other nodes."""
-        self._own.add(via.partition(";")[0])
+        top = Via.parse(via)
+        self._own.add((top.host, top.port))
 
     def came_by(self, via: Via) -> None:
         """Note how the edge of another node calls itself, which has handed something on to this one."""
-        self._others.add(f"SIP/2.0/{via.transport} {via.sent_by}")
+        self._others.add((via.host, via.port))
 
     def moved(self) -> None:
         """Take note that a node is lost."""
@@ -54,18 +59,18 @@ class Copies:
 
     def take(self, incoming: Incoming) -> bool:
         """Let the transaction of a copy have it, which says once more what it has said; False when there is none."""
-        now = self._stack.clock()
-        if now >= self._until:
+        if self._stack.clock() >= self._until:
             return False
-        request = incoming.request
-        branch = branch_of(request)
-        if any(self._repeats(name, branch, request, now) for name in self._own):
+        branch = branch_of(incoming.request)
+        if self._repeats(self._own, branch, incoming):
             return True
-        flow = self._by_edge(incoming.reply_flow)
-        return any(self._repeats(name, branch, request, now, flow) for name in self._others)
+        return self._repeats(self._others, branch, incoming, self._by_edge(incoming.reply_flow))
 
-    def _repeats(
-        self, name: str, branch: str, request: Request, now: float, flow: Flow | None = None
-    ) -> bool:
-        via = Via.parse(f"{name};branch={branch}")
-        return self._stack.layer.repeats((branch, via.host, via.port, request.method), request, now, flow)
+    def take_handed_on(self, incoming: Incoming) -> bool:
+        """Do so with what another edge has handed on than the first time, which is no more; `incoming` has its flow."""
+        branch = incoming.request.top_via.branch or ""
+        return branch.startswith(BRANCH) and self._repeats(self._others, branch, incoming, incoming.flow)
+
+    def _repeats(self, edges: set[SentBy], branch: str, incoming: Incoming, flow: Flow | None = None) -> bool:
+        request, layer, now = incoming.request, self._stack.layer, self._stack.clock()
+        return any(layer.repeats((branch, *edge, request.method), request, now, flow) for edge in edges)

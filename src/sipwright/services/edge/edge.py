@@ -158,7 +158,7 @@ class Edge:
         if not self._peers.is_peer(incoming.flow.remote):
             return self._copies.take(incoming)
         self._learn_flow(incoming)
-        return False
+        return self._copies.take_handed_on(incoming)
 
     def _waits(self, incoming: Incoming, tag: str, *, is_known: bool) -> bool:
         """Put a request aside whose dialog is on its way to another node, or seems to be of a boot yet to be heard of.
@@ -275,7 +275,7 @@ class Edge:
         branch = self._hand_to(incoming, owner)
         if branch is None and peers.acts_for(owner):
             return False
-        # Where nobody acts for a node that has ended, it is lost on the way: soon that one is back, or another is there.
+        # Where nobody acts for a node that has ended, it is lost on the way: soon that one, or another, is there.
         branch = branch or branch_of(incoming.request)
         if incoming.flow.is_reliable and incoming.request.method != "ACK":
             self._repeats.begin(branch, lambda: self._hand_on_again(incoming, tag, branch))

@@ -29,12 +29,13 @@ class Speakers:
         """
         peers, tag, via = self._peers, request.from_tag, request.top_via
         owner = None if tag is None else peers.owner_of(tag)
-        if tag is not None and owner is not None and peers.edge_of(owner) != source:
-            if (via.host, via.port or 5060) == source:
-                self._ahead.keep(tag, (owner, source))
+        if tag is None or owner is None or peers.edge_of(owner) == source:
+            return
+        if (via.host, via.port or 5060) == source:
+            self._ahead.keep(tag, (owner, source))
 
     def edge_for(self, response: Response, source: Address) -> Address | None:
-        """Return the edge of the node that waits for a response, if the one at `source` has died, or was not the one."""
+        """Return the edge of the node that waits for a response, if that is not where the request has come from."""
         peers, tag = self._peers, response.from_tag
         if not peers.is_peer(source):
             return None
