@@ -527,6 +527,19 @@ def test_the_call_of_somebody_else_cannot_be_taken(bench, alice, bob, carol, pla
     assert carol.heard == []
 
 
+@pytest.mark.parametrize("owner", [1, 2])
+def test_a_phone_with_two_accounts_transfers_from_one_to_the_other(bench, alice, bob, carol, place, owner):
+    """It asks back on its second line: that is the same phone, where both lines are one owner's."""
+    bench.account("line2", bob, user_id=owner)
+    bob.name = "line2"
+    ok, _ = consult(bench, bob, carol)
+    bob.name = "bob"
+    refer(bob, place[1], replacing(ok))
+
+    assert bob.statuses("REFER") == [202 if owner == 1 else 403]
+    assert carol.methods() == ["INVITE", "ACK", *(["INVITE"] if owner == 1 else [])]
+
+
 def bye_in_both(transferor, message, ok):
     transferor.send(transferor.in_dialog("BYE", message, cseq=71))
     transferor.send(transferor.in_dialog("BYE", ok, cseq=71))

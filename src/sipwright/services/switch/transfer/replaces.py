@@ -139,10 +139,14 @@ def account_of(ports: CallPorts[Call], leg: Leg) -> int | None:
 
 
 def is_same_party(ports: CallPorts[Call], one: Leg, other: Leg) -> bool:
-    """Return whether two legs lead to phones of one account, or in calls of one owner to one address outside."""
+    """Return whether two legs lead to phones of one account, or in calls of one owner to one address.
+
+    That is somebody outside, or a phone with several accounts, which asks back on its second line.
+    """
     accounts = account_of(ports, one), account_of(ports, other)
-    if accounts != (None, None):
-        return accounts[0] == accounts[1]
+    if accounts[0] == accounts[1] is not None:
+        return True
     calls = ports.calls
     owners = {calls[leg.owner.id].identity.user_id for leg in (one, other)}
-    return one.source == other.source and len(owners) == 1
+    are_alike = (accounts[0] is None) is (accounts[1] is None)
+    return are_alike and one.source == other.source and len(owners) == 1
