@@ -82,7 +82,7 @@ def test_an_old_nonce_with_the_right_password_is_stale(world):
     credentials = world.authorization(nonce=nonce)
     incoming = world.receive(world.text(f"Authorization: {credentials}"))
 
-    assert challenge_of(incoming)["stale"] == "true"
+    assert "stale=true" in incoming.responses[-1].headers.get("WWW-Authenticate")
 
 
 def test_an_old_nonce_with_a_wrong_password_is_only_wrong(world):
@@ -292,3 +292,33 @@ def test_an_invite_is_taken_by_no_other_node_than_the_one_that_has_challenged_it
 
     assert world.authenticator.authenticate(incoming, "example.org") is None
     assert "stale" in incoming.responses[-1].headers.get("WWW-Authenticate")
+
+
+def test_an_invite_that_an_earlier_process_has_challenged_is_challenged_anew(world):
+    """That one may have begun a call with it, and nobody remembers: whoever has heard it would have another one."""
+    nonces = world.authenticator._nonces
+    credentials = [
+        world.authorization(method="INVITE", uri="sip:bob@example.org", nonce=nonces.issue(at, "10.0.0.5"))
+        for at in (world.authenticator._began - 0.5, world.authenticator._began + 0.5)
+    ]
+    earlier, own = (world.text(f"Authorization: {each}", uri="sip:bob@example.org") for each in credentials)
+
+    def judged(text):
+        incoming = world.receive(text)
+        incoming.request.method = "INVITE"
+        return world.authenticator.authenticate(incoming, "example.org"), incoming
+
+    refused, incoming = judged(earlier)
+    taken, _ = judged(own)
+
+    assert refused is None
+    assert "stale=true" in incoming.responses[-1].headers.get("WWW-Authenticate")
+    assert taken.username == "alice"
+
+
+def test_a_phone_that_an_earlier_process_has_challenged_registers_with_that(world):
+    """It cannot be registered otherwise than it has said: the CSeq of what has come before is known."""
+    nonce = world.authenticator._nonces.issue(world.authenticator._began - 5.0, "10.0.0.5")
+    credentials = world.authorization(nonce=nonce)
+
+    assert world.receive(world.text(f"Authorization: {credentials}")).response.status == 200
