@@ -22,7 +22,7 @@ from meter import cpu_seconds, family, own_seconds
 from servers import FIRST_PORT, HERE, HOST, Sipwright
 from workloads import service
 
-__all__ = ["measure_workers"]
+__all__ = ["CALLERS", "callers_of", "measure_workers"]
 
 CANDIDATES = range(FIRST_PORT + 30, FIRST_PORT + 70)
 """Ports, of which some are chosen so that each worker has as many callers."""
@@ -48,7 +48,7 @@ def measure_workers(port: int, rounds: int, calls_of_one: int, rate_of_one: int,
             server.start(0)
             while not all(one["up"] for one in server.status().get("workers", ())):
                 time.sleep(0.1)
-            callers = _callers(server, workers)
+            callers = callers_of(server, workers)
             stack.enter_context(service(server))
             calls, rate = workers * calls_of_one, workers * rate_of_one
             _calls(server, callers, calls // 2, rate)  # what the first calls of a process cost
@@ -60,7 +60,7 @@ def measure_workers(port: int, rounds: int, calls_of_one: int, rate_of_one: int,
     return found
 
 
-def _callers(server: Sipwright, workers: int) -> list[int]:
+def callers_of(server: Sipwright, workers: int) -> list[int]:
     """Return the ports of the callers, as many of each worker as of the others."""
     found: dict[str, list[int]] = {}
     for port in CANDIDATES:

@@ -1,0 +1,204 @@
+"""How many calls a second two workers take on two cores, beside one process on one, each as full as it can be.
+
+    .venv/bin/python benchmarks/cores.py [--database postgresql] [--share 0.15] [--rounds 4] [--seconds 8]
+
+A machine with two cores has none left for callers, callee and database, which would take the time of one worker more
+than of one process. So a core here is a share of one: all processes of the switch together get `--share` of a core for
+each core that they are to have (the bandwidth of a cgroup), and everybody else has the rest. There are always as many
+calls under way as keep the switch busy, and half of the callee's messages come to a worker that they are not for. The
+microseconds are the CPU of a call, as the kernel counts it: those of the busiest loop say how many calls there could be
+if everything else had cores of its own, as a database has elsewhere.
+
+It needs root, and cgroups of the first or second version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from meter import family
+from nodes import Database, Node
+from servers import FIRST_PORT, HERE, HOST, Server, Sipwright
+from workers import CALLERS, callers_of
+from workloads import service
+
+PERIOD = 50_000
+"""Microseconds within which a share is given out."""
+
+UNDER_WAY = 80
+"""Calls that each process has at any time."""
+
+FULL = 0.95
+"""What a switch uses at least of its share when it has as many calls as it can take."""
+
+KINDS = {"sipwright.commands.worker": "workers", "sipwright.commands.keeper": "keeper"}
+
+
+class Round(NamedTuple):
+    """Calls a second, repetitions of the callers, and the CPU of a call in microseconds, by whose it is."""
+
+    rate: float
+    repeated: int
+    costs: dict[str, float]
+
+
+@contextmanager
+def share_of(server: Server, name: str, cores: float) -> Iterator[None]:
+    """Let all processes of a server have so much of the machine, and no more."""
+    first, second = Path("/sys/fs/cgroup/cpu") / name, Path("/sys/fs/cgroup") / name
+    group = first if first.parent.is_dir() else second
+    group.mkdir()
+    try:
+        if group is first:
+            (group / "cpu.cfs_period_us").write_text(str(PERIOD))
+            (group / "cpu.cfs_quota_us").write_text(str(int(cores * PERIOD)))
+        else:
+            (group / "cpu.max").write_text(f"{int(cores * PERIOD)} {PERIOD}")
+        for pid in family(server.pid):
+            (group / "cgroup.procs").write_text(str(pid))
+        yield
+    finally:
+        server.close()
+        group.rmdir()
+
+
+def filled(server: Server, ports: list[int], most: int, seconds: int) -> Round:
+    """Let callers call as often as calls end, for so many seconds."""
+    before, began = _cpu(server.pid), time.monotonic()
+    processes = []
+    for port in ports:
+        options = {"-s": "service", "-l": most // len(ports), "-d": 30, "-r": 1_500, "-timeout": f"{seconds}s",
+                   "-stf": server.folder / f"{port}.csv", "-fd": 1}  # fmt: skip
+        command = ["sipp", f"{HOST}:{server.port}", "-sf", str(HERE / "call.xml"), "-i", HOST, "-p", str(port),
+                   "-bind_local", "-nostdin", "-pause_msg_ign", "-trace_stat",
+                   *(str(part) for option in options.items() for part in option)]  # fmt: skip
+        silent = subprocess.DEVNULL
+        processes.append(subprocess.Popen(command, cwd=server.folder, stdout=silent, stderr=silent))
+    for process in processes:
+        process.wait(seconds + 60)
+    took, after = time.monotonic() - began, _cpu(server.pid)
+    ended = [_last(server.folder / f"{port}.csv") for port in ports]
+    calls = sum(int(row["SuccessfulCall(C)"]) for row in ended)
+    spent = {who: 1e6 * (after[who] - before.get(who, 0.0)) / max(calls, 1) for who in after}
+    repeated = sum(int(row["Retransmissions(C)"]) for row in ended)
+    return Round(calls / took, repeated, _by_kind(spent))
+
+
+def _last(path: Path) -> dict[str, str]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter=";"))[-1]
+
+
+def _cpu(pid: int) -> dict[tuple[str, bool, int], float]:
+    """Return the CPU seconds of each process: what it is, whether that is its loop or another thread, its number."""
+    found: dict[tuple[str, bool, int], float] = {}
+    for member in family(pid):
+        words = Path(f"/proc/{member}/cmdline").read_text().split("\0")
+        kind = next((KINDS[word] for word in words if word in KINDS), "process")
+        for thread in os.listdir(f"/proc/{member}/task"):
+            nanoseconds = int(Path(f"/proc/{member}/task/{thread}/schedstat").read_text().split()[0])
+            who = kind, int(thread) == member, member
+            found[who] = found.get(who, 0.0) + nanoseconds / 1e9
+    return found
+
+
+def _by_kind(spent: dict[tuple[str, bool, int], float]) -> dict[str, float]:
+    loops = [cost for (kind, is_loop, _), cost in spent.items() if is_loop and kind != "keeper"]
+    found = {"busiest loop": max(loops), "loops": sum(loops)}
+    for (kind, is_loop, _), cost in spent.items():
+        if kind == "keeper" or not is_loop:
+            name = "keeper" if kind == "keeper" else "other threads"
+            found[name] = found.get(name, 0.0) + cost
+    return found | {"all": sum(spent.values())}
+
+
+def measure(database: str, share: float, rounds: int, seconds: int) -> dict[int, list[Round]]:
+    """Return what each round has shown, of one process and of two workers."""
+    found: dict[int, list[Round]] = {1: [], 2: []}
+    with ExitStack() as stack:
+        urls = _databases(stack, database)
+        servers: dict[int, tuple[Sipwright, list[int]]] = {}
+        for workers in found:
+            port = FIRST_PORT + 2 * workers
+            server = Node(port, "north", urls[workers]) if urls else Sipwright(port)
+            with mock.patch.dict("os.environ", SIPWRIGHT_RUN__WORKERS=str(workers)):
+                server.start(0)
+            while not all(one["up"] for one in server.status().get("workers", ())):
+                time.sleep(0.1)
+            servers[workers] = server, callers_of(server, workers)
+            stack.enter_context(share_of(server, f"sipwright-bench-{workers}", workers * share))
+        for number in range(rounds + 1):
+            for workers, (server, ports) in servers.items():
+                with service(server):
+                    one = filled(server, ports[:CALLERS], workers * UNDER_WAY, seconds if number else 3)
+                if number:
+                    found[workers].append(one)
+                time.sleep(1.0)  # what it still tidies up is not the next one's
+    return found
+
+
+def _databases(stack: ExitStack, kind: str) -> dict[int, str]:
+    if kind == "sqlite":
+        return {}
+    server = Database(FIRST_PORT + 9)
+    stack.callback(server.close)
+    for workers in (1, 2):
+        server.make(f"bench{workers}")
+    return {workers: server.url(f"bench{workers}") for workers in (1, 2)}
+
+
+def _used(one: Round, cores: float) -> float:
+    """Return what part of what it was given a switch has used."""
+    return one.costs["all"] * one.rate / 1e6 / cores
+
+
+def main() -> None:
+    """Measure, and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--share", type=float, default=0.15)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=8)
+    asked = parser.parse_args()
+    found = measure(asked.database, asked.share, asked.rounds, asked.seconds)
+    for workers, each in found.items():
+        rates = [round(one.rate) for one in each]
+        print(
+            f"{workers} of {asked.share} core: {rates} calls/s, repeated {sum(one.repeated for one in each)}"
+        )
+        print(f"    {'used of it':14} {[round(_used(one, workers * asked.share), 2) for one in each]}")
+        for who in each[0].costs:
+            print(f"    {who:14} {[round(one.costs.get(who, 0.0)) for one in each]} µs a call")
+    pairs = [
+        (one, two)
+        for one, two in zip(found[1], found[2], strict=True)
+        if min(_used(one, asked.share), _used(two, 2 * asked.share)) >= FULL
+    ]
+    if not pairs:
+        raise SystemExit(
+            "in no round were both as full as they can be: let them have less, or wait for a quiet hour"
+        )
+    ratios = [two.rate / one.rate for one, two in pairs]
+    loops = [one.costs["busiest loop"] / two.costs["busiest loop"] for one, two in pairs]
+    found_all = {
+        "database": asked.database,
+        "rounds in which both were full": len(pairs),
+        "times the calls": round(statistics.median(ratios), 2),
+        "times the calls, if only loops counted": round(statistics.median(loops), 2),
+    }
+    print(json.dumps(found_all))
+
+
+if __name__ == "__main__":
+    main()
