@@ -60,6 +60,19 @@ def test_one_that_says_again_what_another_one_has_made_need_not_have_the_call(st
     assert speakers.edge_for(answered(), THIRD) == NORTH
 
 
+@pytest.mark.parametrize("owner", ["south", "north"])
+def test_what_a_lost_node_has_said_before_says_nothing(stack, peers, owner):
+    """It was held here until the calls of that node were here, or a beat has told meanwhile where they are."""
+    speakers = Speakers(peers)
+    peers.owners[7] = owner
+    if owner == "north":
+        peers.moved = lambda address: {THIRD: NORTH}.get(address)
+    speakers.heard(asked(stack, THIRD), THIRD)
+    peers.moved = lambda address: None  # it is back, without them
+
+    assert speakers.edge_for(answered(), THIRD) == {"south": HERE, "north": NORTH}[owner]
+
+
 def test_one_that_is_lost_since_has_somebody_who_acts_for_it(stack, peers):
     speakers = Speakers(peers)
     speakers.heard(asked(stack, THIRD), THIRD)

@@ -26,12 +26,13 @@ class Speakers:
         """Take note of a node from which a request to a phone has come.
 
         One whose Via names another node is an older request, or was passed on: that says nothing of who has the dialog.
+        Neither does what a node has said before another one took over from it, and what was held here meanwhile.
         """
         peers, tag, via = self._peers, request.from_tag, request.top_via
         owner = None if tag is None else peers.owner_of(tag)
-        if tag is None or owner is None or peers.edge_of(owner) == source:
+        if tag is None or owner is None or owner == peers.name or peers.moved(source) is not None:
             return
-        if (via.host, via.port or 5060) == source:
+        if peers.edge_of(owner) != source and (via.host, via.port or 5060) == source:
             self._ahead.keep(tag, (owner, source))
 
     def edge_for(self, response: Response, source: Address) -> Address | None:
