@@ -176,7 +176,7 @@ impl<'a> Head<'a> {
 }
 
 /// Split the first line off; there is no other line break in it, and no NUL.
-fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = text.iter().position(|&byte| byte == b'\r' || byte == b'\n' || byte == 0)?;
     let (line, end) = text.split_at(length);
     end.strip_prefix(b"\r\n").map(|rest| (line, rest))

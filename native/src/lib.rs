@@ -5,6 +5,8 @@
 #[forbid(unsafe_code)]
 pub mod cursor;
 #[forbid(unsafe_code)]
+pub mod echo;
+#[forbid(unsafe_code)]
 pub mod head;
 #[forbid(unsafe_code)]
 pub mod register;
@@ -85,7 +87,7 @@ struct Shared<T>(UnsafeCell<T>);
 // Python changes these while it has its lock.
 unsafe impl<T> Sync for Shared<T> {}
 
-static METHODS: Shared<[MethodDef; 3]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 5]> = Shared(UnsafeCell::new([
     MethodDef {
         name: c_text(b"read_register\0"),
         method: Some(read_register),
@@ -97,6 +99,18 @@ static METHODS: Shared<[MethodDef; 3]> = Shared(UnsafeCell::new([
         method: Some(take_apart),
         flags: METH_FASTCALL,
         doc: c_text(b"take_apart(data)\n--\n\nDo what sip/parser.py does first.\0"),
+    },
+    MethodDef {
+        name: c_text(b"usual_ok\0"),
+        method: Some(usual_ok),
+        flags: METH_FASTCALL,
+        doc: c_text(b"usual_ok(data)\n--\n\nDo what sip/echo.py does.\0"),
+    },
+    MethodDef {
+        name: c_text(b"is_echo\0"),
+        method: Some(is_echo),
+        flags: METH_FASTCALL,
+        doc: c_text(b"is_echo(response, request)\n--\n\nDo what sip/echo.py does.\0"),
     },
     MethodDef { name: std::ptr::null(), method: None, flags: 0, doc: std::ptr::null() },
 ]));
@@ -201,6 +215,34 @@ unsafe extern "C" fn take_apart(_: Object, arguments: *const Object, count: isiz
         Ok(Some(head)) => parts_of(&head),
         _ => none(),
     }
+}
+
+unsafe extern "C" fn usual_ok(_: Object, arguments: *const Object, count: isize) -> Object {
+    if count != 1 {
+        PyErr_SetString(PyExc_TypeError, c_text(b"usual_ok takes data\0"));
+        return null_mut();
+    }
+    let data = match bytes_of(*arguments) {
+        Some(data) => data,
+        None => return null_mut(),
+    };
+    match catch_unwind(|| echo::usual_ok(data)) {
+        Ok(Some((branch, method))) => tuple([text(branch), text(method)]),
+        _ => none(),
+    }
+}
+
+unsafe extern "C" fn is_echo(_: Object, arguments: *const Object, count: isize) -> Object {
+    if count != 2 {
+        PyErr_SetString(PyExc_TypeError, c_text(b"is_echo takes response and request\0"));
+        return null_mut();
+    }
+    let [response, request] = *(arguments as *const [Object; 2]);
+    let (response, request) = match (bytes_of(response), bytes_of(request)) {
+        (Some(response), Some(request)) => (response, request),
+        _ => return null_mut(),
+    };
+    PyBool_FromLong(c_long::from(catch_unwind(|| echo::is_echo(response, request)).unwrap_or(false)))
 }
 
 unsafe fn parts_of(head: &Head) -> Object {

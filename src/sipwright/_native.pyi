@@ -14,3 +14,9 @@ def take_apart(data: bytes, /) -> tuple[Any, ...] | None:
     None), what Call-ID, From and To say by the names of the properties, the Via for `Via.of_parts`, and where the body
     begins and ends.
     """
+
+def usual_ok(data: bytes, /) -> tuple[str, str] | None:
+    """Do what `sip/echo.py:usual_ok_in_python` does, or say that it is unusual."""
+
+def is_echo(response: bytes, request: bytes, /) -> bool:
+    """Do what `sip/echo.py:is_echo_in_python` does, or say that it is unusual, which is False."""

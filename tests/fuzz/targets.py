@@ -33,6 +33,7 @@ from sipwright.services.journal_text import read_entries
 from sipwright.services.switch.recovery.document import UnreadableError
 from sipwright.services.switch.recovery.recover import restore
 from sipwright.sip import Message, ParseError, Request, StreamFramer, make_response, parse
+from sipwright.sip.echo import is_echo, is_echo_in_python, usual_ok, usual_ok_in_python
 from sipwright.sip.parser import parse_in_python
 from sipwright.sip.usual_register import read_in_python
 from sipwright.store.errors import StoreError
@@ -92,6 +93,8 @@ def _sip(data: bytes) -> None:
         raise
     if native.take_apart is not None:
         _is_read_alike(message, data)
+    assert usual_ok(data) in (None, usual_ok_in_python(data)), "the native reader says otherwise"
+    assert not is_echo(data, data) or is_echo_in_python(data, data), "the native reader says otherwise"
     for name in _PROPERTIES:
         with suppress(ParseError):
             getattr(message, name)

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from structlog.typing import FilteringBoundLogger
 
+from sipwright.sip.echo import is_echo, usual_ok
 from sipwright.sip.errors import ParseError, Reject
 from sipwright.sip.headers import Via
 from sipwright.sip.message import Request, Response
@@ -18,7 +19,6 @@ from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR
 from sipwright.sip.transaction.client import ClientTransaction
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
-from sipwright.sip.transaction.keys import is_echoed
 from sipwright.sip.usual_ack import usual_ack_tag
 from sipwright.stack.addresses import Addresses
 from sipwright.stack.incoming import Element, Incoming
@@ -47,8 +47,6 @@ BRANCH_COOKIE = "z9hG4bK"
 _BRIEF_BRANCH = f"={BRANCH_COOKIE}{BRIEF}".encode()
 _OK, _ACK = b"SIP/2.0 200 ", b"ACK "
 _MOST_OF_VIA = 200
-_USUAL_CSEQ = b"\r\nCSeq: "
-_USUAL_CALL_ID = b"\r\nCall-ID: "
 
 OnStrayResponse = Callable[[Response, Flow], None]
 """Called with a response of no transaction, such as a 2xx that comes again (RFC 3261 §13.2.2.4)."""
@@ -149,8 +147,8 @@ class Receiver:
                 return
             if (
                 data[:12] == _OK
-                and (place := data.find(_BRIEF_BRANCH, 12, _MOST_OF_VIA)) > 0
-                and self._is_taken_briefly(data, place)
+                and data.find(_BRIEF_BRANCH, 12, _MOST_OF_VIA) > 0
+                and self._is_taken_briefly(data)
             ):
                 self.responses += 1
                 if self._ticker.timer is None:
@@ -177,37 +175,20 @@ class Receiver:
         if self._ticker.timer is None:
             self._ticker.arm()
 
-    def _is_taken_briefly(self, data: bytes, place: int) -> bool:
-        """Take a 200 of the usual form by its bytes, if whoever has sent the request needs no more.
-
-        The branch in its top Via begins at `place`, behind which there is no further Via; what stands before it is
-        compared with what was sent.
-        """
-        begin, line_end = data.find(b"\r\n") + 2, data.find(b"\r\n", place)
-        end = data.find(b"\r\n\r\n", place)
-        semicolon = data.find(b";", place, line_end)
-        branch_end = semicolon if semicolon > 0 else line_end
-        if end < 0 or begin > place or data.find(b",", branch_end, line_end) > 0:
+    def _is_taken_briefly(self, data: bytes) -> bool:
+        """Take a 200 of the usual form by its bytes, if whoever has sent the request needs no more."""
+        found = usual_ok(data)
+        if found is None:
             return False
-        if _may_have_via(data, branch_end, end):
-            return False
-        cseq = _line_of(data, _USUAL_CSEQ, branch_end, end)
-        call_id = _line_of(data, _USUAL_CALL_ID, branch_end, end)
-        number, _, method = cseq[len(_USUAL_CSEQ) : -1].partition(b" ")
-        if not (call_id and number.isdigit() and method.isalpha()):
-            return False
-        branch, echoes = (
-            data[place + 1 : branch_end].decode("latin-1"),
-            (data[begin:branch_end], call_id, cseq),
-        )
+        branch, method = found
         element, layer = self._element, self._element.layer
-        is_taken = layer.brief.take_ok(branch, echoes, data)
+        is_taken = layer.brief.take_ok(branch, data)
         if is_taken is not None:
             return is_taken
-        tx = layer.find_client(branch, method.decode("ascii"))
+        tx = layer.find_client(branch, method)
         if not isinstance(tx, ClientNonInvite) or isinstance(tx.flow, ReconnectingFlow):
             return False
-        if not is_echoed(tx.wire, echoes):
+        if not is_echo(data, tx.wire):
             return False
         if tx.state == COMPLETED:
             return True  # it has come before
@@ -319,17 +300,6 @@ class Receiver:
         if via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port):
             return True
         return self._element.is_peer((via.host, via.port or 5060))
-
-
-def _line_of(data: bytes, name: bytes, start: int, end: int) -> bytes:
-    """Return a line whose header is written as usual, between its line ends; nothing where there is none."""
-    at = data.find(name, start, end)
-    return b"" if at < 0 else data[at : data.find(b"\r", at + 2) + 1]
-
-
-def _may_have_via(data: bytes, start: int, end: int) -> bool:
-    """Return whether there may be one more Via, whose name alone among those of headers begins so."""
-    return data.find(b"\nV", start, end) > 0 or data.find(b"\nv", start, end) > 0
 
 
 def _nobody_has(ack: Request) -> bool:

@@ -32,8 +32,11 @@ def user(bench):
 def notify(bench, user, request_of):
     """Send a NOTIFY with a branch."""
 
-    def notify(branch="z9hG4bKn-1"):
-        wire = bytes(request_of("NOTIFY", branch))
+    def notify(branch="z9hG4bKn-1", hops=2):
+        request = request_of("NOTIFY", branch)
+        if hops == 1:
+            request.headers.set("Via", request.headers.get("Via"))
+        wire = bytes(request)
         bench.layer.brief.send(branch, wire, bench.udp, user, bench.now)
         return branch, wire
 
@@ -106,16 +109,18 @@ def test_a_final_response_is_told_once_and_its_repetitions_are_absorbed(bench, u
 
 
 def test_a_200_that_is_not_read_ends_it_as_any_other(bench, user, notify):
-    branch, _ = notify()
+    branch, wire = notify("z9hG4bKn-1", hops=1)
+    ok = bytes(make_response(parse(wire), 200, to_tag="b"))
     assert branch in bench.layer.brief
     user.is_content = False
-    assert (bench.layer.brief.take_ok(branch, (), b"200"), user.taken) == (False, [])
+    assert (bench.layer.brief.take_ok(branch, ok), user.taken) == (False, [])
     user.is_content = True
+    assert (bench.layer.brief.take_ok(branch, ok.replace(b"CSeq: 1", b"CSeq: 2")), user.taken) == (False, [])
     for _ in range(3):
-        assert bench.layer.brief.take_ok(branch, (), b"200")
+        assert bench.layer.brief.take_ok(branch, ok)
 
     assert (user.taken, user.answers) == ([branch], [])
-    assert bench.layer.brief.take_ok("z9hG4bKn-2", (), b"200") is None
+    assert bench.layer.brief.take_ok("z9hG4bKn-2", ok) is None
     assert bench.run_until(40.0) == []
     assert bench.leftovers() == (0, 0, 0)
 

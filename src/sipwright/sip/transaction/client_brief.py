@@ -26,10 +26,11 @@ from collections import Counter, deque
 from typing import Protocol
 
 from sipwright.sip.build import make_response
+from sipwright.sip.echo import is_echo
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, PROCEEDING, TRYING, Driver, Flow
-from sipwright.sip.transaction.keys import is_answer, is_echoed
+from sipwright.sip.transaction.keys import is_answer
 
 __all__ = ["BriefClientUser", "BriefClients"]
 
@@ -119,17 +120,14 @@ class BriefClients:
 
     # ---- what comes in
 
-    def take_ok(self, branch: str, echoes: tuple[bytes, ...], data: bytes) -> bool | None:
-        """Take a 200 that is not read yet, and has these lines from its request, or the beginnings of them.
-
-        False if it has to be read, and None if it is of none of these.
-        """
+    def take_ok(self, branch: str, data: bytes) -> bool | None:
+        """Take a 200 that is not read yet; False if it has to be, and None if it is of none of these."""
         try:
             sent = self._open[branch]
         except KeyError:
             return None
         if sent is not None:
-            if not is_echoed(sent[1], echoes) or not sent[0].take_ok(branch, data):
+            if not is_echo(data, sent[1]) or not sent[0].take_ok(branch, data):
                 return False
             self._complete(branch)
         return True

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sipwright.sip.build import Written
+from sipwright.sip.echo import is_echo
 from sipwright.sip.grammar import TOKEN
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request, Response
@@ -16,7 +17,6 @@ __all__ = [
     "LENGTH_OF_KEY",
     "Key",
     "is_answer",
-    "is_echoed",
     "merge_key",
     "merge_key_of",
     "own_branch",
@@ -52,40 +52,16 @@ def is_answer(response: Response, wire: bytes, is_own: Callable[[str, int | None
     another sent-by it is of somebody else (§18.1.2), and with more Vias it is meant for another hop (§8.1.3.3). A
     request that has fallen back to UDP has left with the other of our addresses, for which `is_own` stands.
     """
-    is_echo = _echoes(response, wire)
-    # Its Via up to the branch, which nobody can guess, stands in our request alone: nothing need be read for that.
-    line, branch = response.headers.sole_line("via"), response.branch
-    if is_echo and line is not None and branch:
-        start, end = line.find("SIP/2.0/"), line.find(branch)
-        said = line[start : end + len(branch)].encode("utf-8", "surrogateescape")
-        if 0 < start < end and said in wire:
-            return True
+    if is_echo(bytes(response), wire):
+        return True
     sent = parse(wire)
-    if not (is_echo or _names_the_same(response, sent)):
+    if not _names_the_same(response, sent):
         return False
     via = response.top_via
     if len(response.vias) > len(sent.vias):
         return False
     ours = sent.top_via
     return (via.host, via.port) == (ours.host, ours.port) or is_own(via.host, via.port)
-
-
-def is_echoed(wire: bytes, lines: tuple[bytes, ...]) -> bool:
-    """Return whether a request was sent with these lines, which a response has."""
-    return all(line in wire for line in lines)
-
-
-def _echoes(response: Response, wire: bytes) -> bool:
-    """Return whether a response has those lines of a request as they were sent, as nearly all have."""
-    index = response.headers.index()
-    if "from" not in index or "call-id" not in index or "cseq" not in index:
-        return False
-    # As we write them, which is CSeq behind Call-ID.
-    in_a_row, from_ = f"\r\n{index['call-id']}\r\n{index['cseq']}\r\n", f"\r\n{index['from']}\r\n"
-    return (
-        in_a_row.encode("utf-8", "surrogateescape") in wire
-        and from_.encode("utf-8", "surrogateescape") in wire
-    )
 
 
 def _names_the_same(response: Response, sent: Request | Response) -> bool:
