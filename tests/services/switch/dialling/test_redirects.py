@@ -64,6 +64,46 @@ def test_a_redirect_to_one_of_our_accounts_rings_its_phones(bench, alice, bob, c
     assert alice.statuses()[-1] == 200
 
 
+BEFORE = ("Diversion", "<sip:900@elsewhere.net>;reason=user-busy")
+
+
+@pytest.mark.parametrize(("rings", "reason"), [(False, "unconditional"), (True, "no-answer")])
+def test_whoever_is_rung_instead_is_told_whom_the_call_was_for(bench, bob, carol, trunk, rings, reason):
+    """RFC 5806 §4: the latest diversion first; phones show it, and a voicemail knows by it whose box is meant."""
+    dave = bench.phone("dave", "50.0.0.1")
+    bench.account("dave", dave)
+    trunk.invite("sip:bob@example.org", headers=[BEFORE])
+    if rings:
+        bob.answer(bob.last("INVITE"), 180)
+    redirect(bob, "<sip:carol@example.org>")
+    redirect(carol, "<sip:dave@example.org>")
+
+    by_bob, by_carol = (
+        f"<sip:bob@example.org>;reason={reason}",
+        "<sip:carol@example.org>;reason=unconditional",
+    )
+    assert bob.last("INVITE").headers.get_all("Diversion") == [BEFORE[1]]
+    assert carol.last("INVITE").headers.get_all("Diversion") == [by_bob, BEFORE[1]]
+    assert dave.last("INVITE").headers.get_all("Diversion") == [by_carol, by_bob, BEFORE[1]]
+
+
+@pytest.mark.parametrize("privacy", ["history", "header;id"])
+def test_it_is_not_where_nobody_is_to_see_that(alice, bob, carol, privacy):
+    """RFC 4244 §3.3."""
+    alice.invite(headers=[("Privacy", privacy)])
+    redirect(bob, "<sip:carol@example.org>")
+
+    assert "Diversion" not in carol.last("INVITE").headers
+
+
+def test_nobody_outside_is_told_the_names_of_our_accounts(bench, alice, bob):
+    outside = bench.phone("outside", "60.0.0.1")
+    alice.invite()
+    redirect(bob, "<sip:x@60.0.0.1>")
+
+    assert "Diversion" not in outside.last("INVITE").headers
+
+
 def test_a_redirect_rings_all_phones_of_an_account(bench, alice, bob):
     desk, mobile = bench.phone("desk", "40.0.0.1"), bench.phone("mobile", "40.0.0.2")
     bench.account("carol", desk, mobile)

@@ -25,7 +25,7 @@ from ..model import media
 from ..model.caller_headers import ANONYMOUS, caller_headers
 from ..model.header_table import IDENTITY, OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
 from ..model.identity_headers import asserted
-from ..model.relayed_headers import is_private, relayed_lines
+from ..model.relayed_headers import has_private_history, is_private, relayed_lines
 from .senders import is_anonymous
 from .spirals import marks
 
@@ -61,6 +61,8 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
         # On the loop the source is what the switch itself knows, whatever a script would like the next one to believe.
         own = [pair for pair in options.headers if pair[0].lower() != SOURCE_HEADER.lower()]
         relayed += write_lines(own)
+    if destination.redirected_by and destination.account_id is not None:
+        relayed = _diversions(call, leg) + relayed
     headers = []
     if flow.protocol == "loop":
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1};owner={_owner(call)}"))
@@ -100,6 +102,22 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
         body=body,
         content_type=content_type,
     )
+
+
+def _diversions(call: Call, leg: Callee) -> list[str]:
+    """Return the lines that tell a phone of ours by whose redirects the call has come there, the latest first."""
+    destination, original = leg.destination, call.caller.invite
+    is_said = any(name.lower() == "diversion" for name, _ in destination.options.headers)
+    if is_said or original is None or has_private_history(original):
+        return []
+    lines = []
+    while destination.redirected_by:
+        by = call.legs[destination.redirected_by - 1]
+        destination = by.destination
+        if destination.account_id is not None:
+            reason = "unconditional" if by.rang_at is None else "no-answer"
+            lines.append(f"Diversion: <{destination.to}>;reason={reason}")
+    return lines
 
 
 def _still_valid(call: Call, lines: list[str]) -> list[str]:

@@ -33,6 +33,7 @@ __all__ = [
     "VERSTAT",
     "explaining_headers",
     "farewell_headers",
+    "has_private_history",
     "is_private",
     "reasons_of",
     "relayed_headers",
@@ -155,7 +156,7 @@ def is_private(message: Message) -> bool:
     return _asks_for(message, ("id", "user", "header")) or _is_marked(message, "remote-party-id")
 
 
-def _has_private_history(message: Message) -> bool:
+def has_private_history(message: Message) -> bool:
     """Return whether nobody is to see whom the call was for before, all or one of them (RFC 4244 §3.3, §4.3.3.1.1)."""
     marked = any("privacy=history" in value.lower() for value in message.headers.get_all("history-info"))
     return marked or _asks_for(message, ("history", "header", "session"))
@@ -163,7 +164,7 @@ def _has_private_history(message: Message) -> bool:
 
 def _has_private_diversion(message: Message) -> bool:
     """Return whether whoever has diverted the call does not want to be seen (RFC 5806)."""
-    return _has_private_history(message) or _is_marked(message, "diversion")
+    return has_private_history(message) or _is_marked(message, "diversion")
 
 
 def _asks_for(message: Message, levels: tuple[str, ...]) -> bool:
@@ -181,7 +182,7 @@ def _is_marked(message: Message, name: str) -> bool:
 
 _HIDDEN: Mapping[str, Callable[[Message], bool]] = {
     **dict.fromkeys(IDENTITY, is_private),
-    "history-info": _has_private_history,
+    "history-info": has_private_history,
     "diversion": _has_private_diversion,
 }
 """What a phone is not shown, and when."""
