@@ -4,6 +4,7 @@ import pytest
 from tests.services.switch.conftest import Provider
 
 from sipwright.services.switch import messages
+from sipwright.sip import Response
 
 
 def text(phone, uri="sip:bob@example.org"):
@@ -28,6 +29,41 @@ def test_when_no_phone_takes_it_the_best_refusal_is_reported(bench, alice, bob):
     bob.answer(bob.last("MESSAGE"), 415)
 
     assert alice.statuses("MESSAGE") == [415]
+
+
+def send_on(phone, to, status=302):
+    asked = phone.last("MESSAGE")
+    lines = [(name, asked.headers.get(name)) for name in ("Via", "From", "Call-ID", "CSeq")]
+    to_line = ("To", f"{asked.headers.get('To')};tag={phone.name}")
+    phone.send(Response(status, None, [*lines, to_line, ("Contact", f"<sip:{to}>")]))
+
+
+def test_a_phone_may_send_its_texts_on_to_a_colleague(bench, alice, bob):
+    """RFC 3261 §8.1.3.4, as for calls; round in a circle it is not sent, and the best refusal is the answer."""
+    carol = bench.phone("carol", "40.0.0.1")
+    bench.account("carol", carol)
+    text(alice)
+    send_on(bob, "carol@example.org")
+    assert (carol.last("MESSAGE").body, alice.statuses("MESSAGE")) == (b"hello", [])
+
+    carol.answer(carol.last("MESSAGE"), 200)
+    text(alice)
+    send_on(bob, "carol@example.org")
+    send_on(carol, "bob@example.org")
+
+    assert (alice.statuses("MESSAGE"), bob.methods()) == ([200, 480], ["MESSAGE", "MESSAGE"])
+
+
+@pytest.mark.parametrize(
+    ("to", "status"), [("x@60.0.0.1", 302), ("nobody@example.org", 302), ("carol@example.org", 380)]
+)
+def test_a_text_is_sent_on_to_nobody_else(bench, alice, bob, to, status):
+    others = [bench.phone("carol", "40.0.0.1"), bench.phone("x", "60.0.0.1")]
+    bench.account("carol", others[0])
+    text(alice)
+    send_on(bob, to, status)
+
+    assert (alice.statuses("MESSAGE"), [each.heard for each in others]) == ([480], [[], []])
 
 
 def test_a_text_does_not_say_that_the_number_of_its_sender_was_verified(bench, alice, bob):

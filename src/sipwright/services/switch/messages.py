@@ -8,6 +8,7 @@ from functools import partial
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.leg_options import PLAIN
+from sipwright.services.ports import AccountView
 from sipwright.services.refusals import unknown_user
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
@@ -20,7 +21,9 @@ from sipwright.transport.networks import network_of
 from .call.call import Call
 from .call.ports import CallPorts
 from .dialling.destinations import Destinations
+from .dialling.hunt_machine import MAX_REDIRECTS
 from .dialling.invite import from_header
+from .dialling.redirects import NO_OTHER_PLACE, Redirects, contacts_of
 from .dialling.router import Router
 from .model.destination import Destination
 from .model.header_table import PASSAGES, Party, Passage
@@ -41,7 +44,7 @@ MOST_OF_A_STRANGER = 5
 class Messages:
     """Takes and sends texts outside the dialogs of calls."""
 
-    __slots__ = ("_destinations", "_ports", "_router", "_under_way", "_unreachable")
+    __slots__ = ("_destinations", "_ports", "_redirects", "_router", "_under_way", "_unreachable")
 
     def __init__(
         self, ports: CallPorts[Call], router: Router, destinations: Destinations,
@@ -51,6 +54,7 @@ class Messages:
         self._ports = ports
         self._router = router
         self._destinations = destinations
+        self._redirects = Redirects(router.accounts, destinations)
         self._unreachable = unreachable
         self._under_way: Counter[Hashable] = Counter()
         """By account, and for strangers by where they come from as well."""
@@ -86,7 +90,19 @@ class Messages:
             raise Reject(480, "Not Registered")
         is_stranger = decision.direction == "in" and decision.provider is None
         over = self._begin(account.id, network_of(incoming.source[0]) if is_stranger else None)
-        Delivery(self._ports, incoming, len(phones), passage, over).send(phones)
+        Delivery(self._ports, incoming, passage, over, partial(self._elsewhere, account)).send(phones)
+
+    def _elsewhere(self, account: AccountView, phone: Destination, response: Response) -> list[Destination]:
+        """Return the phones of accounts here that a phone sends its texts on to (RFC 3261 §8.1.3.4)."""
+        is_redirect = 300 <= response.status < 400 and response.status not in NO_OTHER_PLACE
+        policy = self._ports.settings.policy
+        if not is_redirect or phone.redirects >= MAX_REDIRECTS:
+            return []
+        if not policy.allows("redirect", "phones", account.domain):
+            return []
+        by = Texter(Identity("in", account.id, account.user_id, account.domain))
+        found = [each for uri, _ in contacts_of(response) for each in self._redirects.lead_to(by, phone, uri)]
+        return [each for each in found if each.account_id is not None]
 
     def _begin(self, account_id: int, stranger: str | None) -> Callable[[], None]:
         """Count a text that is on its way, from a stranger at a place perhaps; returns what it calls when it is over.
@@ -141,13 +157,18 @@ class Messages:
 
 
 class Delivery:
-    """One MESSAGE on its way to several phones; the first 2xx is the answer; `over` hears of the last."""
+    """One MESSAGE on its way to several phones; the first 2xx is the answer; `over` hears of the last.
+
+    `elsewhere` says where one sends it on to, which is followed to no place twice.
+    """
 
     __slots__ = (
+        "_elsewhere",
         "_is_answered",
         "_outcomes",
         "_over",
         "_passage",
+        "_places",
         "_ports",
         "_request",
         "_transaction",
@@ -158,24 +179,28 @@ class Delivery:
         self,
         ports: CallPorts[Call],
         incoming: Incoming,
-        count: int,
         passage: Passage,
         over: Callable[[], None],
+        elsewhere: Callable[[Destination, Response], list[Destination]],
     ) -> None:
         self._ports = ports
         self._request: Request = incoming.request
         self._transaction: ServerTransaction = incoming.open(self)
-        self._waiting = count
+        self._waiting = 0
         self._passage = passage
         self._over = over
+        self._elsewhere = elsewhere
+        self._places: set[Hashable] = set()
         self._is_answered = False
         self._outcomes: list[Outcome] = []
 
     def send(self, phones: list[Destination]) -> None:
         """Send it to every phone at once."""
+        self._waiting += len(phones)
+        self._places.update(phone.place for phone in phones)
         for phone in phones:
             make = partial(self._make, phone, self._ports.token(), self._ports.token())
-            Sending(self._ports, phone, make, self._answered).send()
+            Sending(self._ports, phone, make, partial(self._answered, phone)).send()
 
     def _make(self, phone: Destination, call_id: str, tag: str, flow: Flow) -> Request:
         given = self._request
@@ -187,10 +212,16 @@ class Delivery:
             body=given.body, content_type=given.headers.get("content-type"),
         )  # fmt: skip
 
-    def _answered(self, asked: Request | None, response: Response | None) -> bool:
+    def _answered(self, phone: Destination, asked: Request | None, response: Response | None) -> bool:
         """Take the response of one phone."""
         if response is None:
             self._count(Outcome(480, "Unreachable"))
+            return False
+        found = {each.place: each for each in self._elsewhere(phone, response)}
+        others = [each for place, each in found.items() if place not in self._places]
+        if others:
+            self._waiting -= 1
+            self.send(others)
         else:
             told = explaining_headers(response, PASSAGES[Party.OUTSIDER, Party.PHONE])
             self._count(Outcome(response.status, response.reason, told))
