@@ -37,7 +37,7 @@ def test_a_phone_is_asked_to_mix_its_call_in_its_own_terms(bob, carol, talking):
     assert "join" in heard.get_list("Supported")
 
 
-def test_what_the_events_of_a_phone_say_crosses_as_it_is(bob, carol, talking):
+def test_what_the_events_of_a_phone_say_it_understands(bob, carol, talking):
     join(carol, of_bob(talking[1]))
 
     assert bob.last("INVITE").headers.get("Join") == of_bob(talking[1])
@@ -50,10 +50,11 @@ def test_some_phones_have_the_tags_the_other_way_round(bob, carol, talking):
     assert bob.last("INVITE").headers.get("Join") == of_bob(invite)
 
 
-def test_nobody_joins_the_call_of_somebody_else(bench, bob, carol, talking):
+@pytest.mark.parametrize("end", [0, 1])
+def test_nobody_joins_the_call_of_somebody_else(bench, bob, carol, talking, end):
     """§4: 403 is the answer to whoever may not."""
     bench.accounts.accounts["carol"].user_id = 2
-    join(carol, of_alice(talking[0]))
+    join(carol, (of_alice, of_bob)[end](talking[end]))
 
     assert (carol.statuses(), bob.methods()) == ([403], [])
 

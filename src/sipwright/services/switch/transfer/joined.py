@@ -1,7 +1,7 @@
 """An INVITE with Join that names a leg of ours (RFC 3911): the phone that is called hears of it in its own terms.
 
 That phone mixes; the switch has no media. Who has learnt of a call from its dialog events knows the dialog of that very
-phone, and such a header crosses as it came.
+phone, which then hears just that.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def name_joined(ports: CallPorts[Call], request: Request, decision: Decision, di
         named = Replaces.parse(values[0])
     except ParseError:
         return  # which is for whoever is called to say
-    leg = named.leg(ports)
+    leg = named.leg(ports) or named.turned_round().leg(ports)
     call = None if leg is None else ports.calls.get(leg.owner.id)
     if leg is None or call is None:
         return
