@@ -84,7 +84,7 @@ class NewCalls:
         if "replaces" in index or "join" in index:
             dialled = self._dialled_account(decision)
             replaced = replaced_leg(self._ports, request, decision, dialled)
-            if "join" in index:
+            if "join" in index and not is_internal:  # on the loop it is named already, by whoever may
                 name_joined(self._ports, request, decision, dialled)
         if replaced is not None:
             origin = self._ports.calls.get(replaced.owner.id)

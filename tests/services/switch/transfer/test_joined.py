@@ -1,6 +1,7 @@
 """Join (RFC 3911): a third phone enters a call that another one mixes, whichever end's names it has learnt."""
 
 import pytest
+from tests.services.switch.test_hostile import Plans
 
 
 @pytest.fixture
@@ -48,6 +49,18 @@ def test_some_phones_have_the_tags_the_other_way_round(bob, carol, talking):
     join(carol, f"{invite.call_id};to-tag={invite.from_tag};from-tag=bob")
 
     assert bob.last("INVITE").headers.get("Join") == of_bob(invite)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_the_way_may_lead_through_the_dialplans_of_both(bench, bob, carol, talking, end):
+    """On the loop between them nobody is asked again who it is."""
+    Plans(bench, {1: ("bob@local", ()), 2: ("bob@local", ())})
+    bench.accounts.accounts["carol"].out_plan, bench.accounts.accounts["bob"].in_plan = 1, 2
+    join(carol, (of_alice, of_bob)[end](talking[end]))
+    bench.run(0.1)
+
+    assert bob.last("INVITE").headers.get("Join") == of_bob(talking[1])
+    assert len(bench.switch.calls) == 3
 
 
 @pytest.mark.parametrize("end", [0, 1])

@@ -4,6 +4,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from tests.services.switch.conftest import SDP
+from tests.services.switch.test_hostile import Plans
 
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch.transfer.replaces import Replaces
@@ -153,11 +154,16 @@ def test_whoever_is_sent_the_names_of_a_phone_takes_its_place(bench, alice, bob,
     assert (carol.statuses()[-1], alice.methods(), bob.methods()[-1]) == (200, ["INVITE", "ACK"], "BYE")
 
 
-def test_a_phone_that_is_called_itself_knows_what_its_names_mean(desk, bob, talking):
+@pytest.mark.parametrize("dialled", ["bob", "555"])
+def test_a_phone_that_is_called_itself_knows_what_its_names_mean(bench, desk, bob, talking, dialled):
+    """Also where a dialplan says who is called by a number."""
+    Plans(bench, {1: ("bob@local", ())})
+    bench.accounts.accounts["bob"].out_plan = 1
     bob.clear()
     invite = talking[1]
     value = f"{invite.call_id};to-tag=bob;from-tag={invite.from_tag}"
-    desk.invite("sip:bob@example.org", call_id="desk", tag="desk", headers=[("Replaces", value)])
+    desk.invite(f"sip:{dialled}@example.org", call_id="desk", tag="desk", headers=[("Replaces", value)])
+    bench.run(0.1)
 
     assert bob.last("INVITE").headers.get("replaces") == value
 

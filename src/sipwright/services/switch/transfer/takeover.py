@@ -94,11 +94,11 @@ def refuse_others(ports: CallPorts[Call], call: Call, leg: Leg, decision: Decisi
 
 
 def _of_another(ports: CallPorts[Call], replaces: Replaces, dialled: int | None) -> Leg | None:
-    """Return the leg that is named as its own phone knows it, where somebody else is called (as in RFC 5359 §2.6).
+    """Return the leg that is named as its own phone knows it, where another account is called (as in RFC 5359 §2.6).
 
     That one could not know what is meant; a phone that is called itself does.
     """
-    leg = replaces.turned_round().leg(ports)
+    leg = None if dialled is None else replaces.turned_round().leg(ports)
     return None if leg is None or dialled == account_of(ports, leg) else leg
 
 
