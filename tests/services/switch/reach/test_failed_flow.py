@@ -316,6 +316,68 @@ def test_what_another_node_has_said_by_the_edge_here_is_said_by_that_again(
         assert bytes(north.edge.last(method)) == said.wire
 
 
+def test_an_ack_of_another_node_does_not_change_how_the_next_request_is_said(bench, alice, north):
+    """It is said again as well when a call is taken over, and before the request."""
+    carol, here = connected(bench, protocol="udp"), HERE.replace("tcp", "udp")
+    talk(alice, north)
+    north.register(here)
+    (call,) = bench.switch.calls.values()
+    (leg,) = call.legs
+    leg.flow = north.flow(f"n1!{here}")
+    said = leg.dialog.write_request("INFO", "SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bK9;rport")
+    north.edge.clear()
+    with call.event():
+        bench.switch.ports.routes.send_ack(leg, leg.ack.replace(b" 10.0.0.1:5060;", b" 10.0.0.2:5060;"))
+        bench.switch.ports.routes.send_request(leg, said, None)
+    bench.run(0.01)
+
+    assert (north.edge.methods(), carol.methods()) == (["ACK", "INFO"], [])
+
+
+def test_what_a_node_has_said_to_its_own_phone_is_said_without_an_edge_again(bench, alice, north):
+    """Its registration is still of that node, which another one acts for; the phone knows the request by no edge."""
+    carol, key = connected(bench, protocol="udp"), "udp/10.0.0.2:5060/40.0.0.1:40002"
+    talk(alice, north)
+    north.register(f"n2!{key}")
+    (call,) = bench.switch.calls.values()
+    (leg,) = call.legs
+    leg.flow = bench.stack.transports[0].flow(("40.0.0.1", 40_002))
+    said = leg.dialog.write_request("BYE", "SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bK9;rport")
+    north.edge.clear()
+    with call.event():
+        bench.switch.ports.routes.send_ack(leg, leg.ack.replace(b" 10.0.0.1:5060;", b" 10.0.0.2:5060;"))
+        bench.switch.ports.routes.send_request(leg, said, None)
+    bench.run(0.01)
+
+    assert (carol.methods(), bytes(carol.last("BYE")), north.edge.methods()) == (
+        ["ACK", "BYE"],
+        said.wire,
+        [],
+    )
+
+
+def test_a_phone_that_has_moved_meanwhile_hears_by_the_edge_here_what_it_may_have_heard_by_one(
+    bench, alice, north
+):
+    carol = connected(bench, protocol="udp")
+    talk(alice, north)
+    (call,) = bench.switch.calls.values()
+    (leg,) = call.legs
+    leg.flow = north.flow("north!udp/10.0.0.2:5060/40.0.0.1:40009")
+    north.register("udp/10.0.0.1:5060/40.0.0.1:40002")
+    said = leg.dialog.write_request("INFO", "SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK9;rport")
+    north.edge.clear()
+    with call.event():
+        bench.switch.ports.routes.send_request(leg, said, None)
+    bench.run(0.01)
+
+    assert (bytes(north.edge.last("INFO")), north.keys[-1]) == (
+        said.wire,
+        "n1!udp/10.0.0.1:5060/40.0.0.1:40002",
+    )
+    assert carol.methods() == []
+
+
 def test_what_was_said_over_a_connection_is_the_same_by_an_edge(bench, alice, north):
     """The phone may have heard it where that led; the edge of the node that it is at now takes nothing off it."""
     talk(alice, north)

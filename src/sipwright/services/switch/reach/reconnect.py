@@ -115,15 +115,16 @@ class Reconnects:
         self.expect(leg)
         return returning
 
-    def where_registered(self, leg: Leg, flow: Flow) -> Flow:
-        """Return the flow to a phone that sends datagrams, and comes from another port since its NAT forgot it."""
+    def where_registered(self, leg: Leg, flow: Flow, *, is_followed: bool = True) -> Flow:
+        """Return the flow to a phone that sends datagrams, and comes from another port since its NAT forgot it.
+
+        Its leg takes that flow from now on, if the phone is followed.
+        """
         if flow.protocol == "loop":
             return flow  # on the loop is a call, whatever its account registers
-        if self.is_by_own_edge(flow) and leg.state not in _UNANSWERED:
-            flow = self._directly(leg, flow)
         account_id = self._account_of(leg)
         now = self._clock()
-        if account_id is None or self._locations.is_at(account_id, flow.key, now):
+        if account_id is None or self._locations.is_at(account_id, flow.key.removeprefix(self._own), now):
             return flow
         targets = self._locations.targets(account_id, now)
         # What it was registered at when it came from elsewhere inside the dialog is older than that, at whichever node.
@@ -133,23 +134,27 @@ class Reconnects:
                 continue  # what goes with an INVITE goes by the same edge, which has given that its branch
             found = self._stack.flow_from_key(target.source)
             if found is not None and not found.is_closed:
-                with leg.owner.event():
-                    self.move(leg, found)
+                if is_followed:
+                    with leg.owner.event():
+                        self.move(leg, found)
                 return found
         return flow
 
-    def _directly(self, leg: Leg, flow: Flow) -> Flow:
-        """Go on without the edge of this node, by which a phone was asked again that has answered since."""
+    def is_by_own_edge(self, leg: Leg, flow: Flow) -> bool:
+        """Return whether a flow leads to a phone by the edge of this node, by which it need not be asked any more."""
+        return flow.key.startswith(self._own) and leg.state not in _UNANSWERED
+
+    def directly(self, leg: Leg, flow: Flow) -> Flow:
+        """Go on without the edge of this node, by which a phone was asked that has answered since.
+
+        What it may have heard by that, and is said again, goes by that (RFC 3261 §17.2.3).
+        """
         found = self._stack.flow_from_key(flow.key.removeprefix(self._own))
         if found is None or found.is_closed:
             return flow
         with leg.owner.event():
             self.move(leg, found)
         return found
-
-    def is_by_own_edge(self, flow: Flow) -> bool:
-        """Return whether a flow leads to a phone by the edge of this node."""
-        return flow.key.startswith(self._own)
 
     @staticmethod
     def move(leg: Leg, flow: Flow) -> None:

@@ -11,7 +11,6 @@ from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import Message, ParseError, Request, Uri, parse
 from sipwright.sip.build import Written
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.headers import Via
 from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import LARGEST_OVER_UDP, ReconnectingFlow, Stack
 from sipwright.stack.throttle import Throttle
@@ -109,7 +108,7 @@ class PeerRoutes(DestinationRoutes):
     ) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
         dialog = dialog or leg.dialog
-        flow = self._as_heard(leg, request) or self._known(leg, dialog)
+        flow = self._as_heard(leg, dialog, request) or self._known(leg, dialog, request)
         if flow is not None:
             flow = self._for_size(leg, dialog, flow, request)
             if not _is_for(request, flow) and not is_connection_elsewhere(flow.key):
@@ -129,16 +128,31 @@ class PeerRoutes(DestinationRoutes):
         self._look_up(leg, dialog, start)
         return started[0] if started else None
 
-    def _as_heard(self, leg: Leg, request: Request | Written) -> Flow | None:
-        """Return the edge of this node if a node that had the call before has sent a request by that.
+    def _as_heard(self, leg: Leg, dialog: Dialog | None, request: Request | Written | bytes) -> Flow | None:
+        """Return the way for what another node has written, which had the call before; None for all else.
 
-        The phone knows it by the Via of the edge and by no other (RFC 3261 §17.2.3).
+        Its phone knows it by the edge that it has heard it by, or by none, and by no other (RFC 3261 §17.2.3).
         """
         flow = leg.flow
-        if flow is None or not self._reconnects.is_by_own_edge(flow):
+        if not self._stack.outbound.has_peers or flow is None or flow.is_reliable:
             return None
-        via = Via.parse(request.via) if isinstance(request, Written) else request.top_via
-        return None if via.sent_by == self._stack.addresses.sent_by(flow) else flow
+        if not leg.is_phone or dialog is not leg.dialog or flow.protocol == "loop":
+            return None
+        if self._is_ours(request, flow):
+            return None
+        now = self._reconnects.where_registered(leg, flow, is_followed=False)
+        if now.remote == flow.remote:
+            return flow
+        return self._stack.by_edge(now) if "!" in flow.key else now
+
+    def _is_ours(self, request: Request | Written | bytes, flow: Flow) -> bool:
+        """Return whether this node has written a request, as its Via says."""
+        sent_by = self._stack.addresses.sent_by(flow)
+        if isinstance(request, Request):
+            return request.top_via.sent_by == sent_by
+        if isinstance(request, Written):
+            return f" {sent_by};" in request.via
+        return f" {sent_by};".encode() in request.split(b"\r\n", 2)[1]
 
     def _by_edge(self, leg: Leg, request: Request | Written, flow: Flow) -> Flow | None:
         """Return the way for a request that was written for an edge, to a phone that has a connection to this node now.
@@ -175,7 +189,7 @@ class PeerRoutes(DestinationRoutes):
     def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None) -> None:
         """Send an ACK, which has no transaction."""
         dialog = dialog or leg.dialog
-        flow = self._known(leg, dialog)
+        flow = self._as_heard(leg, dialog, ack) or self._known(leg, dialog, ack)
 
         def send(flow: Flow) -> None:
             flow = self._for_size(leg, dialog, flow, ack)
@@ -205,7 +219,7 @@ class PeerRoutes(DestinationRoutes):
             return flow
         return self._stack.outbound.flow_for_size(size, flow)
 
-    def _known(self, leg: Leg, dialog: Dialog | None) -> Flow | None:
+    def _known(self, leg: Leg, dialog: Dialog | None, request: Request | Written | bytes) -> Flow | None:
         """Return the leg's own flow, if that leads where the dialog's next hop says (RFC 3261 §12.2.1.1)."""
         flow = leg.flow
         if flow is None or dialog is None:
@@ -217,6 +231,8 @@ class PeerRoutes(DestinationRoutes):
             usable = self._reconnects.usable(leg, flow)
             return None if usable.is_closed else usable
         if leg.is_phone:
+            if self._reconnects.is_by_own_edge(leg, flow) and self._is_ours(request, flow):
+                flow = self._reconnects.directly(leg, flow)
             usable = self._reconnects.where_registered(leg, flow)
             return None if dialog is not leg.dialog and _is_elsewhere(leg, dialog, flow) else usable
         try:
