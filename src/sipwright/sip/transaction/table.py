@@ -70,8 +70,10 @@ class TransactionTable:
             self._servers.pop(tx.key, None)
             if tx.merge_key is not None and self._merge_keys.get(tx.merge_key) is tx:
                 del self._merge_keys[tx.merge_key]
-        else:
-            self._clients.pop(tx.key, None)
+        elif (
+            self._clients.get(tx.key) is tx
+        ):  # else its request has been sent by another way since, as it was
+            del self._clients[tx.key]
         tx.release()
 
     # ---- ACK and CANCEL, the two requests that belong to another's transaction

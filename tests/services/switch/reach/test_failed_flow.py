@@ -139,6 +139,54 @@ def test_a_phone_that_is_expected_back_is_called_until_it_is_there(bench, alice,
     assert [(leg, status) for leg, status, _ in bench.cdrs()] == []
 
 
+@pytest.mark.parametrize("is_asked_again", [True, False])
+def test_one_that_rings_is_called_still(bench, alice, north, is_asked_again):
+    """What was repeated to it has come to an edge that has no connection to it any more, or not yet."""
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    north.edge.answer(first, 180)
+    north.register(AFTER)
+    north.edge.answer(first, 430, reason="Flow Failed", headers=SOON)
+    if is_asked_again:
+        north.edge.clear()
+        bench.run(0.6)
+        assert bytes(north.edge.last("INVITE")) == bytes(first)
+    north.edge.answer(first, 200, body=SDP.format("40.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    alice.send(alice.in_dialog("BYE", ok))
+    north.edge.answer(north.edge.last("BYE"), 200)
+
+    assert (alice.statuses(), alice.statuses("BYE")) == ([180, 200], [200])
+    assert bench.is_empty()
+
+
+def test_one_that_rang_and_is_gone_is_given_up(bench, alice, north):
+    alice.invite("sip:carol@example.org")
+    north.edge.answer(north.edge.last("INVITE"), 180)
+    bench.accounts.bindings[north.account] = []
+    north.fail()
+    bench.run(20)
+
+    assert alice.statuses()[-1] == 480
+    assert bench.is_empty()
+
+
+def test_one_that_rings_hears_that_the_caller_gives_up(bench, alice, north):
+    invite = alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    north.edge.answer(first, 180)
+    north.register(AFTER)
+    north.fail(headers=SOON)
+    north.edge.answer(north.edge.last("INVITE"), 180)  # as it is a copy to it (RFC 3261 §17.2.1)
+    alice.send(alice.request("CANCEL", invite.uri_text, cseq=1, branch=invite.top_via.branch))
+
+    assert (north.edge.last("CANCEL").branch, north.keys[-1]) == (first.branch, AFTER)
+    north.edge.answer(north.edge.last("CANCEL"), 200)
+    north.edge.answer(first, 487)
+    assert bench.is_empty()
+
+
 def test_one_that_comes_to_this_node_hears_the_same_by_the_edge_of_that(bench, alice, north):
     """And is talked to directly, once it has answered."""
     alice.invite("sip:carol@example.org")

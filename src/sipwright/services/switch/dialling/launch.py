@@ -12,7 +12,7 @@ from sipwright.services.dialstring import Groups
 from sipwright.services.ports import Provider
 from sipwright.sip import Request, Response
 from sipwright.sip.session_timer import LEAST, MOST, MOST_RAISES, min_se
-from sipwright.sip.transaction import ClientInvite, ClientTransaction
+from sipwright.sip.transaction import PROCEEDING, ClientInvite, ClientTransaction
 from sipwright.stack import LARGEST_OVER_UDP, SECURE
 from sipwright.transport import Flow, Target
 from sipwright.transport.flow import parse_flow_key
@@ -107,24 +107,45 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
 
 
 def waits_for(hunt: Hunting, leg: Callee, response: Response) -> bool:
-    """Try a phone again in a moment whose connection to another node has ended; False when it is gone."""
-    before = leg.transaction
+    """Try a phone again in a moment whose connection to another node has ended; False when it is gone.
+
+    One that rings has heard of the call by that connection, or by the one that it has by now, and may answer meanwhile.
+    """
+    before, has_rung = leg.transaction, leg.state is LegState.RINGING
 
     def found(target: Target | None, flow: Flow | None) -> None:
         if flow is not None:
-            if not _is_repeated(hunt, leg, before, flow):
+            asked = leg.transaction if has_rung else before
+            if not (_is_repeated(hunt, leg, asked, flow) or has_rung):
                 _when_reached(hunt, leg, target, flow)
         elif leg.is_open:
             with hunt.call.event():
+                if leg.transaction is not None:
+                    hunt.call.ports.stack.layer.drop(leg.transaction)
                 hunt.failed(leg, Outcome(response.status, response.reason), "switch")
 
-    if leg.state is not LegState.CALLING:
+    if leg.state not in (LegState.CALLING, LegState.RINGING):
         return False
     if not hunt.call.ports.routes.awaits(leg.destination, response, found):
         return False
-    leg.transaction = leg.flow = None
+    if has_rung:
+        _wait_on(hunt, leg)
+    else:
+        leg.transaction = leg.flow = None
     hunt.call.changed()
     return True
+
+
+def _wait_on(hunt: Hunting, leg: Callee) -> None:
+    """Go on waiting for an answer in a transaction of the same branch, as the one before is over."""
+    before, invite, flow, ports = leg.transaction, leg.invite, leg.flow, hunt.call.ports
+    if not isinstance(before, ClientInvite) or invite is None or flow is None:
+        return
+    before.acknowledge(ports.clock())
+    ports.stack.layer.drop(before)
+    leg.transaction = waiting = ports.stack.restore_client(invite, flow, leg, PROCEEDING)
+    if isinstance(waiting, ClientInvite):
+        waiting.holds_ack = True
 
 
 def _is_repeated(hunt: Hunting, leg: Callee, before: ClientTransaction | None, flow: Flow) -> bool:
