@@ -50,6 +50,13 @@ def event(number):
     }  # fmt: skip
 
 
+def notes(*numbers):
+    """A line of many events."""
+    return {
+        "node": "n", "ids": list(numbers), "notes": [["audit", 1.0, None, None, {}, None] for _ in numbers]
+    }  # fmt: skip
+
+
 @pytest.fixture
 def switch():
     return Switch()
@@ -119,6 +126,18 @@ async def test_who_comes_back_gets_what_was_missed(switch, shared, after, seen):
 
     assert before.seen == later.seen == seen
     assert switch.asked == ["0"]
+
+
+async def test_many_events_in_a_line_are_as_many_lines(switch, shared):
+    first = Reader(shared)
+    behind = Reader(shared, "00000000000000003")
+    await switch.say(answer(5, 2), {"lost": None}, notes(3, 4, 5), notes(6, 7))
+    late = Reader(shared, "00000000000000006")
+    await switch.say()
+
+    assert [int(one) for one in first.seen] == [6, 7]
+    assert [int(one) for one in behind.seen] == [4, 5, 6, 7]
+    assert [int(one) for one in late.seen] == [7]
 
 
 async def test_who_comes_back_is_told_of_what_did_not_come_through(switch, shared):

@@ -11,16 +11,16 @@ from docs.event_fields import event_fields
 from house.source import SOURCE
 from sipwright.control.events import LOST, TYPES
 
-CALL = ("node/call_events", "_common")
+CALL = ("control/notes", "_of_all")
 SCRIPT = ("node/watches", "ScriptEvents._tell")
 BINDING = ("node/watches", "BindingEvents._tell")
 PROVIDER = ("node/watches", "ProviderEvents.registered")
 MADE_IN: dict[str, list[tuple[str, str]]] = {
     "call.started": [CALL],
-    "call.ringing": [CALL, ("node/call_events", "_ringing")],
-    "call.answered": [CALL, ("node/call_events", "_answered")],
-    "call.held": [CALL, ("node/call_events", "_held")],
-    "call.ended": [CALL, ("node/call_events", "_ended")],
+    "call.ringing": [CALL, ("control/notes", "_ringing")],
+    "call.answered": [CALL, ("control/notes", "_answered")],
+    "call.held": [CALL, ("control/notes", "_held")],
+    "call.ended": [CALL, ("control/notes", "_ended")],
     "script.line": [SCRIPT, ("node/watches", "waits"), ("node/watches", "said")],
     "script.failed": [SCRIPT, ("node/watches", "ScriptEvents.failed")],
     "binding.added": [BINDING],

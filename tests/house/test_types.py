@@ -19,7 +19,6 @@ ANYTHING = {
     "control": "what JSON gives",
     "ending": "a coroutine of whatever kind",
     "monitor/trace/wording": "what a script has given, and was told",
-    "node/event_stream": "what JSON gives",
     "node/script_effects": "what a script is told",
     "node/several/crew": "what marshal gives",
     "own_code": "what a class is given that is derived",

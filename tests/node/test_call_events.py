@@ -1,13 +1,16 @@
 """The events of a call: each once, when it is stored, and to who begins to read in its middle what comes then."""
 
+from types import SimpleNamespace
+
 import orjson
 import pytest
 from tests.services.switch.conftest import SDP, Bench
 from tests.services.switch.test_hostile import Run
 
+from sipwright.control.notes import events_of
 from sipwright.node.call_events import MOST_HELD, CallEvents
 from sipwright.node.event_stream import EventStream
-from sipwright.services.switch import Outcome
+from sipwright.services.switch import CallState, Outcome
 
 
 class Names:
@@ -20,12 +23,14 @@ class Reader:
 
     def __init__(self, bench):
         self.bench = bench
-        self.lines = []
+        self.told = []
         network = bench.network
         self.stream = EventStream("n1", clock=network.clock, call_later=network.call_later)
 
-    def take(self, lines):
-        self.lines += lines
+    takes_notes = True
+
+    def take(self, told):
+        self.told += told
 
     def begin(self):
         self.bench.switch.ports.watch = CallEvents(self.stream, Names())
@@ -34,7 +39,8 @@ class Reader:
 
     def events(self):
         self.bench.run(0.1)
-        return [orjson.loads(line)["event"] for line in self.lines]
+        lines = [orjson.loads(each.line) for each in self.told]
+        return [event.to_json() for line in lines for event in events_of(line)]
 
     def kinds(self):
         return [event["type"] for event in self.events()]
@@ -218,6 +224,19 @@ def test_nothing_is_told_of_what_is_not_stored(bench, reader, alice, bob):
 
     bench.database.commit()
     assert reader.kinds() == ["call.started"]
+
+
+@pytest.mark.parametrize(("state", "ends"), [("talking", 0), ("ending", 1)])
+def test_the_last_part_that_is_over_ends_a_call_though_it_is_forgotten_already(reader, state, ends):
+    """What ends at once is no more in the table of calls when its row is stored."""
+    other = SimpleNamespace(identity=SimpleNamespace(user_id=1), state=CallState(state))
+    call = SimpleNamespace(
+        id="c2", linked_id="c1", common_id="c1", is_part=False, identity=SimpleNamespace(user_id=1),
+        ports=SimpleNamespace(parts={"c1": [other]}.get),
+    )  # fmt: skip
+    end = "call.ended", ((), (None, 1.0, 487, "Cancelled", None))
+
+    assert len(CallEvents(reader.stream, Names())._end_of(call, end)) == ends
 
 
 def test_a_call_that_goes_to_another_node_ends_nowhere(bench, reader, alice, bob):

@@ -11,6 +11,7 @@ import pytest
 
 from sipwright.control.client import SwitchAway, SwitchClient
 from sipwright.control.events import LOST
+from sipwright.control.notes import FORM, events_of
 from sipwright.control.protocol import LONGEST_LINE, SOCKET, ControlError, write_request
 from sipwright.folder_sockets import connect
 from sipwright.node import control_server
@@ -234,10 +235,11 @@ async def test_events_come_as_they_happen_and_those_missed_before(client, events
     assert (one.user, one.data, two.data) == ("carol", {"n": 1}, {"n": 2})
 
 
-async def test_a_slow_reader_loses_the_oldest_and_is_told_how_many(raw, events, monkeypatch):
+@pytest.mark.parametrize("wish", [{}, {"notes": FORM}], ids=["events", "notes"])
+async def test_a_slow_reader_loses_the_oldest_and_is_told_how_many(raw, events, monkeypatch, wish):
     monkeypatch.setattr(control_server, "MOST_QUEUED", 20_000)
     reader, writer = await raw()
-    writer.write(b'{"id":1,"name":"events"}\n')
+    writer.write(write_request(1, "events", wish))
     await reader.readline()
     for number in range(30_000):
         events.tell("audit", None, None, {"n": number, "x": "x" * 100})
@@ -248,12 +250,29 @@ async def test_a_slow_reader_loses_the_oldest_and_is_told_how_many(raw, events, 
     while not seen or seen[-1] < 29_999:
         parts = orjson.loads(await reader.readline())
         lost += parts.get("lost", 0)
-        if "event" in parts:
-            seen.append(parts["event"]["data"]["n"])
+        seen += [event.data["n"] for event in events_of(parts)]
 
     assert seen == sorted(set(seen))
     assert lost > 20_000
     assert lost + len(seen) == 30_000
+
+
+async def test_who_does_not_ask_for_notes_is_told_of_each_event_in_a_line(raw, events):
+    said = {}
+    for wish in ({}, {"notes": FORM}):
+        reader, writer = await raw()
+        writer.write(write_request(1, "events", wish))
+        await reader.readline()
+        events.tell("audit", None, "c1", {"n": 1})
+        events.tell("audit", None, "c1", {"n": 2})
+        events._flush_now()
+        lines = [orjson.loads(await reader.readline())]
+        while len([each for line in lines for each in events_of(line)]) < 2:
+            lines.append(orjson.loads(await reader.readline()))
+        said["notes" in wish] = lines
+
+    assert [line["event"]["data"]["n"] for line in said[False]] == [1, 2]
+    assert [len(line["notes"]) for line in said[True]] == [2]
 
 
 async def test_readers_of_one_process_are_one_to_the_switch(client, events):

@@ -3,6 +3,8 @@
 import orjson
 import pytest
 
+from sipwright.control import notes
+from sipwright.control.notes import AT_ONCE, events_of
 from sipwright.node import event_stream
 from sipwright.node.event_stream import EventStream
 
@@ -40,15 +42,22 @@ class Timer:
 
 
 class Reader:
-    def __init__(self):
-        self.lines = []
+    """Whoever reads, one line for each event or many notes in one."""
 
-    def take(self, lines):
-        self.lines += lines
+    def __init__(self, takes_notes=True):
+        self.takes_notes = takes_notes
+        self.told = []
+
+    def take(self, told):
+        self.told += told
 
     @property
     def events(self):
-        return [orjson.loads(line)["event"] for line in self.lines]
+        return events_in(self.told)
+
+
+def events_in(told):
+    return [event.to_json() for each in told for event in events_of(orjson.loads(each.line))]
 
 
 @pytest.fixture
@@ -85,7 +94,7 @@ def test_whoever_comes_back_gets_what_was_missed(loop, stream):
     stream.tell("audit", None, None, {"n": 5})
     since, is_whole = stream.join(second, first.events[2]["id"])
 
-    assert [orjson.loads(line)["event"]["data"]["n"] for line in since] == [3, 4, 5]
+    assert [event["data"]["n"] for event in events_in(since)] == [3, 4, 5]
     assert is_whole
 
 
@@ -115,18 +124,58 @@ def test_a_minute_after_the_last_reader_nothing_is_made_or_kept(loop, stream):
     assert (since, is_whole) == ([], False)
 
 
-def test_what_is_kept_is_bounded_and_whoever_missed_more_is_told(loop, stream, monkeypatch):
+@pytest.mark.parametrize("at_once", [6, 2, 1])
+def test_what_is_kept_is_bounded_and_whoever_missed_more_is_told(loop, stream, monkeypatch, at_once):
     monkeypatch.setattr(event_stream, "MOST_KEPT", 3)
     stream = EventStream("n1", clock=lambda: 1_000.0, call_later=loop.call_later)
     reader = Reader()
     stream.join(reader, None)
     for number in range(6):
         stream.tell("audit", None, None, {"n": number})
-    loop.run(0.1)
+        if (number + 1) % at_once == 0:
+            loop.run(0.1)
     ids = [event["id"] for event in reader.events]
 
-    assert [len(stream.join(Reader(), seen)[0]) for seen in ids] == [3, 3, 3, 2, 1, 0]
+    assert [len(events_in(stream.join(Reader(), seen)[0])) for seen in ids] == [3, 3, 3, 2, 1, 0]
     assert [stream.join(Reader(), seen)[1] for seen in ids] == [False, False, True, True, True, True]
+
+
+def test_a_user_is_called_what_that_is_now(loop):
+    names = {7: "carol"}
+    stream = EventStream("n1", clock=lambda: 1_000.0, call_later=loop.call_later, user_name=names.get)
+    reader = Reader()
+    stream.join(reader, None)
+    for name in ("carol", "caroline"):
+        names[7] = name
+        stream.tell("audit", 7, None, {})
+        stream.tell("audit", 7, None, {})
+        loop.run(0.1)
+
+    assert [event["user"] for event in reader.events] == ["carol", "carol", "caroline", "caroline"]
+
+
+def test_many_events_are_in_lines_that_are_not_too_long(loop, stream):
+    reader = Reader()
+    stream.join(reader, None)
+    for number in range(2 * AT_ONCE + 1):
+        stream.tell("audit", None, None, {"n": number})
+    loop.run(0.1)
+
+    assert [each.events for each in reader.told] == [AT_ONCE, AT_ONCE, 1]
+    assert [event["data"]["n"] for event in reader.events] == list(range(2 * AT_ONCE + 1))
+
+
+def test_each_reader_is_told_as_it_can_read(loop, stream):
+    new, old = Reader(), Reader(takes_notes=False)
+    for reader in (new, old):
+        stream.join(reader, None)
+    stream.tell("audit", None, None, {"n": 1})
+    stream.tell("audit", None, None, {"n": 2})
+    loop.run(0.1)
+
+    assert new.events == old.events
+    assert [each.events for each in new.told] == [2]
+    assert [orjson.loads(each.line).keys() for each in old.told] == [{"event"}, {"event"}]
 
 
 def test_ids_rise_over_restarts_whatever_the_clock_says(loop, tmp_path):
@@ -176,4 +225,4 @@ def test_a_value_is_shown_as_people_can_read_it(loop, stream, value, shown):
     loop.run(0.1)
 
     (event,) = reader.events
-    assert event["data"] == {"value": event_stream._cut(value) if shown is None else shown, "other": "plain"}
+    assert event["data"] == {"value": notes._cut(value) if shown is None else shown, "other": "plain"}

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from sipwright.control.events import Event
+from sipwright.control.notes import FORM, events_of
 from sipwright.control.protocol import SOCKET, ControlError, write_request
 from sipwright.control.shared_events import SharedEvents
 from sipwright.errors import UserError
@@ -77,8 +78,7 @@ class SwitchClient:
             async for said in lines:
                 if "lost" in said:
                     yield Event.lost(said["lost"], last, time.time())
-                elif "event" in said:
-                    event = Event.from_json(said["event"])
+                for event in events_of(said):
                     last = event.id
                     yield event
 
@@ -90,7 +90,8 @@ class SwitchClient:
         """Give what the switch says after the request for its events."""
         reader, writer = await self._open()
         try:
-            writer.write(write_request(0, "events", {} if after is None else {"after": after}))
+            since = {} if after is None else {"after": after}
+            writer.write(write_request(0, "events", {"notes": FORM, **since}))
             while line := await _line_of(reader):
                 said = orjson.loads(line)
                 if "error" in said:

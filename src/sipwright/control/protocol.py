@@ -9,7 +9,8 @@
 The answer to the request `events` says which event was the `last` one, and that all are kept that came `since` another.
 After it lines of two other forms come, those since the event `after` first, and then whenever something happens:
 ``{"event": {...}}`` and ``{"lost": 12}``, the number of events that this reader was too slow for; ``{"lost": null}``
-says that nobody knows how many were missed before the first one.
+says that nobody knows how many were missed before the first one. A reader that has asked with ``"notes": 1`` may be
+told of many events in one line, as `control/notes.py` writes them; a switch that knows nothing of that tells of each.
 """
 
 from __future__ import annotations

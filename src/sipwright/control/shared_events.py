@@ -15,6 +15,7 @@ from contextlib import aclosing
 from typing import Any
 
 from sipwright.control.events import LOST, Event
+from sipwright.control.notes import events_of
 from sipwright.errors import UserError
 
 __all__ = ["SharedEvents"]
@@ -142,10 +143,10 @@ class SharedEvents:
                     continue
                 if "answer" in said:
                     newest = self._begin(**said["answer"])
-                elif "event" in said:
-                    self._take_old(Event.from_json(said["event"]))
                 elif "lost" in said:
                     self._is_cut = True  # there was more than goes through at once
+                else:
+                    self._take_old(events_of(said))
                 if int(self._last) >= newest:
                     is_there, self._present = True, self._count
                     self._is_there.set()
@@ -156,22 +157,23 @@ class SharedEvents:
         self._last, self._known_since = since, int(since)
         return int(last)
 
-    def _take_old(self, event: Event) -> None:
-        self._take(event)
-        if self._is_cut:
-            self._is_cut, self._known_since = False, int(event.id) - 1
+    def _take_old(self, events: list[Event]) -> None:
+        if self._is_cut and events:
+            self._is_cut, self._known_since = False, int(events[0].id) - 1
+        self._take(events)
 
     def _take_news(self, said: dict[str, Any]) -> None:
-        if "event" in said:
-            self._take(Event.from_json(said["event"]))
-        elif "lost" in said:
-            self._take(Event.lost(said["lost"], self._last, time.time()))
+        if "lost" in said:
+            self._take([Event.lost(said["lost"], self._last, time.time())])
+        else:
+            self._take(events_of(said))
 
-    def _take(self, event: Event) -> None:
-        if len(self._kept) == self._kept.maxlen:
-            self._known_since = int(self._kept[0].id)
-        self._kept.append(event)
-        self._count += 1
-        self._last = event.id
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if len(self._kept) == self._kept.maxlen:
+                self._known_since = int(self._kept[0].id)
+            self._kept.append(event)
+            self._count += 1
+            self._last = event.id
         more, self._more = self._more, asyncio.Event()
         more.set()

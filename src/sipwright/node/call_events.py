@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from sipwright.control.notes import Sketch
 from sipwright.memo import Bounded
-from sipwright.services.switch import Call, CallState, Leg
+from sipwright.services.switch import Call, Callee, CallState, Leg
 
 from .event_stream import EventStream
 
@@ -24,13 +25,20 @@ __all__ = ["CallEvents", "Names"]
 Told = tuple[bool, int, int | None, tuple[int, ...], bool]
 """What was told of a call: it began, so many legs have rung, the leg that answered, who holds, it is over."""
 
-News = tuple[str, dict[str, Any]]
-"""The type of an event, and its data."""
+News = tuple[str, Sketch]
+"""The type of an event, and what it says."""
 
 Tell = Callable[[], object]
 
+MOST = 256
+"""Characters of a text that are noted: somewhat more than are shown, without the ``sip:`` of an address."""
+
 MOST_HELD = 100
 """What is kept of a call that has no row yet: more than that is not told."""
+
+_NOTHING: Told = (False, 0, None, (), False)
+
+_ENDING = CallState.ENDING
 
 
 class Names(Protocol):
@@ -45,17 +53,18 @@ class CallEvents:
 
     def __init__(self, stream: EventStream, names: Names) -> None:
         self._stream = stream
+        self._tell_one = stream.tell
         self._names = names
-        self._told: dict[str, Told] = {}
+        self._known: dict[str, _Known] = {}
         self._ends: dict[tuple[str, int], News] = {}
         self._held: Bounded[str, list[Tell]] = Bounded()
 
     def __len__(self) -> int:
-        return len(self._told)
+        return len(self._known)
 
     def clear(self) -> None:
         """Forget how far all calls were: nobody listens any more, or somebody begins to."""
-        self._told.clear()
+        self._known.clear()
         self._ends.clear()
         self._held.clear()
 
@@ -84,58 +93,81 @@ class CallEvents:
 
     def changed(self, call: Call) -> Callable[[], object] | None:
         """Look at a call whose row is about to be stored; returns what tells of it when it is, if there is news."""
-        now = _state_of(call)
-        before = self._told.get(call.id)
+        rang, peer = 0, call.peer
+        for leg in call.legs:
+            if leg.rang_at is not None:
+                rang += 1
+        now = True, rang, None if peer is None else peer.index, call.held, call.state is _ENDING
+        known = self._known.get(call.id) or self._begin(call, now)
         if call.is_gone:
-            self._told.pop(call.id, None)
-        elif before != now:
-            self._told[call.id] = now
-        if before == now:
+            self._known.pop(call.id, None)
+        if known.told == now:
             return None
-        if before is None:
-            if now[4] and call.has_row and _was_over(call, self._stream.heard_since):
-                return None
-            before = _state_at(call, self._stream.heard_since)
-        common = self._common(call)
-        news = [(kind, {**common, **data}) for kind, data in _news(call, before, now)]
+        before, known.told = known.told, now
+        return self._news(call, before, now, known.account)
+
+    def _begin(self, call: Call, now: Told) -> _Known:
+        """Look at a call for the first time; one that was there already may have been over."""
+        told = _NOTHING
+        if call.has_row:
+            since = self._stream.heard_since
+            told = now if now[4] and _was_over(call, since) else _told_at(call, since)
+        known = self._known[call.id] = _Known(told, self._names.account(call.identity.account_id))
+        return known
+
+    def _news(self, call: Call, before: Told, now: Told, account: str | None) -> Callable[[], object] | None:
+        identity, linked, provider, peer = call.identity, call.linked_id, call.caller.provider, call.peer
+        if provider is None and peer is not None:
+            provider = peer.provider
+        sender, target = call.from_text, call.to_text
+        if len(sender) > MOST or len(target) > MOST:
+            sender, target = sender[:MOST], target[:MOST]
+        # What all events of a call say: `control/notes.py` gives it its names.
+        of_all = (
+            sender, target, identity.direction, account, identity.dialplan,
+            None if provider is None else provider[1], None if linked is None else call.id,
+        )  # fmt: skip
+        news = _before_the_end(call, before, now, of_all)
         if now[4] and not before[4]:
-            news += self._end_of(call, ("call.ended", {**common, **_ended(call)}))
-        held = self._held.pop(call.id, ())
-        return (
-            partial(self._tell, call.identity.user_id, call.common_id, news, held) if news or held else None
-        )
+            news += self._end_of(call, ("call.ended", (of_all, _ended(call))))
+        held = self._held.pop(call.id, ()) if self._held else ()
+        if len(news) == 1 and not held:
+            kind, said = news[0]
+            return partial(self._tell_one, kind, identity.user_id, linked or call.id, said)
+        return partial(self._tell, identity.user_id, linked or call.id, news, held) if news or held else None
 
     def gone(self, call: Call) -> None:
         """Tell no more of a call that goes on at another node."""
-        self._told.pop(call.id, None)
+        self._known.pop(call.id, None)
 
     def _end_of(self, call: Call, end: News) -> list[News]:
         """Return the end of a call if this was its last part; what is told is how its first part ended."""
-        key = call.common_id, call.identity.user_id
-        if any(_goes_on(part, call) for part in call.ports.parts(call.common_id)):
-            if not call.is_part and end[1]["hung_up_by"] != "transfer":
-                self._ends[key] = end
+        parts = call.ports.parts(call.linked_id or call.id)
+        if parts != [call] and any(_goes_on(part, call) for part in parts):
+            if not call.is_part and end[1][1][-1] != "transfer":
+                self._ends[call.common_id, call.identity.user_id] = end
             return []
-        first = self._ends.pop(key, end)
+        if not self._ends:
+            return [end]
+        first = self._ends.pop((call.common_id, call.identity.user_id), end)
         return [first if call.is_part else end]
 
     def _tell(self, user_id: int, common_id: str, news: list[News], held: Sequence[Tell]) -> None:
-        for kind, data in news:
+        for kind, said in news:
             if kind != "call.started":
                 held = _tell_all(held)
-            self._stream.tell(kind, user_id, common_id, data)
+            self._tell_one(kind, user_id, common_id, said)
         _tell_all(held)
 
-    def _common(self, call: Call) -> dict[str, Any]:
-        identity, provider = call.identity, call.caller.provider
-        if provider is None and call.peer is not None:
-            provider = call.peer.provider
-        return {
-            "from": _address(call.from_text), "to": _address(call.to_text), "direction": identity.direction,
-            "account": self._names.account(identity.account_id), "dialplan": identity.dialplan,
-            "provider": None if provider is None else provider[1],
-            "part": None if call.linked_id is None else call.id,
-        }  # fmt: skip
+
+class _Known:
+    """What is known of a call: what was told of it, and what its account is called, for as long as it is there."""
+
+    __slots__ = ("account", "told")
+
+    def __init__(self, told: Told, account: str | None) -> None:
+        self.told = told
+        self.account = account
 
 
 def _tell_all(held: Sequence[Tell]) -> Sequence[Tell]:
@@ -144,22 +176,28 @@ def _tell_all(held: Sequence[Tell]) -> Sequence[Tell]:
     return ()
 
 
-def _news(call: Call, before: Told, now: Told) -> list[News]:
+def _before_the_end(call: Call, before: Told, now: Told, of_all: tuple[Any, ...]) -> list[News]:
     """Return what has happened but for the end; nothing of a part whose caller's part tells the same."""
-    caller = call.caller
-    is_loop = caller.flow is not None and caller.flow.protocol == "loop"
-    if call.is_part and (is_loop or caller.provider is not None):
-        return []
     news: list[News] = []
-    if not before[0] and not call.is_part:
-        news.append(("call.started", {}))
-    if now[1] > before[1]:
-        news += [("call.ringing", _ringing(leg)) for leg in _that_rang(call)[before[1] :]]
-    if now[2] is not None and now[2] != before[2]:
-        news.append(("call.answered", _answered(call)))
-    if now[3] != before[3]:
-        news.append(("call.held", _held(call)))
+    if call.is_part and _is_told_by_another(call):
+        return news
+    has_begun, rang, peer, held, _ = before
+    if not has_begun and not call.is_part:
+        news.append(("call.started", (of_all, ())))
+    if now[1] > rang:
+        for leg in _that_rang(call, rang):
+            news.append(("call.ringing", (of_all, _of_leg(leg))))
+    if now[2] != peer and call.peer is not None:
+        news.append(("call.answered", (of_all, _answered(call, call.peer))))
+    if now[3] != held:
+        news.append(("call.held", (of_all, _held(call))))
     return news
+
+
+def _is_told_by_another(part: Call) -> bool:
+    caller = part.caller
+    is_loop = caller.flow is not None and caller.flow.protocol == "loop"
+    return is_loop or caller.provider is not None
 
 
 def _goes_on(part: Call, call: Call) -> bool:
@@ -168,19 +206,8 @@ def _goes_on(part: Call, call: Call) -> bool:
     return is_other and part.state is not CallState.ENDING
 
 
-def _state_of(call: Call) -> Told:
-    rang = 0
-    for leg in call.legs:
-        if leg.rang_at is not None:
-            rang += 1
-    peer = None if call.peer is None else call.peer.index
-    return True, rang, peer, call.held, call.state is CallState.ENDING
-
-
-def _state_at(call: Call, instant: float) -> Told:
-    """Return how far a call was at an instant, as far as can be told; a new one had not begun."""
-    if not call.has_row:
-        return False, 0, None, (), False
+def _told_at(call: Call, instant: float) -> Told:
+    """Return how far a call was at an instant, as far as can be told."""
     rang = sum(leg.rang_at is not None and leg.rang_at < instant for leg in call.legs)
     was_answered = call.answered_at is not None and call.answered_at < instant
     peer = call.peer.index if was_answered and call.peer is not None else None
@@ -193,55 +220,45 @@ def _was_over(call: Call, instant: float) -> bool:
     return ended_at is not None and ended_at < instant
 
 
-def _that_rang(call: Call) -> list[Leg]:
-    return sorted((leg for leg in call.legs if leg.rang_at is not None), key=lambda leg: leg.rang_at or 0.0)
+def _that_rang(call: Call, told: int) -> list[Callee]:
+    """Return the legs that have rung, in that order, but for those that were told of."""
+    if len(call.legs) == 1:
+        return call.legs
+    return sorted((leg for leg in call.legs if leg.rang_at is not None), key=lambda leg: leg.rang_at or 0.0)[
+        told:
+    ]
 
 
-def _ringing(leg: Leg) -> dict[str, Any]:
-    return {"leg": leg.index, "target": _target(leg), "provider": leg.provider and leg.provider[1]}
+def _of_leg(leg: Callee) -> tuple[int, str, str | None]:
+    provider = leg.provider
+    return leg.index, leg.destination.target[:MOST], None if provider is None else provider[1]
 
 
-def _answered(call: Call) -> dict[str, Any]:
-    peer = call.peer
-    assert peer is not None
+def _answered(call: Call, peer: Callee) -> tuple[Any, ...]:
+    near = call.near
+    if near is None and call.originator is None:
+        return *_of_leg(peer), None
     near = call.ends()[0]
-    parties = {} if near is call.caller else {"from": _target(near)}
-    return {
-        **parties, "leg": peer.index, "target": _target(peer), "provider": peer.provider and peer.provider[1],
-        "transferred": True if peer.index > 1 and call.near is not None else None,
-    }  # fmt: skip
+    transferred = True if peer.index > 1 and call.near is not None else None
+    return *_of_leg(peer), transferred, *(() if near is call.caller else (_target(near),))
 
 
-def _held(call: Call) -> dict[str, Any]:
+def _held(call: Call) -> tuple[Any, ...]:
     legs = (call.caller, *call.legs)
-    return {
-        "held": bool(call.held),
-        "by": [_target(legs[number]) or _address(call.from_text) for number in call.held],
-    }
+    return ([_target(legs[number]) or call.from_text[:MOST] for number in call.held],)
 
 
-def _ended(call: Call) -> dict[str, Any]:
+def _ended(call: Call) -> tuple[Any, ...]:
     caller = call.caller
-    outcome, answered_at = caller.outcome, call.answered_at
+    outcome, by = caller.outcome, caller.hung_up_by
     if outcome is None:
         outcome = next((leg.outcome for leg in call.legs if leg.outcome is not None), None)
-    ended_at = caller.ended_at or call.ports.wall_clock()
-    by = caller.hung_up_by or next((leg.hung_up_by for leg in call.legs if leg.hung_up_by), None)
-    return {
-        "answered": answered_at is not None,
-        "duration": 0.0 if answered_at is None else round(max(0.0, ended_at - answered_at), 3),
-        "status": None if outcome is None else outcome.status,
-        "reason": None if outcome is None else outcome.reason,
-        "hung_up_by": by,
-    }
+    if not by:
+        by = next((leg.hung_up_by for leg in call.legs if leg.hung_up_by), None)
+    status, reason = (None, None) if outcome is None else (outcome.status, outcome.reason[:MOST])
+    return call.answered_at, caller.ended_at or call.ports.wall_clock(), status, reason, by
 
 
 def _target(leg: Leg) -> str | None:
-    destination = getattr(leg, "destination", None)
-    return None if destination is None else _address(destination.target)
-
-
-def _address(text: str) -> str:
-    """Return an address as people write it."""
-    address = text.partition(";")[0] if ";" in text else text
-    return address[4:] if address[:4] == "sip:" else address.removeprefix("sips:")
+    """Return whom a leg was to reach, if it is none of a caller."""
+    return leg.destination.target[:MOST] if isinstance(leg, Callee) else None

@@ -126,7 +126,7 @@ class Control:
         stack = parts.switch.ports.stack
         settings = parts.settings
         self.events = EventStream(
-            settings.node, clock=parts.clock, call_later=stack.call_later, user_name=names.user,
+            settings.node, clock=parts.clock.__call__, call_later=stack.call_later, user_name=names.user,
             memory=settings.run_dir / EVENT_IDS,
         )  # fmt: skip
         self.events.on_heard = self._heard

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import structlog
 
+from sipwright.control.notes import FORM
 from sipwright.control.protocol import (
     LONGEST_LINE,
     SOCKET,
@@ -31,7 +32,7 @@ from sipwright.control.protocol import (
 )
 from sipwright.folder_sockets import is_listening, listen
 
-from .event_stream import EventStream
+from .event_stream import EventStream, Told
 
 __all__ = ["ControlServer", "Handler", "answer_to"]
 
@@ -177,9 +178,11 @@ class ControlClient(asyncio.Protocol):
         self._is_busy = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_slow = False
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[Told] = deque()
         self._queued = 0
         self._lost = 0
+        self.takes_notes = False
+        """Whether it has said that it can read events as notes."""
 
     # What the transport tells.
 
@@ -315,23 +318,25 @@ class ControlClient(asyncio.Protocol):
             raise ControlError("invalid", "'after' is the id of an event", field="after")
         events = self._server.events
         events.leave(self)
+        self.takes_notes = request.arguments.get("notes") == FORM
         since, is_whole = events.join(self, after)
         self._write(write_answer(request.number, {"last": events.last_id, "since": events.known_since}))
         if not is_whole:
             self._write(write_lost(None))
         self.take(since)
 
-    def take(self, lines: list[bytes]) -> None:
+    def take(self, told: list[Told]) -> None:
         """Take events: they are sent at once to a reader that is quick, else they wait, and the oldest go."""
-        if not self._is_slow and not self._queue and sum(map(len, lines)) <= MOST_UNSENT:
-            self._write(b"".join(lines))
+        if not self._is_slow and not self._queue and sum(len(line) for line, _ in told) <= MOST_UNSENT:
+            self._write(b"".join([line for line, _ in told]))
             return
-        for line in lines:
-            self._queue.append(line)
-            self._queued += len(line)
+        for each in told:
+            self._queue.append(each)
+            self._queued += len(each.line)
             while self._queued > MOST_QUEUED:
-                self._queued -= len(self._queue.popleft())
-                self._lost += 1
+                gone = self._queue.popleft()
+                self._queued -= len(gone.line)
+                self._lost += gone.events
         if not self._is_slow:
             self._send_queued()
 
@@ -340,7 +345,7 @@ class ControlClient(asyncio.Protocol):
             self._write(write_lost(self._lost))
             self._lost = 0
         while self._queue and not self._is_slow and self._transport is not None:
-            some = [self._queue.popleft() for _ in range(min(MOST_PENDING, len(self._queue)))]
+            some = [self._queue.popleft().line for _ in range(min(MOST_PENDING, len(self._queue)))]
             self._queued -= sum(map(len, some))
             self._write(b"".join(some))
 

@@ -5,33 +5,30 @@ from the moment somebody reads until a minute after the last reader has gone: so
 was started again, misses none of them, and nobody pays for what nobody has asked for.
 
 Whoever tells of something waits for no more than a note of it. The notes of some milliseconds are written together,
-once for all readers.
+once for all readers, and get their ids then. A reader that does not take notes is told of each event as such.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import orjson
 import structlog
 
+from sipwright.control.notes import AT_ONCE, Note, Sketch, shown, write_events, write_notes
 from sipwright.control.protocol import write_lost
-from sipwright.printable import printable
 from sipwright.services.ports import CallLater, TimerHandle
 
-__all__ = ["EventReader", "EventStream"]
+__all__ = ["EventReader", "EventStream", "Told"]
 
 log = structlog.get_logger(__name__)
 
 MOST_KEPT = 4_096
 """Events that are kept for readers who come back."""
-
-LONGEST_VALUE = 200
-"""Characters of a value in an event."""
 
 KEPT_FOR = 60.0
 """Seconds for which events are made after the last reader has gone."""
@@ -43,17 +40,21 @@ RESERVED = 3_600_000_000
 """How many ids are set aside at once, one for each microsecond: what is set aside is never used again."""
 
 
+class Told(NamedTuple):
+    """A line that readers are told, and of how many events it tells."""
+
+    line: bytes
+    events: int
+
+
 class EventReader(Protocol):
-    """Who is told of events."""
+    """Who is told of events: a face, or who tells other nodes of those of this one."""
 
-    def take(self, lines: list[bytes]) -> None:
-        """Take the next ones, each a line."""
+    @property
+    def takes_notes(self) -> bool:
+        """Whether it can read notes, many to a line."""
 
-
-class EventRelay(Protocol):
-    """Who tells other nodes of the events of this one."""
-
-    def take(self, lines: list[bytes]) -> None:
+    def take(self, told: list[Told]) -> None:
         """Take the next ones."""
 
 
@@ -78,14 +79,15 @@ class EventStream:
         self._node = node
         self._clock = clock
         self._call_later = call_later
-        self._user_name = user_name
         self._memory = memory
         self._last = self._reserved = _read(memory)
-        self._kept: deque[tuple[int, bytes]] = deque(maxlen=MOST_KEPT)
-        self._forgotten = self._told = 0
-        self._fresh: list[_Note] = []
+        self._forgotten = 0
+        self._kept_ids: deque[int] = deque(maxlen=MOST_KEPT)
+        self._kept: deque[Note] = deque(maxlen=MOST_KEPT)
+        self._fresh: list[Note] = []
+        self._names = _Names(user_name)
         self._readers: list[EventReader] = []
-        self._relay: EventRelay | None = None
+        self._relay: EventReader | None = None
         self._flushing: TimerHandle | None = None
         self._resting: TimerHandle | None = None
         self.on_heard: Callable[[bool], object] = bool
@@ -97,31 +99,27 @@ class EventStream:
     @property
     def last_id(self) -> str:
         """The id of the last event that was handed out, or one that is below those of all that come."""
-        return _text(self._told)
+        return _text(self._last)
 
     @property
     def known_since(self) -> str:
         """The id of the last event that is not kept any more: whoever has seen that one has missed nothing."""
         return _text(self._forgotten)
 
-    def tell(self, kind: str, user: int | str | None, call: str | None, data: Mapping[str, Any]) -> None:
+    def tell(
+        self, kind: str, user: int | str | None, call: str | None, data: Mapping[str, Any] | Sketch
+    ) -> None:
         """Tell of something that has happened; to be called while `is_heard`."""
-        now = self._clock()
-        self._last = number = max(self._last + 1, int(now * 1_000_000))
-        if number >= self._reserved:
-            self._reserve()
-        self._fresh.append((number, now, kind, user, call, data, None))
+        name = self._names[user] if isinstance(user, int) else user
+        said = data if isinstance(data, tuple) else shown(data)
+        self._fresh.append((kind, self._clock(), name, call, said, None))
         if self._flushing is None:
             self._flushing = self._call_later(GATHER, self._flush)
 
-    def tell_of(self, event: Mapping[str, Any]) -> None:
-        """Tell those who read here of an event of another node, under an id of this one; if anybody does."""
+    def tell_of(self, notes: Iterable[Note]) -> None:
+        """Tell those who read here of events of another node, under ids of this one; if anybody does."""
         if self.is_heard:
-            self._last = number = max(self._last + 1, int(self._clock() * 1_000_000))
-            if number >= self._reserved:
-                self._reserve()
-            about = event["type"], event["user"], event["call"], event["data"], event["node"]
-            self._fresh.append((number, event["at"], *about))
+            self._fresh += notes
             if self._flushing is None:
                 self._flushing = self._call_later(GATHER, self._flush)
 
@@ -129,36 +127,54 @@ class EventStream:
         """Tell those who read here that events of other nodes are missing, nobody knows how many."""
         self._flush_now()
         for reader in self._readers:
-            reader.take([write_lost(None)])
+            reader.take([Told(write_lost(None), 0)])
 
     def _flush(self) -> None:
         self._flushing = None
         notes, self._fresh = self._fresh, []
-        self._told = self._last
-        lines, own = [], []
-        for note in notes:
-            line = self._line(note)
-            lines.append(line)
-            if note[6] is None:
-                own.append(line)
-            if len(self._kept) == MOST_KEPT:
-                self._forgotten = self._kept[0][0]
-            self._kept.append((note[0], line))
+        if not notes:
+            return
+        self._names.clear()
+        ids = self._next_ids(len(notes))
+        self._keep(ids, notes)
+        written: dict[bool, list[Told]] = {}
         for reader in self._readers:
-            reader.take(lines)
-        if own and self._relay is not None:
-            self._relay.take(own)
+            form = reader.takes_notes
+            if form not in written:
+                written[form] = self._written(ids, notes, as_notes=form)
+            reader.take(written[form])
+        if self._relay is not None:
+            own = [note[5] is None for note in notes]
+            if any(own):
+                mine, those = [*compress(ids, own)], [*compress(notes, own)]
+                self._relay.take(self._written(mine, those, as_notes=self._relay.takes_notes))
 
-    def _line(self, note: _Note) -> bytes:
-        number, at, kind, user, call, data, node = note
-        name = self._user_name(user) if isinstance(user, int) else user
-        event = {
-            "id": _text(number), "type": kind, "at": at, "node": node or self._node, "user": name, "call": call,
-            "data": _shown(data),
-        }  # fmt: skip
-        return orjson.dumps({"event": event}, option=orjson.OPT_APPEND_NEWLINE)
+    def _next_ids(self, count: int) -> range:
+        first = max(self._last + 1, int(self._clock() * 1_000_000))
+        self._last = first + count - 1
+        if self._last >= self._reserved:
+            self._reserve()
+        return range(first, first + count)
 
-    def join(self, reader: EventReader, after: str | None) -> tuple[list[bytes], bool]:
+    def _keep(self, ids: range, notes: list[Note]) -> None:
+        """Keep events for those who come back; the oldest make room."""
+        kept = self._kept_ids
+        going = len(kept) + len(ids) - MOST_KEPT
+        if going > 0:
+            self._forgotten = kept[going - 1] if going <= len(kept) else ids[going - len(kept) - 1]
+        kept.extend(ids)
+        self._kept.extend(notes)
+
+    def _written(self, ids: Sequence[int], notes: Sequence[Note], *, as_notes: bool) -> list[Told]:
+        if not as_notes:
+            return [Told(line, 1) for line in write_events(self._node, ids, notes)]
+        told = []
+        for at in range(0, len(notes), AT_ONCE):
+            some = notes[at : at + AT_ONCE]
+            told.append(Told(write_notes(self._node, ids[at : at + AT_ONCE], some), len(some)))
+        return told
+
+    def join(self, reader: EventReader, after: str | None) -> tuple[list[Told], bool]:
         """Let somebody read; returns the events since the one called `after`, and whether that is all of them."""
         self._flush_now()
         self._hear()
@@ -166,10 +182,12 @@ class EventStream:
         if after is None:
             return [], True
         seen = int(after) if after.isascii() and after.isdigit() else 0
-        # What begins to be told now goes to all readers soon, this one too.
-        return [line for number, line in self._kept if seen < number <= self._told], seen >= self._forgotten
+        missed = sum(seen < number for number in self._kept_ids)
+        begin = len(self._kept) - missed
+        ids, notes = list(self._kept_ids)[begin:], list(self._kept)[begin:]
+        return self._written(ids, notes, as_notes=reader.takes_notes), seen >= self._forgotten
 
-    def relay(self, relay: EventRelay | None) -> None:
+    def relay(self, relay: EventReader | None) -> None:
         """Let somebody tell other nodes of the events of this one, or nobody any more."""
         self._flush_now()
         self._relay = relay
@@ -182,7 +200,7 @@ class EventStream:
         if not self.is_heard:
             self.is_heard, self.heard_since = True, self._clock()
             # Whatever happened while nobody listened is known to nobody.
-            self._last = self._forgotten = self._told = max(self._last + 1, int(self.heard_since * 1_000_000))
+            self._last = self._forgotten = max(self._last + 1, int(self.heard_since * 1_000_000))
             if self._last >= self._reserved:
                 self._reserve()
             self.on_heard(True)
@@ -217,8 +235,8 @@ class EventStream:
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
-        self._fresh.clear()
-        self._kept.clear()
+        for each in (self._fresh, self._kept, self._kept_ids, self._names):
+            each.clear()
 
     def _reserve(self) -> None:
         """Set the ids of the next hour aside: those of any later process are above, whatever its clock says."""
@@ -233,6 +251,17 @@ class EventStream:
             log.warning("ids of events may come again after a restart", error=str(error))
 
 
+class _Names(dict[int, str | None]):
+    """What users are called, each of whom is asked for once, until all are forgotten with the next line."""
+
+    def __init__(self, user_name: Callable[[int], str | None]) -> None:
+        self._user_name = user_name
+
+    def __missing__(self, user_id: int) -> str | None:
+        name = self[user_id] = self._user_name(user_id)
+        return name
+
+
 def _read(memory: Path | None) -> int:
     try:
         return 0 if memory is None else int(memory.read_text())
@@ -242,27 +271,3 @@ def _read(memory: Path | None) -> int:
 
 def _text(number: int) -> str:
     return f"{number:017}"
-
-
-_Note = tuple[int, float, str, int | str | None, str | None, Mapping[str, Any], str | None]
-"""What is to be told: its number, when it happened, its type, whose it is, the call, its data, the node if another."""
-
-
-def _shown(data: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {}
-    for name, value in data.items():
-        kind = type(value)
-        if kind is str and value.isascii() and value.isprintable() and len(value) <= LONGEST_VALUE:
-            shown[name] = value
-        elif value is not None:
-            shown[name] = value if kind in _PLAIN else _cut(value)
-    return shown
-
-
-_PLAIN = frozenset({bool, int, float})
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, str):
-        return printable(value, LONGEST_VALUE)
-    return [_cut(each) for each in value[:10]] if isinstance(value, (list, tuple)) else value

@@ -7,13 +7,14 @@ import time
 
 import orjson
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from sipwright.cluster.membership import Membership
 from sipwright.cluster.node_map import Itself
 from sipwright.control import other_nodes
+from sipwright.control.notes import FORM, events_of
 from sipwright.control.other_nodes import NodeSilent, NoSuchNode
-from sipwright.control.protocol import ControlError
+from sipwright.control.protocol import ControlError, Request
 from sipwright.node.dialog_watch import DialogWatch
 from sipwright.node.event_stream import EventStream
 from sipwright.node.several import events_elsewhere
@@ -27,19 +28,25 @@ from store.conftest import key_file, store, url  # noqa: F401
 class Reader:
     """Somebody who reads events."""
 
+    takes_notes = True
+
     def __init__(self):
         self.lines = []
 
-    def take(self, lines):
-        self.lines += [orjson.loads(line) for line in lines]
+    def take(self, told):
+        self.lines += [orjson.loads(each.line) for each in told]
+
+    @property
+    def events(self):
+        return [event for line in self.lines for event in events_of(line)]
 
     @property
     def texts(self):
-        return [line["event"]["data"]["text"] for line in self.lines if "event" in line]
+        return [event.data["text"] for event in self.events]
 
     @property
     def ids(self):
-        return [int(line["event"]["id"]) for line in self.lines if "event" in line]
+        return [int(event.id) for event in self.events]
 
 
 class Wire:
@@ -254,8 +261,27 @@ async def test_events_of_another_node_are_read_here(sides):
     await flushed(south, north)
 
     assert sorted(reader.texts) == ["one", "three", "two"]
-    assert sorted(line["event"]["node"] for line in reader.lines) == ["north", "south", "south"]
+    assert sorted(event.node for event in reader.events) == ["north", "south", "south"]
     assert reader.ids == sorted(set(reader.ids))
+
+
+@pytest.mark.parametrize(
+    ("wish", "lines"),
+    [({}, ["event", "event"]), ({"notes": FORM + 1}, ["event", "event"]), ({"notes": FORM}, ["notes"])],
+)
+async def test_a_node_that_knows_nothing_of_notes_is_told_of_each_event(sides, wish, lines):
+    """As of an older version, while nodes are upgraded one after the other."""
+    _, south = sides
+    for by, more in (("west", wish), ("north", {"notes": FORM})):
+        south.handlers["events.want"](Request(1, "events.want", {"by": by, **more}))
+    south.tell("one")
+    south.tell("two")
+    await flushed(south)
+    (told,) = await south.database.read(lambda c: c.execute(select(node_events.c.told)).scalars().all())
+    found = [orjson.loads(line) for line in told.splitlines()]
+
+    assert [name for said in found for name in ("event", "notes") if name in said] == lines
+    assert [event.data["text"] for said in found for event in events_of(said)] == ["one", "two"]
 
 
 async def test_nobody_reads_and_nothing_is_told(sides):

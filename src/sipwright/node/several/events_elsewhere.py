@@ -25,6 +25,7 @@ import orjson
 import structlog
 
 from sipwright.cluster.bus import Bus
+from sipwright.control.notes import FORM, notes_of
 from sipwright.control.protocol import ControlError, Request
 from sipwright.ending import end
 from sipwright.errors import UserError
@@ -32,7 +33,7 @@ from sipwright.store.database import Database
 from sipwright.store.errors import StoreError
 from sipwright.store.live.node_events import ToldRow, forget_told, put_told, read_told
 
-from ..event_stream import KEPT_FOR, EventStream
+from ..event_stream import KEPT_FOR, EventStream, Told
 
 __all__ = ["EventsFromOthers", "EventsToOthers"]
 
@@ -70,6 +71,7 @@ class EventsToOthers:
         self._bus = bus
         self._clock = clock
         self._wanted: dict[str, float] = {}
+        self._cannot_read_notes: set[str] = set()
         self._after = self._number = 0
         self._untold: deque[tuple[int, bytes]] = deque()
         self._waiting = 0
@@ -80,6 +82,11 @@ class EventsToOthers:
         """Whether another node wants to know."""
         return bool(self._wanted)
 
+    @property
+    def takes_notes(self) -> bool:
+        """Whether all of them can read notes: an older version, in an upgrade of one node after the other, cannot."""
+        return self._cannot_read_notes.isdisjoint(self._wanted)
+
     def want(self, request: Request) -> dict[str, Any]:
         """Tell from now on, for a while."""
         is_new = not self._wanted
@@ -87,17 +94,22 @@ class EventsToOthers:
             self._stream.relay(self)
             self._after = self._number = int(self._stream.last_id)
         name = request.text("by")
+        if request.arguments.get("notes") == FORM:
+            self._cannot_read_notes.discard(name)
+        else:
+            self._cannot_read_notes.add(name)
         is_new_reader = name not in self._wanted
         self._wanted[name] = self._clock() + WANTED_FOR
         return {"last": int(self._stream.last_id), "is_new": is_new_reader}
 
-    def take(self, lines: list[bytes]) -> None:
+    def take(self, told: list[Told]) -> None:
         """Take events of this node."""
         before, self._number = self._number, int(self._stream.last_id)
+        lines = b"".join([each.line for each in told])
         if self._bus is not None:
             self._bus.publish(SUBJECT, _written(self._node, before, self._number, lines))
-        self._untold.append((self._number, b"".join(lines)))
-        self._waiting += sum(map(len, lines))
+        self._untold.append((self._number, lines))
+        self._waiting += len(lines)
         while self._waiting > MOST_UNTOLD:
             self._after = self._drop()
 
@@ -203,7 +215,7 @@ class EventsFromOthers:
     async def _ask_one(self, name: str) -> None:
         self._asked_at[name] = self._clock()
         try:
-            answer = await self._ask(name, "events.want", by=self._node)
+            answer = await self._ask(name, "events.want", by=self._node, notes=FORM)
         except (ControlError, StoreError, UserError, OSError) as error:
             log.debug("another node does not tell its events", node=name, error=str(error))
             self._asked_at.pop(name, None)
@@ -225,13 +237,11 @@ class EventsFromOthers:
             self._stream.tell_lost()
         self._seen[row.node] = row.number
         for line in row.told.splitlines():
-            event = orjson.loads(line)["event"]
-            if int(event["id"]) > seen:
-                self._stream.tell_of(event)
+            self._stream.tell_of(note for number, note in notes_of(orjson.loads(line)) if number > seen)
 
 
-def _written(node: str, after: int, number: int, lines: list[bytes]) -> bytes:
-    return orjson.dumps([node, after, number]) + b"\n" + b"".join(lines)
+def _written(node: str, after: int, number: int, lines: bytes) -> bytes:
+    return orjson.dumps([node, after, number]) + b"\n" + lines
 
 
 def _read(data: bytes) -> tuple[str, int, int, bytes]:

@@ -1,6 +1,7 @@
 """The switch: calls, from the INVITE to the CDR (a B2BUA that handles signalling only)."""
 
 from .call.call import Call
+from .call.callee import Callee
 from .call.leg import Leg
 from .call.observer import CallObserver
 from .call.ports import CallWatch
@@ -35,6 +36,7 @@ __all__ = [
     "CallObserver",
     "CallState",
     "CallWatch",
+    "Callee",
     "DeadServers",
     "Decision",
     "Destination",
