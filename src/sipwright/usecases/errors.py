@@ -84,10 +84,12 @@ class Unauthenticated(UseCaseError):
 
 
 class CodeNeeded(Unauthenticated):
-    """A right password that is not enough: the one-time code is missing; `half` is what it may follow with."""
+    """A right password that is not enough: the code is missing, or wrong; `half` is what another may follow with."""
 
-    def __init__(self, half: str) -> None:
-        super().__init__("the code of your authenticator app is needed too, or a recovery code")
+    def __init__(
+        self, half: str, message: str = "the code of your authenticator app is needed too, or a recovery code"
+    ) -> None:
+        super().__init__(message)
         self.half = half
 
 

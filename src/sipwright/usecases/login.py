@@ -26,6 +26,7 @@ from sipwright.usecases.visitor import Visitor
 __all__ = ["LoggedIn", "Login"]
 
 REFUSED = "the name, the password or the code is wrong"
+WRONG_CODE = "that code is wrong, or was used before; type the one that your app shows now"
 TOO_LATE = "that took too long; log in again with name and password"
 
 LONGEST_NAME = 100
@@ -80,8 +81,8 @@ class Login:
         """Go on with a log-in that only the code was missing for, as `CodeNeeded.half` names it.
 
         Raises:
-            Unauthenticated: The code is wrong, or it comes too late.
-            CodeNeeded: There is still none.
+            Unauthenticated: It comes too late.
+            CodeNeeded: There is still none, or it is wrong.
             Throttled: There were too many tries of this name, or from this address.
         """
         found = HalfSession.opened(half, self._ground.keys, self._ground.unix_time())
@@ -91,7 +92,14 @@ class Login:
         if not found.is_of(known.user_id, visitor.network, known.password_hash):
             raise Unauthenticated(TOO_LATE)
         if known.has_code:
-            await self._check_code(visitor, found.name, known, code, limits)
+            try:
+                await self._check_code(visitor, found.name, known, code, limits)
+            except CodeNeeded:
+                raise
+            except (
+                Unauthenticated
+            ):  # whoever is here has shown the password: nothing is told that they do not know
+                raise CodeNeeded(half, WRONG_CODE) from None
         return await self._let_in(visitor, found.name, known, limits)
 
     async def knows_key(self, name: str, public_key: str) -> bool:

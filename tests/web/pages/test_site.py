@@ -93,6 +93,7 @@ def test_what_is_anothers_is_not_there(site, new_page):
         ("/calls/x", 404),
     ):
         assert page.goto(site.base + path).status == status, path
+    expect(page.get_by_role("main").get_by_role("link", name="Call records")).to_be_visible()
     for path in LOOKED_AT:
         site.open(page, path.replace("alice", "dave"))
         seen = page.locator("body").inner_text()

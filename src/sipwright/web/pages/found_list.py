@@ -63,7 +63,7 @@ class FoundList(Generic[T]):
         Raises:
             UseCaseError: It cannot be had.
         """
-        with tag("div", "card-head").style("padding-top: 0"):
+        with tag("div", "card-head").style("padding-top: 0") as self._head:
             self._build_field()
         self._room = tag("div")
         self._pager.build(f"Pages of {self._many}", "Back", "Next")
@@ -93,6 +93,7 @@ class FoundList(Generic[T]):
         if query != self.query:  # somebody has typed on meanwhile
             return
         self._pager.tell(len(page), page.next)
+        self._head.props["hidden"] = not page.items and not query  # there is nothing to look for
         self._room.clear()
         with self._room:
             if page.items:

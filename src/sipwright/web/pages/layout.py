@@ -15,7 +15,7 @@ from sipwright.web.pages.signs import BRAND, sign
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Toasts
 
-__all__ = ["CHOOSE_THEME", "NAVIGATION", "frame", "head_html"]
+__all__ = ["CHOOSE_THEME", "NAVIGATION", "frame", "head_html", "section_of"]
 
 NAVIGATION = (
     ("/", "Switchboard", "switchboard", ""),
@@ -144,13 +144,13 @@ def frame(
         yield buttons
 
 
+def section_of(visit: Visit) -> str:
+    """Return the first part of where a page is, such as ``/accounts`` of the page of an account."""
+    return "/" + visit.path.strip("/").split("/")[0]
+
+
 def _side(visit: Visit) -> Element:
-    here = (
-        "/"
-        + visit.request.url.path.removeprefix(visit.request.scope.get("root_path", ""))
-        .strip("/")
-        .split("/")[0]
-    )
+    here = section_of(visit)
     here = {"/calls": "/"}.get(here, here)
     with tag("header", "side", id="side") as side:
         with tag("a", "brand", href=f"{visit.prefix}/"):

@@ -38,7 +38,7 @@ from sipwright.web.pages.design import STYLESHEET, STYLESHEET_NAME
 from sipwright.web.pages.door import Door
 from sipwright.web.pages.elements import note, tag
 from sipwright.web.pages.format import sentence
-from sipwright.web.pages.layout import frame
+from sipwright.web.pages.layout import NAVIGATION, frame, section_of
 from sipwright.web.pages.login import LoginPage
 from sipwright.web.pages.plain import door_page
 from sipwright.web.pages.public_status import PublicStatus, StatusDoor, public_status
@@ -165,10 +165,22 @@ def _instead(visit: Visit, error: UseCaseError | None) -> None:
         title, said, client.status_code = "That does not work", sentence(str(error)), 422
     else:
         title, said, client.status_code = "Something is wrong with the server", "Its log says what.", 500
-    with frame(visit, title):
+    with frame(visit, title, back=_above(visit)):
         note(said[:1].upper() + said[1:], "warn", role="alert")
         with tag("p"):
             tag("a", "button", "Go to the switchboard", href=f"{visit.prefix}/")
+
+
+def _above(visit: Visit) -> tuple[str, str] | None:
+    """Return the list that a page belongs to: that is there, though what was looked for is not."""
+    section = section_of(visit)
+    wanted = {"/calls": "/cdrs"}.get(section, section)
+    lists = (
+        (name, path)
+        for path, name, _, role in NAVIGATION
+        if path == wanted and role in ("", visit.actor.role)
+    )
+    return next(lists, None) if section != visit.path.rstrip("/") else None
 
 
 async def _nothing_there(request: Request, _error: Exception) -> Response:

@@ -54,6 +54,11 @@ class Visit:
             ui.on_exception(self._escaped)
 
     @property
+    def path(self) -> str:
+        """Where the page is, among ours."""
+        return self.request.url.path.removeprefix(self.request.scope.get("root_path", ""))
+
+    @property
     def query(self) -> dict[str, str]:
         """What stands behind the ``?`` of the address."""
         return dict(self.request.query_params)

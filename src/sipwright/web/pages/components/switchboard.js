@@ -58,7 +58,7 @@ export default {
       </section>
       <section class="card flush" aria-labelledby="phones-title">
         <div class="card-head"><h2 id="phones-title">Phones</h2><span class="quiet small">{{ phoneCount }}</span>
-          <div class="field" style="flex: 1 1 100%"><label class="unseen" :for="$attrs.id + '-phones'">Find a phone</label><input class="control" type="search" :id="$attrs.id + '-phones'" v-model="findPhone" @input="$emit('phones', findPhone)" placeholder="Find a phone" autocomplete="off"></div></div>
+          <div v-if="phones.length || findPhone" class="field" style="flex: 1 1 100%"><label class="unseen" :for="$attrs.id + '-phones'">Find a phone</label><input class="control" type="search" :id="$attrs.id + '-phones'" v-model="findPhone" @input="$emit('phones', findPhone)" placeholder="Find a phone" autocomplete="off"></div></div>
         <ul v-if="phones.length" class="phones-list" aria-label="Phones" tabindex="0">
           <li v-for="phone in phones" :key="phone.id" class="phone" data-testid="phone" :data-account="phone.account" :class="{ target: over === phone.id }"
             @dragover.prevent="over = phone.id" @dragleave="over === phone.id && (over = null)" @drop.prevent="drop($event, phone)">
