@@ -53,6 +53,7 @@ class DialplanPage:
         self.user = user
         self.live = live
         self.draft = _FIRST if live is None else live.source
+        self.is_saving = False
         self.removal = DialplanRemoval(visit, name, user)
 
     async def build(self) -> None:
@@ -188,6 +189,16 @@ class DialplanPage:
             self.draft = str(typed)
 
     async def _save(self) -> None:
+        """Save once, however long somebody holds Ctrl-S down."""
+        if self.is_saving:
+            return
+        self.is_saving = True
+        try:
+            await self._try_to_save()
+        finally:
+            self.is_saving = False
+
+    async def _try_to_save(self) -> None:
         if not await self.check():
             self.visit.say("It is not saved: mend what is wrong first.", bad=True)
             return

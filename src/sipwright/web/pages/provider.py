@@ -76,7 +76,7 @@ class _ProviderPage:
             facts(
                 [
                     ("Server", provider.server),
-                    ("User name", provider.username or "none: it knows us by our address"),
+                    ("User there", provider.username or "none: it knows us by our address"),
                     ("Calls in go to", provider.calls_in),
                     *([("Calls from", ", ".join(provider.networks))] if provider.networks else []),
                 ]
