@@ -272,7 +272,7 @@ class DialplanPage:
         self.visit.say(f"Version {self.live.dialplan.version} is live.")
         for warning in self.live.warnings:
             self.visit.say(warning, bad=True)
-        await self.panels.refresh()
+        self.visit.live(self.panels.refresh)  # nobody waits for it who saves on
 
     async def _save_over(self) -> None:
         self.overtaken.close()
