@@ -1,5 +1,6 @@
 """The status page: graphs of what was measured, and what everybody may see of it."""
 
+import asyncio
 import time
 
 import httpx2
@@ -12,9 +13,11 @@ from sipwright.store import Administration
 from sipwright.store.schema import watching_tables
 from sipwright.usecases import UseCases
 from sipwright.usecases.status_history import CountPoint, PartPoint
+from sipwright.usecases.visitor import Visitor
 from sipwright.web.app import create_app, wrap
 from sipwright.web.pages.charts import count_strip, outages, part_strip
 from sipwright.web.pages.status import named
+from sipwright.web.visitors import COOKIE
 
 DAY_START = 1_000_080.0
 
@@ -93,6 +96,32 @@ async def test_everybody_sees_the_public_page_and_nobody_s_provider_in_it(folder
     assert "<script src" not in page.text
     assert "secret-trunk" not in page.text
     assert page.text.count("<main") == page.text.count("<h1") == 1
+
+
+async def test_what_is_live_on_a_page_ends_with_the_application(folder):
+    """Whoever looked on would find the database closed."""
+    settings = Settings.load(folder)
+    usecases = await UseCases.open(settings)
+    app = create_app(usecases, settings)
+    session = await usecases.login.log_in(Visitor("web", "127.0.0.1", "Chromium"), "admin", "password")
+    cookies = {"Cookie": f"{COOKIE}={session.token}"}
+    async with app.router.lifespan_context(app):
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app), base_url="http://test", headers=cookies
+        ) as client:
+            assert (await client.get("/status")).status_code == 200
+        assert live()
+    await asyncio.sleep(0)
+    await usecases.close()
+
+    assert live() == []
+
+
+def live():
+    """What goes on for pages."""
+    return [
+        task for task in asyncio.all_tasks() if "Visit._begin" in getattr(task.get_coro(), "__qualname__", "")
+    ]
 
 
 async def test_json_has_what_is_documented(folder):

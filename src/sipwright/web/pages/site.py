@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import Depends, FastAPI
 from fastapi.responses import Response
 from nicegui import core, ui
 from starlette.requests import Request
+from starlette.types import Lifespan
 
 from sipwright.usecases.errors import Forbidden, NotFound, Unavailable, UseCaseError, said_to
 from sipwright.web.errors import answer
@@ -100,10 +102,12 @@ def install(app: FastAPI, usecases: UseCases) -> None:
         ("GET", "/cdrs.csv", ExportedRecords(usecases, door).send),
     ):
         app.add_api_route(path, handler, methods=[method], include_in_schema=False)
+    visits: set[Visit] = set()
+    app.router.lifespan_context = _ending(app.router.lifespan_context, visits)
     doors = {"/status": StatusDoor(usecases)}
     for path, show in PAGES.items():
         ui.page(path, response_timeout=30.0, dependencies=[Depends(doors.get(path, door))])(
-            _shown(usecases, show)
+            _shown(usecases, show, visits)
         )
 
     async def to_everybody(request: Request, _error: Exception) -> Response:
@@ -127,11 +131,26 @@ def install(app: FastAPI, usecases: UseCases) -> None:
     )
 
 
+def _ending(inner: Lifespan[FastAPI], visits: set[Visit]) -> Lifespan[FastAPI]:
+    """Let all visits end with the application: what pages look up has to be there for as long as they do."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        async with inner(app) as state:
+            yield state
+        for visit in visits:
+            visit.end()
+
+    return lifespan
+
+
 def _shown(
-    usecases: UseCases, show: Callable[[Visit], Awaitable[None]]
+    usecases: UseCases, show: Callable[[Visit], Awaitable[None]], visits: set[Visit]
 ) -> Callable[[Request], Awaitable[None]]:
     async def page(request: Request) -> None:
         visit = Visit(usecases, request.scope["sipwright.actor"], request)
+        visits.add(visit)
+        visit.client.on_delete(lambda: visits.discard(visit))
         try:
             await visit.settle()
             await show(visit)

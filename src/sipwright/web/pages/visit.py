@@ -49,7 +49,7 @@ class Visit:
         self._works: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._is_shown = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self.client.on_delete(lambda: self._end())
+        self.client.on_delete(self.end)
         with self.client:
             ui.on_exception(self._escaped)
 
@@ -185,11 +185,12 @@ class Visit:
                 fresh = await self.usecases.login.refreshed(self.actor)
                 if fresh is None or fresh.role != self.actor.role:
                     silence(self.client)
-                    self._end(but=asyncio.current_task())
+                    self.end(but=asyncio.current_task())
                     self.client.run_javascript("location.reload()")
                     return
 
-    def _end(self, but: asyncio.Task[None] | None = None) -> None:
+    def end(self, but: asyncio.Task[None] | None = None) -> None:
+        """Do no more of what is live, but for one task: nobody looks any more, or the database is about to close."""
         for task in self._tasks:
             if task is not but:
                 task.cancel()
