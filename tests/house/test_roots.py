@@ -12,6 +12,7 @@ ROOTS = {
     "AccountFetcher._fetch": "the root of a task: what waited for accounts is lost",
     "Agent._look_at_others": "the root of a task",
     "Exchange._run": "the root of a task",
+    "InPlace.compute": "a script that is computed in place: a worker computes it again",
     "LimitShares.ready": "a request whose limits cannot be looked up goes on without",
     "LimitShares.run": "the root of a task",
     "Execution.took": "what a worker computed arrives here; one run is lost",

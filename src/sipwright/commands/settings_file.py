@@ -140,8 +140,9 @@ url = "sqlite:///sipwright.db"    # relative to this folder; or "postgresql://US
 # http_requests = 10              # http_get() and http_post() in one run; then lookups = 50, store_calls = 100,
                                   # sleeps = 300, emails = 3, messages = 5 and callbacks = 3
 # recycle = 10000                 # activations of scripts after which a worker is replaced
-# fast_path = true                # speak to the workers of plain scripts directly, which takes less CPU; when false,
-                                  # all scripts go through the sandbox's own library
+# fast_path = true                # speak to the workers of plain scripts directly, and do without them where a script
+                                  # only compares and dials, which takes less CPU; when false, all scripts go
+                                  # through the sandbox's own library
 # user_runs = 200                 # of all scripts of one user at once; 'sipwright user set' changes it for one of them
 # user_runs_per_minute = 600      # of all scripts of one user
 # user_seconds_per_minute = 60.0  # of computing, of all scripts of one user on all workers

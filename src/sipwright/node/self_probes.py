@@ -58,7 +58,7 @@ ANSWERED_WITHIN = 0.3
 """Seconds that whoever gets it then has to say so; a worker that is being started again does not."""
 
 _COMPUTES = 'respond(486, "probe " + str(sum(range(10))))\n'
-"""What the sandbox has to compute."""
+"""What the sandbox has to compute: a worker has to, as such a sum is not computed in place."""
 
 
 class Probed(Protocol):

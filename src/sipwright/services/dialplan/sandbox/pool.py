@@ -1,7 +1,8 @@
 """Runs scripts in worker processes of `pydantic-monty`.
 
-A job is one activation of a script, from its start or its continuation to its next wait. It begins on the fast path, in
-small steps in the event loop (``fastpath/``). What is not plain is computed by the library, in a thread for each of its
+A job is one activation of a script, from its start or its continuation to its next wait. A start that only compares
+and calls our functions needs no worker (``inplace/``). All else begins on the fast path, in small steps in the event
+loop (``fastpath/``). What is not plain is computed by the library, in a thread for each of its
 workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread, and
 only a ``Result`` reaches the loop. Which job runs next is decided in the loop (``turns.py``).
 
@@ -29,6 +30,7 @@ from ..language.limits import Limits, UserLimits
 from .confinement import Confinement
 from .fastpath.fast_backend import FastBackend, is_tested
 from .fastpath.worker import PATIENCE
+from .inplace.in_place import InPlace
 from .job import Job
 from .library_backend import LibraryActivation
 from .result import Failed, Kind, Result
@@ -99,6 +101,7 @@ class Sandbox:
             if fast_path and is_tested()
             else None
         )
+        self._in_place = None if self._fast is None else InPlace(self.limits)
         self._watches = self._is_closed = False
         self._others = Turns(workers, max(1, workers - 1), self._begin_other)
         self._pool = Monty(
@@ -151,6 +154,8 @@ class Sandbox:
         if job.begins and self._spent and self._spent_by(owner) > (most := self._owner_seconds(owner)):
             sentence = f"this user's limit is reached: dialplans compute for {most:g} s within a minute"
             self._loop.call_soon(job.done, Failed(Kind.QUOTA, sentence))
+        elif self._in_place is not None and (result := self._in_place.compute(job)) is not None:
+            self._loop.call_soon(self._over, job, result, job.seconds)
         elif job.begins and not turns.is_at_once(owner) and self._is_full(turns, owner):
             self._loop.call_soon(job.done, Failed(Kind.OVERLOAD, "too many dialplans are waiting to run"))
         else:
@@ -180,14 +185,19 @@ class Sandbox:
         )
 
     def _finished(self, turns: Turns, job: Job, result: Result, seconds: float) -> None:
-        self._activations += 1
-        self._spent[job.owner] = self._spent_by(job.owner) + seconds
         if not self._is_closed:
             turns.over(job)
         if isinstance(result, Failed):
             self._crashes += result.kind is Kind.CRASHED
             if result.kind is Kind.INTERNAL:
                 log.error("dialplan sandbox failed", error=result.message, exception=result.traceback)
+        elif self._in_place is not None:
+            self._in_place.learn(job.program)
+        self._over(job, result, seconds)
+
+    def _over(self, job: Job, result: Result, seconds: float) -> None:
+        self._activations += 1
+        self._spent[job.owner] = self._spent_by(job.owner) + seconds
         job.done(result)
 
     def snapshot(self) -> SandboxSnapshot:

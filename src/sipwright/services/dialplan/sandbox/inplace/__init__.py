@@ -1,0 +1,1 @@
+"""What a script computes without a worker: comparing texts, and calling our functions, up to its first wait."""

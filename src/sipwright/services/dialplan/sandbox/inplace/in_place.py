@@ -1,0 +1,169 @@
+"""One activation computed in place, from its start to its first wait: without a worker, and within one call.
+
+Most dialplans look at who calls whom, and dial. What takes the time of a worker there is neither looking nor dialling,
+but to be woken up, to read the script, to be told its call, and to be heard again. So the switch follows the script's
+syntax tree itself (``reader.py``) as far as it only does what is known here. At everything else nothing has happened
+yet, and a worker computes the script from its first line, as it does for the first run of each script: that tells
+whether the interpreter takes it at all.
+
+How a script goes on afterwards is the same as if a worker had come to that wait, which would have been to replay it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import structlog
+
+from sipwright.memo import Bounded
+
+from ...language.call_functions import BudgetExceeded
+from ...language.commands import Ask, Dial, Sleep
+from ...language.limits import Limits
+from ...language.values import Inputs
+from ..activation import Activation
+from ..continuation import Replay
+from ..job import Job
+from ..program import Program
+from ..result import Completed, Result
+from .operations import LeaveError
+from .reader import read
+from .steps import Step
+
+__all__ = ["MOST_CALLS", "MOST_LEFT", "InPlace", "InPlaceActivation"]
+
+log = structlog.get_logger(__name__)
+
+MOST_CALLS = 16
+"""Calls of our functions that a script repeats which is replayed."""
+
+MOST_LEFT = 16
+"""So many times in a row a script may be begun in place and left; after that it is not tried again."""
+
+MOST_KNOWN = 1_024
+"""Scripts that are known at once."""
+
+_COMMANDS = (Dial, Sleep, Ask)
+_CARRIED = frozenset({str, int, float, bool, type(None)})
+_LEAVES = (LeaveError, BudgetExceeded, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""An error of the script is found once more by the worker, which says where it is."""
+
+
+class _OverError(Exception):
+    """The activation is over: how."""
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+
+
+class InPlaceActivation(Activation):
+    """What one job computes."""
+
+    inputs: Inputs
+
+    def __init__(self, limits: Limits, job: Job, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(limits, job, clock)
+        self.names: dict[str, Any] = {}
+        self._values: list[str | None] = []
+
+    def result(self, steps: Step) -> Result | None:
+        """Compute it; None when a worker has to."""
+        if self._inputs is None or self._prepare() is not None:
+            return None
+        self.inputs = self._inputs
+        try:
+            steps(self)
+        except _OverError as over:
+            return over.result
+        except _LEAVES:
+            return None
+        return Completed(None, None, self._side_effects)
+
+    # What the steps call.
+
+    def ask(
+        self, function: Callable[..., Any], place: tuple[int, int], args: list[Any], kwargs: dict[str, Any]
+    ) -> str | None:
+        """Do what one of our functions says; a command, and a final answer, end the activation."""
+        for value in (*args, *kwargs.values()):
+            if type(value) not in _CARRIED and not _is_carried(value):
+                raise LeaveError("what is not carried to a worker either")
+        self._line, start = place
+        reply = function(self._api, *args, **kwargs)
+        if len(self._values) >= MOST_CALLS:
+            raise LeaveError("many calls")
+        if isinstance(reply, _COMMANDS):
+            how = Replay(start, list(self._values))
+            raise _OverError(self._suspend(reply, how, len(self._values)))
+        value = self._take(reply)
+        if isinstance(value, Completed):
+            raise _OverError(value)
+        if value is not None and type(value) is not str:
+            raise LeaveError("a value that is not kept for a replay")
+        self._values.append(value)
+        return value
+
+    def end(self) -> NoReturn:
+        """Be at the end."""
+        raise _OverError(Completed(None, None, self._side_effects))
+
+
+def _is_carried(value: Any) -> bool:
+    match value:
+        case tuple() | list():
+            return all(map(_is_carried, value))
+        case dict():
+            return all(map(_is_carried, (*value, *value.values())))
+    return type(value) in _CARRIED
+
+
+class _Known:
+    """A script that a worker has taken: its steps, and how often in a row it was begun here and left."""
+
+    __slots__ = ("left", "steps")
+
+    def __init__(self, program: Program) -> None:
+        self.steps = None if program.is_special else read(program.source)
+        self.left = 0
+
+
+class InPlace:
+    """The scripts of one sandbox that may be computed in place."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Know none; each run is within those limits."""
+        self._limits = limits
+        self._known: Bounded[Program, _Known | None] = Bounded(MOST_KNOWN)
+
+    def learn(self, program: Program) -> None:
+        """Take note that a worker has computed a script, or a part of it, without a failure."""
+        if program not in self._known:
+            self._known.keep(program, None)
+
+    def compute(self, job: Job, clock: Callable[[], float] = time.time) -> Result | None:
+        """Return what a job computes up to its first wait; None when that is a worker's to do."""
+        program = job.program
+        if job.continuation or program not in self._known:
+            return None
+        begun = time.perf_counter()
+        try:
+            result = self._computed(job, program, clock)
+        except Exception:  # the root of what is computed here
+            log.exception("computing in place failed", dialplan=program.name)
+            return None
+        job.seconds = time.perf_counter() - begun
+        return result
+
+    def _computed(self, job: Job, program: Program, clock: Callable[[], float]) -> Result | None:
+        known = self._known[program]
+        if known is None:
+            known = self._known[program] = _Known(program)
+        if known.steps is None or known.left >= MOST_LEFT:
+            return None
+        known.left += 1
+        result = InPlaceActivation(self._limits, job, clock).result(known.steps)
+        if result is not None:
+            known.left = 0
+        return result

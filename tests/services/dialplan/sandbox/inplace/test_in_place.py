@@ -1,0 +1,304 @@
+"""What is computed in place is what a worker computes, to the byte of how it goes on; all else is left to one."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sipwright.node import self_probes
+from sipwright.services.dialplan import Call, DialResult, Inputs, Limits
+from sipwright.services.dialplan.sandbox.fastpath.fast_activation import FastActivation
+from sipwright.services.dialplan.sandbox.fastpath.fast_backend import FastBackend
+from sipwright.services.dialplan.sandbox.inplace.in_place import MOST_LEFT, InPlace, InPlaceActivation
+from sipwright.services.dialplan.sandbox.inplace.operations import METHODS
+from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialplan.sandbox.program import Program
+from sipwright.services.dialplan.sandbox.result import Completed, Suspended
+from sipwright.testing.workers import Turns
+
+AT = 1_000.0
+
+
+def inputs_with(user="300", name="J\u00f6rg", agent="Phone/1.0", active=2):
+    return Inputs.of(
+        Call("c1", "out", "alice", "root", "out", active, provider=None), method="INVITE",
+        uri=f"sip:{user}@example.org", user=user, host="example.org", from_name=name, from_user="alice",
+        from_host="elsewhere.example", to="sip:300@example.org", source="192.0.2.1", user_agent=agent,
+        headers=[("X-Colour", "red"), ("Subject", "x")],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def worker():
+    turns = Turns()
+    backend = FastBackend(Limits(), loop=turns, tells=False)
+
+    def compute(job):
+        found = []
+        backend.compute(job, found.append, lambda: found.append(None), lambda: AT)
+        while not found:
+            turns.take(3.0)
+        return found[0]
+
+    yield compute
+    backend.close()
+
+
+def job_of(source, inputs=None):
+    text = Program("out", source)
+    return Job(text, 1, print, AT, "seed", text.needed(inputs or inputs_with()))
+
+
+def knowing(job, limits=None):
+    """What computes in place, and has learnt that a worker takes the script of a job."""
+    place = InPlace(limits or Limits())
+    place.learn(job.program)
+    return place
+
+
+def in_place(source, inputs=None, limits=None):
+    job = job_of(source, inputs)
+    return knowing(job, limits).compute(job, lambda: AT)
+
+
+PLAIN = [
+    'dial("a@local")',
+    'if req.from_user == "anonymous":\n    respond(433, "No")\ndial("b@local", ring=180)\nrespond(480)',
+    'x = len("\u00e9bc")\nlog("\u00e9", x)\nif req.user.lower() == "300":\n    dial(f"{req.user}@local", ring=5)',
+    'from sipwright import dial, req\nlog("a"); dial("b" +\n   "c@local", headers={"X-A": req.user})',
+    'number = e164("012345678", region="IE")\nif call.active > 1 and not req.redirected:\n    dial(number)',
+    'try:\n    log(e164("+35312345678"))\nexcept ValueError:\n    pass\nelse:\n    log("a")\nfinally:\n    log("b")',
+    'log(req.headers["X-COLOUR"], req.headers.get("none"), req.headers.get("no", "-"))\nis_registered("bob")',
+    'groups = {"300": "bob@local & carol@local"}\nif req.user in groups:\n    dial(groups[req.user])',
+    "hangup_after(60)\nprogress(183)\nsleep(3)",
+    'redirect("c@example.org")',
+    'log(1.5, -3, [1, ("a", None)], {"a": True}, ())\nexit()',
+    'log("a") or log("b")\nlog("c" if call.provider is None else "d", "" or req.user, 0 and 1)',
+    "def later(number):\n    return [n for n in number]\nlog(call.active + 2)",
+    'log("a" < "b", 2 not in (1, 3), "z" in "xyz", call.active is not None)\nif "":\n    pass',
+    'a = b = "x"\na += "y"\nlog(a, b, a[0], a[1:], a[:-1], (1, 2)[1], len((1, 2)), int("007"), str(12))',
+    'log(1 == 1.0, True == 1, "a" != None, 5 >= call.active, req.user in {"300"}, str(None))',
+    'log(" a ".strip(), "xax".strip("x"), "xax".lstrip("x"), "xax".rstrip("x"), "aXb".replace("X", "yy"))',
+    'log("abc".removeprefix("a"), "abc".removesuffix("c"), "Ab".upper(), "abc".endswith("c"))',
+    'log("12".isdigit(), "ab".isalpha(), "a1".isalnum(), "abc".startswith(("x", "a")))',
+    'log(f"{call.active}{None}{True}{req.user}")',
+]
+
+
+@pytest.mark.parametrize("source", PLAIN)
+def test_it_is_what_a_worker_computes(worker, source):
+    found = in_place(source)
+
+    assert found == worker(job_of(source))
+    assert found is not None
+
+
+LEFT = [
+    "x = [n for n in range(10)]",
+    "for x in (1, 2):\n    log(x)",
+    "while True:\n    pass",
+    "print(1)",
+    'dial("a@local", ring="x")',
+    "dial()",
+    "respond(200)",
+    "log(unknown)",
+    "log(req.nothing)",
+    'log(req.headers["none"])',
+    "log(now().hour)",
+    'leg("a@local")',
+    'log("\u00c4".lower())',
+    'log("\u2009a".strip())',
+    '"a" * 3',
+    'log("a" + 1)',
+    "log(1 / 0)",
+    'log(f"{1.5}")',
+    'log(f"{req.user:>9}")',
+    'log("abc"[9])',
+    'log({"a": 1}["b"])',
+    "log(1 < None)",
+    "log(*(1, 2))",
+    "log(req)",
+    "x: int = 3",
+    'log("a".split("b"))',
+    'store.get("x")',
+    "match req.user:\n    case _:\n        pass",
+    "assert False",
+    "raise ValueError",
+    "def f():\n    pass\nf()",
+    "import random\nlog(random.random())",
+    "log(2 ** 40)",
+    "log(99999999999)",
+    'int("1_0")',
+    'int(" 7")',
+    "log({1, 2})",
+    "log(b'a')",
+    "def f(x=log(1)):\n    pass",
+    "lambda: 1",
+    "log(1 is 1)",
+    "del x",
+    "log((1,)[2])",
+    "x = y",
+    "class A:\n    pass",
+    'eval("1")',
+]
+
+
+@pytest.mark.parametrize("source", LEFT)
+def test_everything_else_is_left_to_a_worker(source):
+    assert in_place(source) is None
+    assert in_place("log(1)\n" + source) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "dial = 1", "def log(x):\n    pass", "import req", "from a import b as call", "class respond:\n    pass",
+        "try:\n    pass\nexcept ValueError as len:\n    pass", "for exit in ():\n    pass", "from a import *",
+        "match req:\n    case str:\n        pass", "match req:\n    case {**log}:\n        pass", "(int := 3)",
+    ],
+)  # fmt: skip
+def test_a_script_that_gives_our_names_another_meaning_is_left_as_a_whole(source):
+    assert in_place(f'if True:\n    log("a")\nelse:\n    {source.replace(chr(10), chr(10) + "    ")}') is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["log('a')\r\nlog('b')", "log('a')\f", f"log('{'a' * 9_000}')", "log(" + "(" * 300, "x" * 3 + " ="],
+)
+def test_a_script_that_is_long_or_hard_to_read_is_left_as_a_whole(source):
+    assert in_place(source) is None
+
+
+def test_a_script_that_is_nested_deeper_than_anybody_writes_is_left_too():
+    assert in_place("x = " + "not " * 2_000 + "True") is None
+    assert in_place("x = " + " + ".join(["'a'"] * 900)) in (None, Completed(None, None, []))
+
+
+def test_no_text_grows_beyond_a_bound():
+    doubled = "x = x + x\n" * 30
+
+    assert in_place("x = 'a'\n" + doubled) is None
+    assert in_place("x = 'a'\n" + doubled.replace("x + x", 'f"{x}{x}"')) is None
+    assert in_place("x = 'a'\n" + doubled.replace("x + x", 'x.replace("a", "aa")')) is None
+    assert in_place("x = 1\n" + doubled) == Completed(None, None, [])
+    assert in_place("x = 1\n" + doubled + doubled) is None
+
+
+def test_no_script_asks_for_more_than_is_repeated_when_it_is_replayed():
+    assert isinstance(in_place('log("a")\n' * 15 + 'dial("b@local")'), Suspended)
+    assert in_place('log("a")\n' * 16 + 'dial("b@local")') is None
+
+
+def test_a_budget_that_is_used_up_is_the_workers_to_say():
+    assert in_place('dial("a@local & b@local")', limits=Limits(dials=1)) is None
+    assert in_place('dial("a@local")', limits=Limits(source=10)) is None
+
+
+def test_it_begins_when_a_worker_has_taken_the_script_and_not_before():
+    assert InPlace(Limits()).compute(job_of('dial("a@local")')) is None
+
+
+def test_what_goes_on_is_a_workers():
+    job = job_of('dial("a@local")\nlog("b")')
+    place = knowing(job)
+    job.continuation = place.compute(job).continuation
+
+    assert place.compute(job) is None
+
+
+def test_a_script_that_is_left_again_and_again_is_not_begun_any_more():
+    job = job_of('if req.user == "300":\n    log(now())')
+    other = Job(job.program, 1, print, AT, "seed", inputs_with("301"))
+    place = knowing(job)
+    for _ in range(MOST_LEFT - 1):
+        assert place.compute(job) is None
+    assert place.compute(other) == Completed(None, None, [])
+    for _ in range(MOST_LEFT):
+        assert place.compute(job) is None
+
+    assert place.compute(other) is None
+
+
+def test_a_worker_goes_on_with_it(worker):
+    """How it goes on is a replay; the worker comes to the same call and hears its answer there."""
+    test = 'if req.headers.get("x-colour") == "red":'
+    job = job_of(f'log(req.user)\n{test}\n    result = dial("a@local")\n    log(result.status)')
+    waiting = knowing(job).compute(job, lambda: AT)
+    job.continuation, job.answer = waiting.continuation, DialResult(False, 486, "Busy Here", [], 1.0)
+    found = worker(job)
+
+    assert [(one.text, one.line) for one in found.side_effects] == [("486", 4)]
+
+
+def test_how_long_it_took_counts_as_computing():
+    job = job_of('dial("a@local")')
+    knowing(job).compute(job)
+
+    assert 0 < job.seconds < 1
+
+
+def test_a_fault_of_ours_is_told_and_costs_nobody_a_call(monkeypatch):
+    job = job_of('dial("a@local")')
+    place = knowing(job)
+    monkeypatch.setattr(InPlaceActivation, "_prepare", lambda self: 1 / 0)
+    with structlog.testing.capture_logs() as logs:
+        found = place.compute(job)
+
+    assert (found, [line["event"] for line in logs]) == (None, ["computing in place failed"])
+
+
+def test_a_probe_of_the_workers_is_not_computed_in_place():
+    assert in_place(self_probes._COMPUTES) is None
+
+
+# Scripts that nobody has thought of.
+
+SMALL = [
+    "req.user", "req.from_name", "req.user_agent", "call.provider", "call.active", "x", "7", "None", "True", '""',
+    '"300"', '"a B1"', '"\u00e9"',
+]  # fmt: skip
+
+
+def _combined(value):
+    pair = st.tuples(value, value)
+    return st.one_of(
+        pair.map("({0[0]} + {0[1]})".format), pair.map("({0[0]} == {0[1]})".format),
+        pair.map("({0[0]} in {0[1]})".format), pair.map("({0[0]} in ({0[1]}, 'a'))".format),
+        pair.map("({0[0]} < {0[1]})".format), pair.map("({0[0]} or {0[1]})".format),
+        pair.map("({0[0]} and {0[1]})".format), pair.map("({0[0]} if {0[1]} else 1)".format),
+        pair.map("{0[0]}[{0[1]}]".format), pair.map("{0[0]}[{0[1]}:]".format),
+        pair.map("{0[0]}.startswith({0[1]})".format), value.map("f'{{{0}}}-'".format),
+        value.map("(not {0})".format), value.map("len({0})".format), value.map("({0} is None)".format),
+        st.tuples(value, st.sampled_from(sorted(METHODS))).map("{0[0]}.{0[1]}()".format),
+        st.tuples(value, st.sampled_from(sorted(METHODS)), value).map("{0[0]}.{0[1]}({0[2]})".format),
+        value.map("str({0})".format), value.map("int({0})".format), value.map('req.headers.get({0}, "n")'.format),
+    )  # fmt: skip
+
+
+VALUES = st.recursive(st.sampled_from(SMALL), _combined, max_leaves=5)
+LINES = st.one_of(
+    VALUES.map("log({0})".format),
+    VALUES.map("x = {0}".format),
+    VALUES.map("if {0}:\n    progress(183)\nelse:\n    log(1)".format),
+    VALUES.map('dial(f"{{{0}}}@local")'.format),
+    VALUES.map("respond(486, {0})".format),
+)
+STRANGE = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=5)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(LINES, min_size=1, max_size=4), STRANGE, STRANGE, st.integers(0, 9))
+def test_whatever_is_computed_in_place_is_what_a_worker_computes(worker, lines, user, name, active):
+    source = 'x = "a"\n' + "\n".join(lines)
+    inputs = inputs_with(user, name, f"{name}\x1f ", active)
+    found = in_place(source, inputs)
+
+    assert found is None or found == worker(job_of(source, inputs)), source
+
+
+def test_nothing_is_asked_of_a_worker_for_it(monkeypatch):
+    monkeypatch.setattr(FastActivation, "compute", None)
+
+    assert isinstance(in_place('dial("a@local")'), Suspended)
