@@ -1,11 +1,15 @@
 """The bytes of a waiting script, as they are written today and as they ever were."""
 
 import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from sipwright.services.dialplan.language.values import LegSpec
 from sipwright.services.dialplan.sandbox.continuation import Continuation, Dump, Replay, decode, encode
 
+NOON = datetime(2026, 11, 30, 12, 0, 1, tzinfo=ZoneInfo("Europe/Dublin"))
 FUNCTIONS = {"deadline": 1300.5, "dials": 2, "variables": {"dst": "300"}}
 
 
@@ -15,11 +19,19 @@ FUNCTIONS = {"deadline": 1300.5, "dials": 2, "variables": {"dst": "300"}}
         Continuation(FUNCTIONS, Dump(b"\x00dump\xff"), 7),
         Continuation(FUNCTIONS, Dump(b"")),
         Continuation({"deadline": 1.0}, Replay(12, [None, "+353", "\u00e9"]), 0),
+        Continuation(
+            {"deadline": 1.0}, Replay(3, [LegSpec("a", delay=2.5, headers={"X-A": "b"}), None, NOON]), 2
+        ),
         Continuation({"deadline": float("inf"), "used": {"lone \udc80": 1 << 70}}, Dump(b"x"), 1),
     ],
 )
 def test_what_is_written_is_read(continuation):
     assert decode(encode(continuation)) == continuation
+
+
+def test_a_script_that_was_told_more_than_texts_is_none_of_those_that_earlier_versions_know():
+    assert encode(Continuation({"deadline": 1.0}, Replay(3, [None, "x"]))).startswith(b"SW2")
+    assert encode(Continuation({"deadline": 1.0}, Replay(3, [NOON]))).startswith(b"SW3")
 
 
 def old(*values, dump=b""):
@@ -67,7 +79,11 @@ def test_anything_else_is_refused(data):
     "text",
     [
         b"1", b"[]", b"{}", b'{"functions":1}', b'{"functions":{"deadline":1},"replay":7}',
-        b'{"functions":{"deadline":1},"replay":{"start":1}}', b" " + b"[" * 5_000,
+        b'{"functions":{"deadline":1},"replay":{"start":1}}',
+        b'{"functions":{"deadline":1},"replay":{"start":1,"values":[{"leg":{"x":1}}]}}',
+        b'{"functions":{"deadline":1},"replay":{"start":1,"values":[{"now":1e99,"timezone":"UTC"}]}}',
+        b'{"functions":{"deadline":1},"replay":{"start":1,"values":[{"now":1,"timezone":"Nowhere"}]}}',
+        b" " + b"[" * 5_000,
     ],
 )  # fmt: skip
 def test_a_damaged_one_is_refused_in_one_way(text):

@@ -9,13 +9,20 @@ They are kept in our own database and nowhere else, since loading a dump trusts 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
+
+from ..language.call_functions import zone
+from ..language.values import LegSpec
 
 __all__ = ["Continuation", "Dump", "NonDeterminismError", "Replay", "decode", "encode"]
 
 _MARK = b"SW2"
+_VALUES_MARK = b"SW3"
+"""The same, where a script was told more than texts and nothing."""
 _OLD_MARK = b"SW1"
 _OLD_BUDGETS = {"HTTP requests": "http_requests", "calls of the store": "store_calls"}
 _OLD_NAMES = ("variables", "deadline", "dials", "log_lines", "log_size", "facts", "used", "shape", "last")
@@ -58,16 +65,18 @@ def encode(continuation: Continuation) -> bytes:
     head: dict[str, Any] = {"functions": functions}
     if call_id is not None:
         head["call_id"] = call_id
-    dump = b""
+    mark, dump = _MARK, b""
     if isinstance(how, Dump):
         dump = how.data
     else:
-        head["replay"] = {"start": how.start, "values": how.values}
+        head["replay"] = {"start": how.start, "values": [_written(value) for value in how.values]}
+        if any(isinstance(value, LegSpec | datetime) for value in how.values):
+            mark = _VALUES_MARK
     try:
         text = orjson.dumps(head)
     except TypeError:  # a number, or a text, that no other JSON knows
         text = b" " + json.dumps(head, separators=(",", ":")).encode()
-    return b"%s%08x%s%s" % (_MARK, len(text), text, dump)
+    return b"%s%08x%s%s" % (mark, len(text), text, dump)
 
 
 def decode(data: bytes) -> Continuation:
@@ -76,11 +85,11 @@ def decode(data: bytes) -> Continuation:
     Raises:
         ValueError: These are not the bytes of a continuation that this version knows.
     """
-    if not data.startswith((_MARK, _OLD_MARK)):
+    if not data.startswith((_MARK, _VALUES_MARK, _OLD_MARK)):
         raise ValueError("a continuation in a format that this version does not know")
     try:
         return _read(data)
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(f"a damaged continuation ({type(error).__name__}: {error})") from error
 
 
@@ -93,8 +102,27 @@ def _read(data: bytes) -> Continuation:
     if "deadline" not in head["functions"]:
         raise ValueError("a continuation of nothing")
     replay = head.get("replay")
-    how = Dump(dump) if replay is None else Replay(replay["start"], replay["values"])
+    how = Dump(dump) if replay is None else Replay(replay["start"], [_value(one) for one in replay["values"]])
     return Continuation(head["functions"], how, head.get("call_id"))
+
+
+def _written(value: Any) -> Any:
+    """Write what a script was told."""
+    match value:
+        case LegSpec():
+            return {"leg": {name: one for name, one in value._asdict().items() if one is not None}}
+        case datetime(tzinfo=ZoneInfo(key=name)):
+            return {"now": value.timestamp(), "timezone": name}
+    return value
+
+
+def _value(written: Any) -> Any:
+    match written:
+        case {"leg": named}:
+            return LegSpec(**named)
+        case {"now": seconds, "timezone": name}:
+            return datetime.fromtimestamp(seconds, zone(name))
+    return written
 
 
 def _upgrade(values: list[Any]) -> dict[str, Any]:

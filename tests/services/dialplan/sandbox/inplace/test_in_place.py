@@ -8,17 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipwright.node import self_probes
-from sipwright.services.dialplan import Call, DialResult, Inputs, Limits
+from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Limits
+from sipwright.services.dialplan.language.values import HttpResponse, Raised
 from sipwright.services.dialplan.sandbox.fastpath.fast_activation import FastActivation
 from sipwright.services.dialplan.sandbox.fastpath.fast_backend import FastBackend
 from sipwright.services.dialplan.sandbox.inplace.in_place import MOST_LEFT, InPlace, InPlaceActivation
 from sipwright.services.dialplan.sandbox.inplace.operations import METHODS
 from sipwright.services.dialplan.sandbox.job import Job
+from sipwright.services.dialplan.sandbox.library_backend import LibraryActivation
 from sipwright.services.dialplan.sandbox.program import Program
 from sipwright.services.dialplan.sandbox.result import Completed, Suspended
 from sipwright.testing.workers import Turns
 
 AT = 1_000.0
+NOBODY = DialResult(False, 486, "Busy Here", [LegResult("a@local", 486, "Busy Here", 1.0)], 1.5)
 
 
 def inputs_with(user="300", name="J\u00f6rg", agent="Phone/1.0", active=2):
@@ -28,6 +31,11 @@ def inputs_with(user="300", name="J\u00f6rg", agent="Phone/1.0", active=2):
         from_host="elsewhere.example", to="sip:300@example.org", source="192.0.2.1", user_agent=agent,
         headers=[("X-Colour", "red"), ("Subject", "x")],
     )  # fmt: skip
+
+
+@pytest.fixture
+def as_the_library(pool):
+    return lambda job: LibraryActivation(Limits(), job, lambda: AT).run(pool)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +71,13 @@ def in_place(source, inputs=None, limits=None):
     return knowing(job, limits).compute(job, lambda: AT)
 
 
+def going_on(source, waiting, answer=NOBODY):
+    """The job of a script that has waited, and is told what has come of it."""
+    job = job_of(source)
+    job.continuation, job.answer = waiting.continuation, answer
+    return job
+
+
 PLAIN = [
     'dial("a@local")',
     'if req.from_user == "anonymous":\n    respond(433, "No")\ndial("b@local", ring=180)\nrespond(480)',
@@ -84,6 +99,7 @@ PLAIN = [
     'log("abc".removeprefix("a"), "abc".removesuffix("c"), "Ab".upper(), "abc".endswith("c"))',
     'log("12".isdigit(), "ab".isalpha(), "a1".isalnum(), "abc".startswith(("x", "a")))',
     'log(f"{call.active}{None}{True}{req.user}")',
+    "log(1 < call.active < 5, 'a' == 'a' != 'b', 3 < 2 < req.user, 0 <= call.active <= call.active)",
 ]
 
 
@@ -96,6 +112,12 @@ def test_it_is_what_a_worker_computes(worker, source):
 
 
 LEFT = [
+    "log(now())",
+    'log(f"{now():%H:%M}")',
+    'log(now().strftime("%H"))',
+    "log(now() < now())",
+    "log(now().weekday(1))",
+    'log(leg("a@local").target)',
     "x = [n for n in range(10)]",
     "for x in (1, 2):\n    log(x)",
     "while True:\n    pass",
@@ -106,8 +128,6 @@ LEFT = [
     "log(unknown)",
     "log(req.nothing)",
     'log(req.headers["none"])',
-    "log(now().hour)",
-    'leg("a@local")',
     'log("\u00c4".lower())',
     'log("\u2009a".strip())',
     '"a" * 3',
@@ -186,6 +206,21 @@ def test_no_text_grows_beyond_a_bound():
     assert in_place("x = 1\n" + doubled + doubled) is None
 
 
+def test_nothing_that_takes_long_is_computed_in_place():
+    """All calls wait for it: a search at worst takes the product of both lengths."""
+    found = 'x = http_get("http://example.com")\nlog({})'
+    long, members = "a" * 5_000, list(range(300))
+    for text, answer in (
+        ('"ab" in x', long), ("x.lower()", long), ('x.strip("a")', long), ('"b".strip(x)', long),
+        ('x.replace("ab", "a")', long), ("7 in x", members), ("7 not in x", members),
+        ("x", long), ("x", members), ('{"a": [x]}', long),
+    ):  # fmt: skip
+        job = going_on(found.replace("{}", text), in_place(found.replace("{}", text)), answer)
+        assert knowing(job).compute(job) is None
+        job.answer = answer[:200]
+        assert knowing(job).compute(job) is not None
+
+
 def test_no_script_asks_for_more_than_is_repeated_when_it_is_replayed():
     assert isinstance(in_place('log("a")\n' * 15 + 'dial("b@local")'), Suspended)
     assert in_place('log("a")\n' * 16 + 'dial("b@local")') is None
@@ -200,12 +235,71 @@ def test_it_begins_when_a_worker_has_taken_the_script_and_not_before():
     assert InPlace(Limits()).compute(job_of('dial("a@local")')) is None
 
 
-def test_what_goes_on_is_a_workers():
-    job = job_of('dial("a@local")\nlog("b")')
-    place = knowing(job)
-    job.continuation = place.compute(job).continuation
+TOLD = [
+    'dial(leg("a@local", delay=2, from_name="\u00e9"))\nrespond(480, "Nobody")',
+    'dial([leg("a@local", headers={"X-A": "b"}), leg("b@local", limit=1.5)], ring=5)\nlog("c")',
+    'log("a", req.user)\nx = dial("a@local")\nlog(x.status, x.answered)\nif x.status == 486:\n    respond(486)',
+    't = now("Europe/Dublin")\nif 0 <= t.hour < 24 and t.weekday() < 7:\n    dial("a@b")\nredirect("b@c")',
+    'log(now().year, now().month, now().day, now().minute, now().second, now().isoweekday())\ndial("a@b")\nexit()',
+    'n = e164("+35312345678")\nr = dial(n)\nlog(f"{r.status}{r.reason}", r.duration, r.redirect == "", r.hung_up, n)',
+    'log(req.headers.get("x-colour"))\nif dial("a@local").status in (486, 600):\n    progress(183)',
+]
 
-    assert place.compute(job) is None
+
+@pytest.mark.parametrize("source", TOLD)
+def test_what_goes_on_ends_as_a_worker_ends_it(worker, as_the_library, source):
+    """However it has come to its wait, in place or in a worker, and whoever goes on with it."""
+    waiting = in_place(source)
+    begun = worker(job_of(source)) or as_the_library(job_of(source))
+    job = going_on(source, waiting)
+    found = knowing(job).compute(job, lambda: AT)
+    of_worker = worker(going_on(source, waiting)) or as_the_library(going_on(source, waiting))
+
+    assert (waiting.command, waiting.line, waiting.side_effects) == (
+        begun.command,
+        begun.line,
+        begun.side_effects,
+    )
+    assert found == of_worker == (worker(going_on(source, begun)) or as_the_library(going_on(source, begun)))
+    assert isinstance(found, Completed)
+
+
+@pytest.mark.parametrize("answer", [None, True, "x", 5, [1], {"a": 1}, HttpResponse(200, "x", None, {})])
+def test_whatever_a_script_was_answered_it_goes_on_in_place(worker, answer):
+    source = 'x = http_get("http://example.com")\nlog(x is None, 1)\nif x:\n    respond(486)'
+    job = going_on(source, in_place(source), answer)
+
+    assert knowing(job).compute(job) == worker(job)
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        ('dial("a@local")\ndial("b@local")', NOBODY),
+        ('http_get("http://example.com")', Raised("OSError", "x")),
+        ('x = dial("a@local")\nlog(x.legs)', NOBODY),
+        ('x = dial("a@local")\nlog(x)', NOBODY),
+    ],
+)
+def test_what_goes_on_to_another_wait_or_to_more_than_is_known_is_a_workers(source, answer):
+    job = going_on(source, in_place(source), answer)
+
+    assert knowing(job).compute(job) is None
+
+
+def test_a_script_that_is_not_where_it_was_is_a_workers_to_explain():
+    waiting = in_place('log("a")\ndial("b@local")')
+
+    for source in ('dial("b@local")', 'log("ab")\ndial("b@local")', "x = 1", "exit()"):
+        job = going_on(source, waiting)
+        assert knowing(job).compute(job) is None
+
+
+def test_what_the_interpreter_has_written_down_is_a_workers(worker):
+    source = 'x = [n for n in range(3)]\ndial(leg("a@local"))'
+    job = going_on(source, worker(job_of(source)))
+
+    assert knowing(job).compute(job) is None
 
 
 def test_a_script_that_is_left_again_and_again_is_not_begun_any_more():
@@ -219,17 +313,6 @@ def test_a_script_that_is_left_again_and_again_is_not_begun_any_more():
         assert place.compute(job) is None
 
     assert place.compute(other) is None
-
-
-def test_a_worker_goes_on_with_it(worker):
-    """How it goes on is a replay; the worker comes to the same call and hears its answer there."""
-    test = 'if req.headers.get("x-colour") == "red":'
-    job = job_of(f'log(req.user)\n{test}\n    result = dial("a@local")\n    log(result.status)')
-    waiting = knowing(job).compute(job, lambda: AT)
-    job.continuation, job.answer = waiting.continuation, DialResult(False, 486, "Busy Here", [], 1.0)
-    found = worker(job)
-
-    assert [(one.text, one.line) for one in found.side_effects] == [("486", 4)]
 
 
 def test_how_long_it_took_counts_as_computing():
@@ -296,6 +379,11 @@ def test_whatever_is_computed_in_place_is_what_a_worker_computes(worker, lines, 
     found = in_place(source, inputs)
 
     assert found is None or found == worker(job_of(source, inputs)), source
+    if isinstance(found, Suspended):
+        job = going_on(source, found)
+        job.inputs = inputs
+        ended = knowing(job).compute(job, lambda: AT)
+        assert ended is None or ended == worker(job), source
 
 
 def test_nothing_is_asked_of_a_worker_for_it(monkeypatch):

@@ -1,4 +1,4 @@
-"""One activation computed in place, from its start to its first wait: without a worker, and within one call.
+"""One activation computed in place, to the first wait of a script or on from there to its end: without a worker.
 
 Most dialplans look at who calls whom, and dial. What takes the time of a worker there is neither looking nor dialling,
 but to be woken up, to read the script, to be told its call, and to be heard again. So the switch follows the script's
@@ -6,13 +6,15 @@ syntax tree itself (``reader.py``) as far as it only does what is known here. At
 yet, and a worker computes the script from its first line, as it does for the first run of each script: that tells
 whether the interpreter takes it at all.
 
-How a script goes on afterwards is the same as if a worker had come to that wait, which would have been to replay it.
+How a script goes on afterwards is the same as if a worker had come to that wait: it is replayed. That can be done in
+place, too, as most of those that go on have nothing more to do than to answer; what comes to wait again is a worker's.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NoReturn
 
 import structlog
@@ -20,15 +22,15 @@ import structlog
 from sipwright.memo import Bounded
 
 from ...language.call_functions import BudgetExceeded
-from ...language.commands import Ask, Dial, Sleep
+from ...language.commands import Ask, Command, Dial, Sleep
 from ...language.limits import Limits
-from ...language.values import Inputs
+from ...language.values import Inputs, LegSpec, Raised
 from ..activation import Activation
-from ..continuation import Replay
+from ..continuation import Dump, Replay
 from ..job import Job
 from ..program import Program
-from ..result import Completed, Result
-from .operations import LeaveError
+from ..result import Completed, Result, Suspended
+from .operations import MOST_MEMBERS, LeaveError
 from .reader import read
 from .steps import Step
 
@@ -39,6 +41,9 @@ log = structlog.get_logger(__name__)
 MOST_CALLS = 16
 """Calls of our functions that a script repeats which is replayed."""
 
+LONGEST_GIVEN = 2_048
+"""Characters of a text that one of our functions is given."""
+
 MOST_LEFT = 16
 """So many times in a row a script may be begun in place and left; after that it is not tried again."""
 
@@ -46,7 +51,9 @@ MOST_KNOWN = 1_024
 """Scripts that are known at once."""
 
 _COMMANDS = (Dial, Sleep, Ask)
-_CARRIED = frozenset({str, int, float, bool, type(None)})
+_CARRIED = frozenset({int, float, bool, type(None), LegSpec})
+_KEPT = frozenset({str, type(None), LegSpec, datetime})
+"""Values of our functions that a script can be told again when it is replayed."""
 _LEAVES = (LeaveError, BudgetExceeded, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """An error of the script is found once more by the worker, which says where it is."""
 
@@ -66,57 +73,84 @@ class InPlaceActivation(Activation):
     def __init__(self, limits: Limits, job: Job, clock: Callable[[], float] = time.time) -> None:
         super().__init__(limits, job, clock)
         self.names: dict[str, Any] = {}
-        self._values: list[str | None] = []
+        self._values: list[Any] = []
 
     def result(self, steps: Step) -> Result | None:
         """Compute it; None when a worker has to."""
-        if self._inputs is None or self._prepare() is not None:
+        if self._inputs is None or self._prepare() is not None or isinstance(self._how, Dump):
             return None
         self.inputs = self._inputs
         try:
             steps(self)
+            self.end()
         except _OverError as over:
             return over.result
         except _LEAVES:
             return None
-        return Completed(None, None, self._side_effects)
 
     # What the steps call.
 
     def ask(
         self, function: Callable[..., Any], place: tuple[int, int], args: list[Any], kwargs: dict[str, Any]
-    ) -> str | None:
+    ) -> Any:
         """Do what one of our functions says; a command, and a final answer, end the activation."""
+        how = self._how
+        if isinstance(how, Replay) and self._is_retold:
+            return self._told(how, place[1])
         for value in (*args, *kwargs.values()):
-            if type(value) not in _CARRIED and not _is_carried(value):
+            if not _is_carried(value):
                 raise LeaveError("what is not carried to a worker either")
         self._line, start = place
         reply = function(self._api, *args, **kwargs)
-        if len(self._values) >= MOST_CALLS:
-            raise LeaveError("many calls")
         if isinstance(reply, _COMMANDS):
-            how = Replay(start, list(self._values))
-            raise _OverError(self._suspend(reply, how, len(self._values)))
+            raise _OverError(self._waiting(reply, start))
         value = self._take(reply)
         if isinstance(value, Completed):
             raise _OverError(value)
-        if value is not None and type(value) is not str:
+        if type(value) not in _KEPT:
             raise LeaveError("a value that is not kept for a replay")
         self._values.append(value)
         return value
 
+    @property
+    def _is_retold(self) -> bool:
+        """It goes on, and has not come to where it waited: nothing is done a second time."""
+        return isinstance(self._how, Replay) and len(self._values) <= len(self._how.values)
+
+    def _told(self, how: Replay, start: int) -> Any:
+        """Return what the script was told here when it came by the first time, or is told now where it waited."""
+        if len(self._values) < len(how.values):
+            value = how.values[len(self._values)]
+        elif start == how.start and not isinstance(self._answer, Raised) and not self._api.shape:
+            value = self._answer
+        else:
+            raise LeaveError("not where it waited, or an exception")
+        self._values.append(value)
+        return value
+
+    def _waiting(self, command: Command, start: int) -> Suspended:
+        """Wait, at the first command: at a later one a worker has to write down what the script is."""
+        if self._how is not None or len(self._values) >= MOST_CALLS:
+            raise LeaveError("another wait, or many calls")
+        return self._suspend(command, Replay(start, list(self._values)), len(self._values))
+
     def end(self) -> NoReturn:
         """Be at the end."""
+        if self._is_retold:
+            raise LeaveError("the end, before it came to where it waited")
         raise _OverError(Completed(None, None, self._side_effects))
 
 
 def _is_carried(value: Any) -> bool:
-    match value:
-        case tuple() | list():
-            return all(map(_is_carried, value))
-        case dict():
-            return all(map(_is_carried, (*value, *value.values())))
-    return type(value) in _CARRIED
+    """Return whether a value may be given to our functions here: what is long is checked in a thread."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= LONGEST_GIVEN
+    if kind is tuple or kind is list:
+        return len(value) <= MOST_MEMBERS and all(map(_is_carried, value))
+    if kind is dict:
+        return len(value) <= MOST_MEMBERS and all(map(_is_carried, (*value, *value.values())))
+    return kind in _CARRIED
 
 
 class _Known:
@@ -143,9 +177,9 @@ class InPlace:
             self._known.keep(program, None)
 
     def compute(self, job: Job, clock: Callable[[], float] = time.time) -> Result | None:
-        """Return what a job computes up to its first wait; None when that is a worker's to do."""
+        """Return what a job computes up to its first wait, or from there to its end; None when a worker has to."""
         program = job.program
-        if job.continuation or program not in self._known:
+        if program not in self._known:
             return None
         begun = time.perf_counter()
         try:
@@ -162,7 +196,7 @@ class InPlace:
             known = self._known[program] = _Known(program)
         if known.steps is None or known.left >= MOST_LEFT:
             return None
-        known.left += 1
+        known.left += not job.continuation
         result = InPlaceActivation(self._limits, job, clock).result(known.steps)
         if result is not None:
             known.left = 0

@@ -8,12 +8,24 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-__all__ = ["BUILTINS", "COMPARISONS", "LONGEST", "METHODS", "LeaveError", "as_text", "item", "plus"]
+from ...language.values import DialResult, HttpResponse
+
+__all__ = [
+    "BUILTINS", "CALLED", "COMPARISONS", "LONGEST", "METHODS", "MOST_MEMBERS", "LeaveError", "as_text", "attribute",
+    "called", "item", "plus",
+]  # fmt: skip
 
 LONGEST = 4_096
 """Characters of a text that is put together."""
+
+MOST_SEARCHED = 8_192
+"""Characters of a text times those of what is looked for in it: at worst a search takes so many steps."""
+
+MOST_MEMBERS = 256
+"""Of a list that is looked through."""
 
 LARGEST = 2**31
 """Of whole numbers."""
@@ -55,6 +67,21 @@ def item(owner: Any, key: Any) -> Any:
     raise LeaveError("a subscript")
 
 
+_SEEN: dict[type, frozenset[str]] = {
+    datetime: frozenset({"year", "month", "day", "hour", "minute", "second"}),
+    DialResult: frozenset({"answered", "status", "reason", "duration", "redirect", "hung_up"}),
+    HttpResponse: frozenset({"status", "text"}),
+}
+"""Which attributes of the values that our functions have are known here."""
+
+
+def attribute(owner: Any, name: str) -> Any:
+    """Take an attribute of the time, or of what a script was answered."""
+    if name in _SEEN.get(type(owner), ()):
+        return getattr(owner, name)
+    raise LeaveError("an attribute")
+
+
 # Comparisons.
 
 
@@ -66,9 +93,11 @@ def _equal(left: Any, right: Any) -> bool:
 
 def _contains(owner: Any, value: Any) -> bool:
     kind = type(owner)
-    if kind is str and type(value) is str:
+    if kind is str and type(value) is str and len(owner) * len(value) <= MOST_SEARCHED:
         return value in owner
-    if type(value) in _SCALARS and (kind in _LISTS or (kind is dict and type(value) is str)):
+    if kind in _LISTS and type(value) in _SCALARS and len(owner) <= MOST_MEMBERS:
+        return value in owner
+    if kind is dict and type(value) is str:
         return value in owner
     raise LeaveError("in")
 
@@ -103,7 +132,7 @@ def _of_plain(name: str, most: int = 0) -> Callable[..., Any]:
     method = getattr(str, name)
 
     def of_plain(text: str, *given: Any) -> Any:
-        if not (text.isascii() and text.isprintable()) or len(given) > most or not _are_texts(given):
+        if not _is_plain(text) or len(given) > most or not all(map(_is_plain, given)):
             raise LeaveError(name)
         return method(text, *given)
 
@@ -122,9 +151,13 @@ def _of_any(name: str) -> Callable[..., Any]:
 
 
 def _replace(text: str, *given: Any) -> str:
-    if len(given) != 2 or not _are_texts(given) or len(text) * max(1, len(given[1])) > LONGEST:
+    if len(given) != 2 or not _are_texts(given) or len(text) * max(1, *map(len, given)) > LONGEST:
         raise LeaveError("replace")
     return text.replace(*given)
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) is str and len(value) <= LONGEST and value.isascii() and value.isprintable()
 
 
 def _are_texts(values: tuple[Any, ...]) -> bool:
@@ -138,6 +171,19 @@ METHODS: dict[str, Callable[..., Any]] = {
     "replace": _replace,
 }
 """Of texts, by their names; each takes the text first."""
+
+_OF_DAYS = frozenset({"weekday", "isoweekday"})
+CALLED = _OF_DAYS.union(METHODS)
+"""The names of all methods that are known."""
+
+
+def called(owner: Any, name: str, given: list[Any]) -> Any:
+    """Call a method of a text, or of the time."""
+    if type(owner) is str and name in METHODS:
+        return METHODS[name](owner, *given)
+    if type(owner) is datetime and name in _OF_DAYS and not given:
+        return getattr(owner, name)()
+    raise LeaveError("a method")
 
 
 # What is there by its name alone, beside our functions.

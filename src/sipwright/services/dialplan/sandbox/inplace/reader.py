@@ -15,11 +15,12 @@ from sipwright.services.linking import parse
 
 from ...language.catalogue import FUNCTIONS
 from ..activation import ENDS
-from .operations import BUILTINS, COMPARISONS, LONGEST, METHODS, LeaveError, as_text, item, plus
+from .operations import BUILTINS, CALLED, COMPARISONS, LONGEST, LeaveError, as_text, attribute, item, plus
 from .steps import (
     Run,
     Step,
     applied,
+    compared,
     constant,
     either,
     field,
@@ -27,7 +28,7 @@ from .steps import (
     header,
     leave,
     nothing,
-    of_text,
+    of_value,
     total,
 )
 
@@ -156,10 +157,13 @@ class _Reader:
                 return lambda run: run.names[name]
             case ast.Attribute(value=ast.Name(id="req" | "call" as owner), attr=name):
                 return field(owner, name) or leave(node)
+            case ast.Attribute(value=owner, attr=name):
+                value = self._value(owner)
+                return lambda run: attribute(value(run), name)
             case ast.Call():
                 return self._call(node)
-            case ast.Compare(ops=[operator], comparators=[right]):
-                return self._comparison(operator, node.left, right)
+            case ast.Compare():
+                return self._comparison(node)
             case ast.BoolOp():
                 return either(isinstance(node.op, ast.Or), [self._value(one) for one in node.values])
             case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -169,12 +173,12 @@ class _Reader:
                 return self._joined(node)
             case ast.BinOp(op=ast.Add()):
                 return total(self._value(node.left), self._value(node.right))
+        return self._rarer(node)
+
+    def _rarer(self, node: ast.expr) -> Step:
+        match node:
             case ast.IfExp():
                 return self._choice(node)
-        return self._container(node)
-
-    def _container(self, node: ast.expr) -> Step:
-        match node:
             case ast.Tuple(elts=members) | ast.List(elts=members) | ast.Set(elts=members):
                 kind = {ast.Tuple: tuple, ast.List: list, ast.Set: frozenset}[type(node)]
                 values = [self._value(one) for one in members]
@@ -204,15 +208,18 @@ class _Reader:
         test, then, other = self._value(node.test), self._value(node.body), self._value(node.orelse)
         return lambda run: then(run) if test(run) else other(run)
 
-    def _comparison(self, operator: ast.cmpop, left: ast.expr, right: ast.expr) -> Step:
-        one, other = self._value(left), self._value(right)
-        if isinstance(operator, ast.Is | ast.IsNot):
-            if not (isinstance(right, ast.Constant) and right.value is None):
-                return leave(operator)
-            wanted = isinstance(operator, ast.Is)
-            return lambda run: (one(run) is None) is wanted
-        compare = COMPARISONS[type(operator).__name__]
-        return lambda run: compare(one(run), other(run))
+    def _comparison(self, node: ast.Compare) -> Step:
+        one = self._value(node.left)
+        match node:
+            case ast.Compare(
+                ops=[ast.Is() | ast.IsNot() as operator], comparators=[ast.Constant(value=None)]
+            ):
+                wanted = isinstance(operator, ast.Is)
+                return lambda run: (one(run) is None) is wanted
+        if any(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops):
+            return leave(node)
+        found = zip(node.ops, node.comparators, strict=True)
+        return compared(one, [(COMPARISONS[type(how).__name__], self._value(other)) for how, other in found])
 
     def _joined(self, node: ast.JoinedStr) -> Step:
         parts: list[Step] = []
@@ -253,8 +260,8 @@ class _Reader:
                 keywords=[],
             ) if len(args) in (1, 2):
                 return header(args)
-            case ast.Call(func=ast.Attribute(value=owner, attr=name), keywords=[]) if name in METHODS:
-                return of_text(METHODS[name], self._value(owner), args)
+            case ast.Call(func=ast.Attribute(value=owner, attr=name), keywords=[]) if name in CALLED:
+                return of_value(name, self._value(owner), args)
         return leave(node)
 
     def _ask(self, function: Callable[..., Any], node: ast.Call, args: list[Step]) -> Step:

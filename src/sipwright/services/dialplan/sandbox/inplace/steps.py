@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 from ...language.values import Call, Inputs, Request
-from .operations import LeaveError, plus
+from .operations import LeaveError, called, plus
 
 __all__ = [
-    "Run", "Step", "applied", "constant", "either", "field", "forget", "header", "leave", "nothing", "of_text", "total",
+    "Run", "Step", "applied", "compared", "constant", "either", "field", "forget", "header", "leave", "nothing",
+    "of_value", "total",
 ]  # fmt: skip
 
 
@@ -103,13 +104,21 @@ def header(args: list[Step]) -> Step:
     return get
 
 
-def of_text(method: Callable[..., Any], owner: Step, args: list[Step]) -> Step:
-    """Do something to a text."""
+def of_value(name: str, owner: Step, args: list[Step]) -> Step:
+    """Call a method of a value."""
+    return lambda run: called(owner(run), name, [value(run) for value in args])
 
-    def call(run: Run) -> Any:
-        text = owner(run)
-        if type(text) is not str:
-            raise LeaveError("a method")
-        return method(text, *[value(run) for value in args])
 
-    return call
+def compared(left: Step, others: list[tuple[Callable[[Any, Any], bool], Step]]) -> Step:
+    """Compare values, each with the next one, up to the first that is not so."""
+
+    def compare(run: Run) -> bool:
+        one = left(run)
+        for is_so, step in others:
+            other = step(run)
+            if not is_so(one, other):
+                return False
+            one = other
+        return True
+
+    return compare
