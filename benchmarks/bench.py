@@ -207,6 +207,9 @@ def play(server: Server, number: int, options: argparse.Namespace, results: Resu
         if isinstance(server, Sipwright):
             results.add((SCRIPTED, rate), server.name, call(server, count, rate, "scripted"))
             results.add((CHOOSING, rate), server.name, call(server, count, rate, "choosing"))
+            if server.name == SIPWRIGHT and number == 0:
+                said = server.status()
+                results.in_place_share = said["activations_in_place"] / max(1, said["activations"])
 
 
 def measure_set_up(servers: list[Server], options: argparse.Namespace, results: Results) -> None:

@@ -40,6 +40,7 @@ class Results:
     connections_rate: int = 0
     nodes: dict[tuple[str, str], list[Cost]] = field(default_factory=dict)
     quick_share: float | None = None
+    in_place_share: float | None = None
     starts: dict[str, list[Start]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
 
@@ -134,6 +135,8 @@ def _report_costs(results: Results) -> None:
                     print(f"{'':<32}  COULD NOT KEEP UP in round {number}: {cost.trouble}")
     if results.quick_share is not None:
         print(f"\nREGISTERs of the first round that went the quick way: {100 * results.quick_share:.1f} %")
+    if results.in_place_share is not None:
+        print(f"activations of scripts in it that needed no worker: {100 * results.in_place_share:.1f} %")
     print(f"\n{'ratio of the medians':<32}")
     for (what, rate), to_what, ratio in results.ratios():
         print(f"{f'{what}, {rate} a second':<32}{ratio:8.2f}  {to_what}")
@@ -277,6 +280,7 @@ def as_json(results: Results) -> dict[str, object]:
             for (what, who), costs in results.nodes.items()
         },
         "quick_share": results.quick_share,
+        "in_place_share": results.in_place_share,
         "starts": {how: [one._asdict() for one in rounds] for how, rounds in results.starts.items()},
         "memory_bytes": results.memory,
     }

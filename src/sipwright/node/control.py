@@ -232,6 +232,7 @@ class Control:
         parts = self._parts
         agent, switch = parts.agent, parts.switch
         writer, refusals = parts.store.writer.snapshot(), parts.refusals
+        sandbox = parts.scripts.executions.sandbox.snapshot()
         is_countable = len(switch.calls) <= MOST_COUNTED
         counts = read_counts(parts, len(self.events))
         registrations = agent.snapshot() if len(agent) <= MOST_COUNTED else None
@@ -250,6 +251,8 @@ class Control:
             "scripts": len(parts.scripts.executions),
             "refused": refusals.count,
             "quick_registers": parts.quick_way.taken,
+            "activations": sandbox.activations,
+            "activations_in_place": sandbox.in_place,
             "tables": {
                 "tasks": len(asyncio.all_tasks()),
                 "transactions": len(parts.stack.layer),

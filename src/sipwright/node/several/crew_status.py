@@ -10,7 +10,10 @@ __all__ = ["together"]
 SHARED = frozenset({"phones", "bindings", "bans", "free_bytes", "lag_seconds"})
 """What each of them counts for all: who is registered, or banned, the disk; and of what is late, the latest."""
 
-_SUMS = ("calls", "legs", "scripts", "refused", "quick_registers", "readers", "clients")
+_SUMS = (
+    "calls", "legs", "scripts", "refused", "quick_registers", "activations", "activations_in_place", "readers",
+    "clients",
+)  # fmt: skip
 _TABLES = ("call_states", "registrations", "tables", "counts")
 _SHOWN = ("pid", "started_at", "calls", "scripts")
 _COUNTED = ("requests", "cpu_seconds")

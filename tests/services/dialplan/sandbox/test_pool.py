@@ -46,8 +46,28 @@ async def test_a_job_is_done_later_in_the_loop(two, inputs):
     assert not future.done()
     assert await future == Completed(None, None, [])
     assert two.snapshot() == SandboxSnapshot(
-        workers=2, busy=0, waiting=0, activations=1, crashes=0, fallbacks=0, faults=0
+        workers=2, busy=0, waiting=0, activations=1, in_place=0, crashes=0, fallbacks=0, faults=0
     )
+
+
+async def test_the_second_run_of_a_script_that_only_dials_needs_no_worker(two, inputs):
+    first, second = [await submit(two, "log(req.user)\ndial('a@b')", inputs) for _ in range(2)]
+
+    assert (first.command.groups, first.line, first.side_effects) == (
+        second.command.groups, second.line, second.side_effects,
+    )  # fmt: skip
+    assert (two.snapshot().activations, two.snapshot().in_place) == (2, 1)
+
+
+async def test_without_the_fast_path_nothing_is_computed_in_place(inputs):
+    box = Sandbox(Limits(), workers=1, fast_path=False)
+    await box.start()
+    for _ in range(2):
+        await submit(box, "dial('a@b')", inputs)
+    found = box.snapshot()
+    await box.close()
+
+    assert (found.activations, found.in_place) == (2, 0)
 
 
 async def test_a_waiting_script_holds_no_worker(two, inputs):

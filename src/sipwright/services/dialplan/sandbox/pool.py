@@ -60,6 +60,7 @@ class SandboxSnapshot:
     busy: int
     waiting: int
     activations: int
+    in_place: int
     crashes: int
     fallbacks: int
     faults: int
@@ -208,6 +209,7 @@ class Sandbox:
             self._plain.busy + self._others.busy,
             self._plain.waiting + self._others.waiting,
             self._activations,
+            0 if self._in_place is None else self._in_place.taken,
             self._crashes,
             0 if fast is None else fast.fallbacks,
             0 if fast is None else fast.faults,

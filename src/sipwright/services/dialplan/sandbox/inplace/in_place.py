@@ -170,6 +170,8 @@ class InPlace:
         """Know none; each run is within those limits."""
         self._limits = limits
         self._known: Bounded[Program, _Known | None] = Bounded(MOST_KNOWN)
+        self.taken = 0
+        """How many activations were computed in place."""
 
     def learn(self, program: Program) -> None:
         """Take note that a worker has computed a script, or a part of it, without a failure."""
@@ -188,6 +190,7 @@ class InPlace:
             log.exception("computing in place failed", dialplan=program.name)
             return None
         job.seconds = time.perf_counter() - begun
+        self.taken += result is not None
         return result
 
     def _computed(self, job: Job, program: Program, clock: Callable[[], float]) -> Result | None:
