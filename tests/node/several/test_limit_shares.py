@@ -126,6 +126,75 @@ async def test_one_node_alone_may_use_all_of_it(nodes):
     assert begun == [3_600.0] * 6 + ["Too Many Calls At Once"] * 2
 
 
+async def test_calls_that_follow_each_other_at_once_have_all_of_it_too(nodes):
+    """A part may be too small for the second call, and more is asked for then, as often as there was more."""
+    north, south, west = nodes
+    for node in nodes:
+        node.guard.limits = Limits({USER: Allowance(calls_at_once=4)})
+    begun = []
+    for node in (north, north, south, west, north):
+        await node.shares.ready(7)
+        begun.append(node.call())
+
+    assert begun == [3_600.0] * 4 + ["Too Many Calls At Once"]
+
+
+async def test_requests_that_come_together_have_a_part_for_each_of_their_calls(nodes):
+    """Their scripts begin the calls a moment later, when all of them have been let through."""
+    north, south, _ = nodes
+    for node in (north, south):
+        node.guard.limits = Limits({USER: Allowance(calls_at_once=3)})
+    for _ in range(4):
+        await north.shares.ready(7)
+    begun = [north.call() for _ in range(4)]
+    north.now += 0.6
+    for key in tuple(north.open):
+        north.end(key, None)
+    north.now += 10.0
+    await north.shares.look()
+    await south.shares.ready(7)
+
+    assert begun == [3_600.0] * 3 + ["Too Many Calls At Once"]
+    assert north.shares._passed == {}
+    assert south.call() == 3_600.0
+
+
+async def test_calls_at_once_that_no_call_waits_for_are_left_to_who_needs_them(nodes, store):  # noqa: F811
+    """Three calls, at three nodes: a node that looks after its part does not keep one for later."""
+    begun = []
+    for node in nodes:
+        node.guard.limits = Limits({USER: Allowance(calls_at_once=3)})
+        await node.shares.ready(7)
+        begun.append(node.call())
+        for _ in range(3):
+            node.now += 1.0
+            await node.shares.look()
+
+    assert begun == [3_600.0] * 3
+    assert {name: part[0] for name, part in (await rows(store)).items()} == {
+        "north": 1,
+        "south": 1,
+        "west": 1,
+    }
+
+
+async def test_a_limit_that_is_used_up_is_not_asked_for_again_and_again(nodes, monkeypatch):
+    north = nodes[0]
+    north.guard.limits = Limits({USER: Allowance(calls_at_once=1)})
+    await north.shares.ready(7)
+    north.call()
+    await north.shares.ready(7)
+    asked = []
+    monkeypatch.setattr(north.shares, "_want", lambda scope, *rest, **more: asked.append(scope))
+    north.now += 0.4
+    await north.shares.ready(7)
+    early = list(asked)
+    north.now += 0.2
+    await north.shares.ready(7)
+
+    assert (early, asked) == ([], [USER])
+
+
 async def test_what_a_node_needs_no_more_is_given_back(nodes, store):  # noqa: F811
     """One call at once: it is the other node's when this one has ended it."""
     north, south, _ = nodes

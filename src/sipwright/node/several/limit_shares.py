@@ -39,7 +39,7 @@ IDLE = 3.0
 """Seconds for which a part is kept that no call needs."""
 
 NOT_AGAIN = 0.5
-"""Seconds after which more is asked for of a limit of which too little is left."""
+"""Seconds after which more is asked for of a limit of which nobody had any more."""
 
 AT_ONCE = 50
 """Limits of which parts are taken in one transaction."""
@@ -82,6 +82,8 @@ class LimitShares:
         guard.spending.shares = self._shares
         self._owners: dict[Scope, int] = {}
         self._needed_at: dict[int, float] = {}
+        self._passed: dict[int, list[tuple[float, int]]] = {}
+        """When requests of users were let through of late, and how many calls had begun by then."""
         self._busy = asyncio.Lock()
         self._is_failing = False
 
@@ -96,7 +98,12 @@ class LimitShares:
         if self._store.writer.is_away or self._is_urgent(request):
             return False
         users = self._users_of(incoming)
-        return self._wait(incoming, users) if users and self._due(users) else False
+        if not users:
+            return False
+        if self._due(users):
+            return self._wait(incoming, users)
+        self._let_through(users)
+        return False
 
     async def _wait(self, incoming: Incoming, users: Iterable[int]) -> None:
         await self.ready(*users)
@@ -107,6 +114,7 @@ class LimitShares:
         try:
             async with asyncio.timeout(WAITED), self._busy:
                 await self._take(self._due(users))
+                self._let_through(users)
             self._is_failing = False
         except Exception as error:  # a request must not be lost because the database fails in a new way
             self._fail(error)
@@ -149,14 +157,17 @@ class LimitShares:
             is_active = spending.held(scope).calls or self._active_calls(user_id)
             if not is_active and now >= self._needed_at.get(user_id, 0.0) + IDLE:
                 idle.append(scope)
-            elif spending.used_here(scope) != share.at or share.is_low(self._left(scope, share)):
+            elif spending.used_here(scope) != share.at or share.is_low(_but_calls(self._left(scope, share))):
                 used.add(user_id)
         if idle:
             for scope in idle:
                 del self._shares[scope], self._owners[scope]
             name = self._membership.name
             await self._store.database.write(lambda c: give_back(c, name, idle), of_nodes=False)
-        await self._take({scope: one for scope, one in self._limits(used).items() if scope in self._shares})
+        limits = {scope: one for scope, one in self._limits(used).items() if scope in self._shares}
+        await self._take(limits, for_calls=False)
+        for user in tuple(self._passed):
+            self._about_to_begin(user)  # which forgets what was let through long ago
         owners = set(self._owners.values())
         self._needed_at = {
             user: at for user, at in self._needed_at.items() if user in owners or now < at + IDLE
@@ -185,8 +196,9 @@ class LimitShares:
 
     def _is_low(self, scope: Scope, share: Share | None, now: float) -> bool:
         """Return whether more of a limit is to be asked for: not again and again, of one that is used up."""
-        is_old = share is not None and now >= share.taken_at + NOT_AGAIN
-        return is_old and share is not None and share.is_low(self._left(scope, share))
+        if share is None or (share.is_all and now < share.taken_at + NOT_AGAIN):
+            return False
+        return share.is_low(self._left_for_more(scope, share))
 
     def _limits(self, users: Iterable[int]) -> dict[Scope, _Limit]:
         """Return the limits that users have, and the accounts and providers of theirs."""
@@ -200,7 +212,30 @@ class LimitShares:
         spending = self._guard.spending
         return share.left(spending.held(scope), spending.used_here(scope))
 
-    def _want(self, scope: Scope, allowance: Allowance) -> Want:
+    def _left_for_more(self, scope: Scope, share: Share) -> Part:
+        """Return what is left of a part when the calls have begun that are about to."""
+        left, user_id = self._left(scope, share), self._owners.get(scope)
+        return left if user_id is None else left._replace(calls=left.calls - self._about_to_begin(user_id))
+
+    def _let_through(self, users: Iterable[int]) -> None:
+        """Note that a request goes on which may begin a call: its script may take a moment to."""
+        now = self._clock()
+        for user in users:
+            self._passed.setdefault(user, []).append(
+                (now, self._guard.spending.used_here(("user", user)).calls)
+            )
+
+    def _about_to_begin(self, user_id: int) -> int:
+        """Return how many calls of a user may begin that were let through a moment ago."""
+        now = self._clock()
+        passed = [one for one in self._passed.pop(user_id, ()) if now < one[0] + NOT_AGAIN]
+        if not passed:
+            return 0
+        self._passed[user_id] = passed
+        begun = self._guard.spending.used_here(("user", user_id)).calls - passed[0][1]
+        return max(0, len(passed) - begun)
+
+    def _want(self, scope: Scope, allowance: Allowance, *, for_calls: bool) -> Want:
         """Return what is wanted of a limit: to keep what is left of the part, and more if that is little."""
         held, share = self._guard.spending.held(scope), self._shares.get(scope)
         if share is None or share.allowance != allowance:
@@ -208,9 +243,11 @@ class LimitShares:
         left = self._left(scope, share)
         each = (one + max(0, other) for one, other in zip(held, left, strict=True))
         kept = Part(*each)  # type: ignore[arg-type]  # it has as many, of these types
-        return Want(scope, allowance, kept, share.is_low(left))
+        needed = self._left_for_more(scope, share) if for_calls else _but_calls(left)
+        return Want(scope, allowance, kept, share.is_low(needed))
 
-    async def _take(self, limits: Mapping[Scope, _Limit]) -> None:
+    async def _take(self, limits: Mapping[Scope, _Limit], *, for_calls: bool = True) -> None:
+        """Take parts of limits; where no call waits for one, calls at once are left to who may need them."""
         if not limits or not self._membership.may_act():
             return
         spending, store = self._guard.spending, self._store
@@ -220,7 +257,7 @@ class LimitShares:
         if store.writer.is_away:
             raise DatabaseAwayError("nothing can be stored now")
         fence, name, now = self._membership.fence, self._membership.name, self._unix_time()
-        wants = [self._want(scope, limit.allowance) for scope, limit in limits.items()]
+        wants = [self._want(scope, limit.allowance, for_calls=for_calls) for scope, limit in limits.items()]
         parts: dict[Scope, Part] = {}
         for start in range(0, len(wants), AT_ONCE):
             some = wants[start : start + AT_ONCE]
@@ -228,8 +265,14 @@ class LimitShares:
             parts |= await store.database.write(take)  # which looks at what nodes have written
         for scope, part in parts.items():
             user_id, allowance = limits[scope]
-            self._shares[scope] = Share(allowance, part, at[scope], self._clock())
+            made = self._shares[scope] = Share(allowance, part, at[scope], self._clock())
             self._owners[scope] = user_id
+            made.is_all = for_calls and made.is_low(self._left_for_more(scope, made))
+
+
+def _but_calls(left: Part) -> Part:
+    """Return what is left of a part as if there were enough calls at once."""
+    return left._replace(calls=max(1, left.calls))
 
 
 def users_of(names: Names, takers: Callable[[Incoming], Iterable[int]]) -> Callable[[Incoming], set[int]]:

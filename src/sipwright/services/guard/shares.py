@@ -40,12 +40,16 @@ class Want(NamedTuple):
 
 @dataclass(slots=True)
 class Share:
-    """A node's part of a limit, from when it was taken; `at` is what the node had used by then, in all."""
+    """A node's part of a limit, from when it was taken; `at` is what the node had used by then, in all.
+
+    It `is_all` where more was asked for, and even so there may be too little for another call: nobody has any more.
+    """
 
     allowance: Allowance
     part: Part
     at: Used
     taken_at: float
+    is_all: bool = False
 
     def left(self, held: Part, used: Used) -> Part:
         """Return what is left of it, by what the node holds now, and has used by now in all."""
