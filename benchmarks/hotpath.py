@@ -234,9 +234,12 @@ async def open_bench(users: int, profiled: str | None = None) -> AsyncIterator[B
         gc.collect()
         gc.freeze()
         gc.disable()  # as `node/collector.py` has it
-        yield Bench(node, writer, profiled)
-        store.writer = real_writer
-        await store.close()
+        try:
+            yield Bench(node, writer, profiled)
+        finally:
+            await node.scripts.close()
+            store.writer = real_writer
+            await store.close()
 
 
 async def main() -> None:

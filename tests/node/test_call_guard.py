@@ -253,7 +253,7 @@ def test_who_dials_an_emergency_number_calls_neither_premium_numbers_nor_abroad_
     town, number, monkeypatch
 ):
     """A dialplan of the thief's own, or of a tenant, may lead 112 anywhere."""
-    monkeypatch.setattr("sipwright.services.switch.call.lasting_call.LastingCall.is_emergency", True)
+    monkeypatch.setattr("sipwright.services.switch.call.ending_call.EndingCall.is_emergency", True)
     town.directory.rates[town.provider.id] = RATES
     town.allow(money_per_day=0, calls_at_once=0)
 

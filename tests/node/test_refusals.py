@@ -10,6 +10,7 @@ from administering import Administering
 from sipwright.commands.init import initialise
 from sipwright.config import Settings
 from sipwright.monitor.trace.why import why
+from sipwright.node.counts import read_counts
 from sipwright.node.node import Node
 from sipwright.sip import parse
 from sipwright.store.admin.administration import Administration
@@ -187,3 +188,4 @@ async def test_a_flood_leaves_one_line_in_a_minute_and_one_cdr_in_a_second(node)
     assert len([line for line in lines if line["event"] == "request refused"]) == 1
     assert node.refusals.count == 30
     assert node.refusals.without_cdr >= 27
+    assert read_counts(node)["refused_without_cdr"] == node.refusals.without_cdr

@@ -42,6 +42,7 @@ COUNTS = {
         *map(_failed, range(3, 7)),
         Count("calls_busy", "Of these, calls that were busy, declined, or given up by their callers.", True),
         Count("refused", "Requests that were refused.", True),
+        Count("refused_without_cdr", "Of these, INVITEs without a CDR: too many, or that of another call tells.", True),
         Count("phones", "Accounts with registered phones."),
         Count("bindings", "Registered phones: bindings of all accounts."),
         Count("registrations_accepted", "Registrations of phones that were accepted, refreshed ones too.", True),

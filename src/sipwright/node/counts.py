@@ -60,6 +60,7 @@ def read_counts(parts: Counted, readers: int = 0) -> dict[str, float]:
         **{f"calls_failed_{number}xx": count for number, count in tally.failed.items()},
         "calls_busy": tally.busy,
         "refused": parts.refusals.count,
+        "refused_without_cdr": parts.refusals.without_cdr,
         "phones": registrar.accounts - has_own_phone,
         "bindings": registrar.bindings - has_own_phone,
         "registrations_accepted": registrar.accepted,

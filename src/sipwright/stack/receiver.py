@@ -26,7 +26,7 @@ from sipwright.stack.malformed import Malformed
 from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.source import stamp_source
-from sipwright.stack.ticker import Ticker
+from sipwright.stack.timer_heap import Ticker
 from sipwright.transport.flow import Flow
 
 __all__ = [

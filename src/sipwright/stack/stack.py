@@ -1,7 +1,7 @@
 """The stack: transports below, transactions in the middle, the pipeline above, and the clock for all.
 
-What comes in is in `receiver.py`, whether it has to wait in `intake.py`, time in `ticker.py`; here is how they stand
-together, and what goes out.
+What comes in is in `receiver.py`, whether it has to wait in `intake.py`, time in `timer_heap.py`; here is how they
+stand together, and what goes out.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.receiver import BRANCH_COOKIE, OnAbsorbedAck, OnStrayResponse, Receiver
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
-from sipwright.stack.ticker import Ticker
-from sipwright.stack.timer_heap import CallLater, TimerHandle
+from sipwright.stack.timer_heap import CallLater, Ticker, TimerHandle
 from sipwright.stack.tokens import RandomTokens, tag_of
 from sipwright.transport import UdpTransport
 from sipwright.transport.base import OnMessage, Transport, ignore_closed

@@ -1,8 +1,8 @@
-"""What is due when: keys on a heap by their instants, and the one timer of an event loop that comes for the first.
+"""What is due when: the one timer of an event loop that comes for the first of many instants.
 
 Nearly every timer is moved or called off before its time, so that asking the event loop for each would cost more than
-what it is there for. The transactions have a queue of their own (`sip/transaction/timers.py`): their timers are of a
-few lengths, for which no heap is needed.
+what it is there for. Keys lie on a heap by their instants, with a `Wakeup`. The transactions have a queue of their own
+(`sip/transaction/timers.py`), as their timers are of a few lengths, for which no heap is needed, and a `Ticker`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
-__all__ = ["CallLater", "TimerHandle", "TimerHeap", "Wakeup"]
+from structlog.typing import FilteringBoundLogger
+
+from sipwright.sip.transaction import TransactionLayer
+
+__all__ = ["CallLater", "Ticker", "TimerHandle", "TimerHeap", "Wakeup"]
+
+SHORTEST_TICK = 0.01
+"""Seconds between two looks at what is due of transactions: under load there is always something."""
 
 FEW = 64
 """So many entries that do not count any more are not worth tidying up."""
@@ -119,3 +126,60 @@ class Wakeup:
     def _ring(self) -> None:
         self._handle, self._at = None, inf
         self._wake()
+
+
+class Ticker:
+    """What drives the timers of a transaction layer.
+
+    Attributes:
+        timer: What wakes it up next; None while no transaction has a deadline.
+        failed: How many handlers have failed on a timeout.
+    """
+
+    __slots__ = ("_call_later", "_clock", "_due", "_layer", "_log", "failed", "timer")
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        clock: Callable[[], float],
+        call_later: CallLater,
+        logger: FilteringBoundLogger,
+    ) -> None:
+        self._layer = layer
+        self._clock = clock
+        self._call_later = call_later
+        self._log = logger
+        self.timer: TimerHandle | None = None
+        self._due = 0.0
+        self.failed = 0
+        layer.timers.on_earlier = self.arm
+
+    def arm(self) -> None:
+        """Sleep until the next deadline, unless it wakes in time anyway."""
+        deadline = self._layer.next_deadline()
+        if deadline is None:
+            return
+        now = self._clock()
+        due = max(deadline, now + SHORTEST_TICK)
+        if self.timer is not None:
+            if self._due <= due:
+                return
+            self.timer.cancel()
+        self._due = due
+        self.timer = self._call_later(due - now, self._tick)
+
+    def stop(self) -> None:
+        """Wake up no more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def _tick(self) -> None:
+        self.timer = None
+        try:
+            self._layer.advance(self._clock())
+        except Exception:
+            # A handler failed on a timeout; the other transactions go on at the next tick.
+            self.failed += 1
+            self._log.exception("timer failed")
+        self.arm()

@@ -24,12 +24,12 @@ from sipwright.transport import Flow
 
 from .call.call import Call
 from .call.ended import EndedCall
+from .call.entity import Timers
 from .call.leg_ports import LegPorts
 from .call.observer import CallObserver
 from .call.ports import CallPorts, LegGuard, NoGuard, NoOwnLimits, OwnLimits, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
-from .call.timers import Timers
 from .dialling.admission import Admission
 from .dialling.call_limits import CallLimits, MostFrom, Share
 from .dialling.credentials import Credentials

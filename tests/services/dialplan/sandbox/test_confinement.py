@@ -88,3 +88,11 @@ def test_a_kernel_that_cannot_run_the_launcher_gets_the_interpreter_itself(make,
             ["everything: [Errno 1] Operation not permitted"],
         )
     ]
+
+
+def test_nothing_is_left_of_a_first_worker_that_nobody_has_asked():
+    confinement = Confinement("/bin/cat")
+    first = confinement._trial
+    confinement.close()
+
+    assert (first.returncode is None, first.stdout.closed) == (False, True)

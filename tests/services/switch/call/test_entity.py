@@ -2,8 +2,7 @@
 
 import pytest
 
-from sipwright.services.switch.call.entity import Entity
-from sipwright.services.switch.call.timers import Timers
+from sipwright.services.switch.call.entity import Entity, Timers
 from sipwright.sip import Reject
 
 

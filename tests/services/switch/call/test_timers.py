@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from sipwright.services.switch.call.timers import Timers
+from sipwright.services.switch.call.entity import Timers
 
 
 class Handle:

@@ -88,7 +88,10 @@ class Confinement:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Forget it; workers that run go on."""
+        """Forget it; workers that run go on, but for the first one, should nobody have asked what that has to tell."""
+        if self._trial is not None and self._trial.returncode is None:
+            self._trial.kill()
+            self._trial.communicate()
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -2,8 +2,8 @@
 
 A call is a state machine without tasks: requests, responses, timers and the script's wishes come in as method
 calls, and what a peer is told goes out through `when_stored`: first the new state is committed, then it is told. The
-parts: `leg.py` speaks to one peer, `bridge.py` knows which two are joined, `lasting_call.py` for how long, and
-`ending_call.py` how that ends; `process.py` says what a call may carry besides: a hunt, requests on their way across,
+parts: `leg.py` speaks to one peer, `bridge.py` knows which two are joined, and `ending_call.py` for how long,
+and how that ends; `process.py` says what a call may carry besides: a hunt, requests on their way across,
 a transfer.
 """
 
@@ -23,8 +23,7 @@ from ..model.leg_state import ANSWER, ANSWERED, END, ENDED, HANGING_UP, REFUSE, 
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, EXPIRED, Outcome, for_caller
 from ..model.relayed_headers import reasons_of, relayed_lines
 from .callee import Callee
-from .ending_call import EndingCall
-from .lasting_call import LIMIT
+from .ending_call import LIMIT, EndingCall
 from .ports import CallPorts
 from .process import Claim, HuntProcess, Impatient, ReliableProvisionals
 

@@ -23,11 +23,11 @@ from ..model.header_table import TOLD, TOLD_WITHOUT_TIMER
 from ..model.media import SeenAt, nowhere
 from ..model.outcome import Outcome
 from .callee import Callee
+from .entity import Timers
 from .leg import Leg
 from .leg_ports import LegPorts, LegRoutes
 from .process import ReliableProvisionals
 from .tally import CallTally
-from .timers import Timers
 
 __all__ = [
     "RING_TIME",

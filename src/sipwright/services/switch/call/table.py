@@ -12,10 +12,10 @@ from sipwright.services.ports import Provider
 from ..model.leg_state import LegState
 from .call import Call
 from .ended import EndedCall
+from .entity import Timers
 from .leg import Leg
 from .observer import CallObserver
 from .tally import CallTally
-from .timers import Timers
 
 __all__ = ["CallTable"]
 
