@@ -289,6 +289,16 @@ def test_a_flow_that_has_ended_is_430(stack, edge):
     assert (refused.value.status, refused.value.headers) == (430, ())
 
 
+def test_a_cancel_by_a_flow_that_has_ended_is_430_too(stack, edge):
+    gone = TOKENS.write("tcp/127.0.0.1:5060/127.0.0.3:5070", "south")
+
+    assert (
+        edge.take_cancel(request(stack, NORTH, "CANCEL", route=[f"<sip:{gone}@127.0.0.1:5060;lr>"])) is True
+    )
+    remote, refused = sent(stack).last
+    assert (remote, refused.status) == (NORTH, 430)
+
+
 def test_whoever_has_just_begun_says_for_how_long_phones_are_expected_back(stack, edge):
     edge.expects_for = lambda: 11.2
     gone = TOKENS.write("tcp/127.0.0.1:5060/127.0.0.3:5070", "south")

@@ -202,7 +202,11 @@ class Edge:
 
     def take_cancel(self, incoming: Incoming) -> bool:
         """Take a CANCEL of what went through here, or is at another node, or of what is here by way of another one."""
-        if "route" in incoming.request.headers.index() and self(incoming):
+        try:
+            if "route" in incoming.request.headers.index() and self(incoming):
+                return True
+        except Reject as refusal:
+            self._stack.pipeline.refuse(incoming, refusal)
             return True
         if self._peers.is_peer(incoming.flow.remote):
             return self._handed_on.is_known(incoming.request)
