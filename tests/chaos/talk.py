@@ -175,12 +175,12 @@ def check_start(plan: Plan, caller: Caller) -> None:
                 )
 
 
-async def until(claim: Callable[[], bool], patience: float) -> bool:
-    """Wait for something, so many seconds at most."""
+async def until(claim: Callable[[], bool], patience: float, every: float = 0.5) -> bool:
+    """Wait for something, so many seconds at most; it is looked for every so many of them, and sooner at first."""
     pause, deadline = 0.02, time.monotonic() + patience
     while not claim():
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(pause)
-        pause = min(2 * pause, 0.5)
+        pause = min(2 * pause, every)
     return True

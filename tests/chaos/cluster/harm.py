@@ -29,6 +29,7 @@ ENDS_WITHIN = 10.0
 """For how many seconds a node that was taken for dead may go on."""
 
 DRAINED_WITHIN = 30.0
+LOOKED_AT_EVERY = 0.1
 
 
 class Harm:
@@ -80,7 +81,9 @@ class Harm:
     async def _drain(self, node: Node) -> None:
         command = asyncio.create_task(asyncio.to_thread(node.run_command, "node", "drain"))
         # What comes from now on waits until another node has all.
-        await until(lambda: command.done() or self._load.state_of(node) != "up", DRAINED_WITHIN)
+        await until(
+            lambda: command.done() or self._load.state_of(node) != "up", DRAINED_WITHIN, LOOKED_AT_EVERY
+        )
         self._load.ledger.outages[-1].since = time.monotonic()
         await command
         if not await node.ends(DRAINED_WITHIN):
