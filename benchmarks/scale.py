@@ -39,7 +39,7 @@ CPU_OF_ADOPTED = 160e-6
 
 EVENTS_OF_CALL = 5
 BYTES_OF_EVENT = 350
-"""What somebody who watches is told of a call, and how long a line of it is (`watchers.py`)."""
+"""What somebody who watches is told of a call, and how long a line of it is at most (`watchers.py`)."""
 
 ROUND_TRIPS_OF_BEAT = 6
 """BEGIN, the lease, the nodes, the leases, the boots, COMMIT (`store/live/node_register.py`)."""
