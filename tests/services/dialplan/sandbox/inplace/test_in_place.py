@@ -12,7 +12,12 @@ from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult, Lim
 from sipwright.services.dialplan.language.values import HttpResponse, Raised
 from sipwright.services.dialplan.sandbox.fastpath.fast_activation import FastActivation
 from sipwright.services.dialplan.sandbox.fastpath.fast_backend import FastBackend
-from sipwright.services.dialplan.sandbox.inplace.in_place import MOST_LEFT, InPlace, InPlaceActivation
+from sipwright.services.dialplan.sandbox.inplace.in_place import (
+    MOST_CALLS,
+    MOST_LEFT,
+    InPlace,
+    InPlaceActivation,
+)
 from sipwright.services.dialplan.sandbox.inplace.operations import METHODS
 from sipwright.services.dialplan.sandbox.job import Job
 from sipwright.services.dialplan.sandbox.library_backend import LibraryActivation
@@ -89,7 +94,7 @@ PLAIN = [
     'groups = {"300": "bob@local & carol@local"}\nif req.user in groups:\n    dial(groups[req.user])',
     "hangup_after(60)\nprogress(183)\nsleep(3)",
     'redirect("c@example.org")',
-    'log(1.5, -3, [1, ("a", None)], {"a": True}, ())\nexit()',
+    'log(1.5, -3, [1, None], ("a", True), {"a": True}, ())\nexit()',
     'log("a") or log("b")\nlog("c" if call.provider is None else "d", "" or req.user, 0 and 1)',
     "def later(number):\n    return [n for n in number]\nlog(call.active + 2)",
     'log("a" < "b", 2 not in (1, 3), "z" in "xyz", call.active is not None)\nif "":\n    pass',
@@ -162,6 +167,11 @@ LEFT = [
     "x = y",
     "class A:\n    pass",
     'eval("1")',
+    'x = (("a", "b"), "c")',
+    'x = ["a"]\nlog([x])',
+    'x = {"a": ["b"]}',
+    'log({("a", "b"): 1})',
+    'log({("a",)})',
 ]
 
 
@@ -206,6 +216,34 @@ def test_no_text_grows_beyond_a_bound():
     assert in_place("x = 1\n" + doubled + doubled) is None
 
 
+def test_no_list_holds_lists_as_thirty_lines_can_make_one_that_is_a_billion_long():
+    """It would take minutes to look through, in a loop that all calls wait for, and where no budget ends it."""
+    doubled = 'x = ("a", "b")\n' + "x = (x, x)\n" * 200
+
+    for use in ("log(x)", "x = {x}", "x = {x: 1}", "log([x])", 'x in ("a", "b")'):
+        assert (
+            in_place(f'if req.user == "300":\n    {(doubled + use).replace(chr(10), chr(10) + "    ")}')
+            is None
+        )
+
+
+def test_no_more_than_some_calls_of_our_functions_are_made_in_place():
+    call = 'e164("012345678", region="IE")\n'
+
+    assert in_place(call * MOST_CALLS) == Completed(None, None, [])
+    assert in_place(call * (MOST_CALLS + 1)) is None
+
+
+def test_our_functions_are_given_no_more_than_some_characters_in_place():
+    text = f'x = "{"a" * 100}"\n'
+
+    assert in_place(text + "log(x, x, x, x, x)\n" * 4) is not None
+    assert in_place(text + "log(x, x, x, x, x)\n" * 5) is None
+    assert in_place(text + "log([x, x, x, x, x])\n" * 5) is None
+    assert in_place(text + 'x = {"a": x, "b": x, "c": x, "d": x, "e": x}\n' + "log(x)\n" * 5) is None
+    assert in_place(text + "dial('a@local', headers={'X-A': x})\n") is not None
+
+
 def test_nothing_that_takes_long_is_computed_in_place():
     """All calls wait for it: a search at worst takes the product of both lengths."""
     found = 'x = http_get("http://example.com")\nlog({})'
@@ -213,7 +251,7 @@ def test_nothing_that_takes_long_is_computed_in_place():
     for text, answer in (
         ('"ab" in x', long), ("x.lower()", long), ('x.strip("a")', long), ('"b".strip(x)', long),
         ('x.replace("ab", "a")', long), ("7 in x", members), ("7 not in x", members),
-        ("x", long), ("x", members), ('{"a": [x]}', long),
+        ("x", long), ("x", members), ('{"a": x}', long), ('[x]', long),
     ):  # fmt: skip
         job = going_on(found.replace("{}", text), in_place(found.replace("{}", text)), answer)
         assert knowing(job).compute(job) is None

@@ -39,10 +39,10 @@ __all__ = ["MOST_CALLS", "MOST_LEFT", "InPlace", "InPlaceActivation"]
 log = structlog.get_logger(__name__)
 
 MOST_CALLS = 16
-"""Calls of our functions that a script repeats which is replayed."""
+"""Calls of our functions that a script repeats which is replayed, and that it makes in place, where all calls wait."""
 
-LONGEST_GIVEN = 2_048
-"""Characters of a text that one of our functions is given."""
+MOST_GIVEN = 2_048
+"""Characters that our functions are given in place, all together: to read one as what to dial takes a microsecond."""
 
 MOST_LEFT = 16
 """So many times in a row a script may be begun in place and left; after that it is not tried again."""
@@ -74,6 +74,7 @@ class InPlaceActivation(Activation):
         super().__init__(limits, job, clock)
         self.names: dict[str, Any] = {}
         self._values: list[Any] = []
+        self._made = self._given = 0
 
     def result(self, steps: Step) -> Result | None:
         """Compute it; None when a worker has to."""
@@ -97,9 +98,10 @@ class InPlaceActivation(Activation):
         how = self._how
         if isinstance(how, Replay) and self._is_retold:
             return self._told(how, place[1])
-        for value in (*args, *kwargs.values()):
-            if not _is_carried(value):
-                raise LeaveError("what is not carried to a worker either")
+        self._made += 1
+        self._given += sum(map(_length, args)) + sum(map(_length, kwargs.values()))
+        if self._made > MOST_CALLS or self._given > MOST_GIVEN:
+            raise LeaveError("many calls, or long texts")
         self._line, start = place
         reply = function(self._api, *args, **kwargs)
         if isinstance(reply, _COMMANDS):
@@ -141,16 +143,22 @@ class InPlaceActivation(Activation):
         raise _OverError(Completed(None, None, self._side_effects))
 
 
-def _is_carried(value: Any) -> bool:
-    """Return whether a value may be given to our functions here: what is long is checked in a thread."""
+def _length(value: Any) -> int:
+    """Return of how many characters a value is that one of our functions is given: one, or a list of some."""
     kind = type(value)
-    if kind is str:
-        return len(value) <= LONGEST_GIVEN
-    if kind is tuple or kind is list:
-        return len(value) <= MOST_MEMBERS and all(map(_is_carried, value))
-    if kind is dict:
-        return len(value) <= MOST_MEMBERS and all(map(_is_carried, (*value, *value.values())))
-    return kind in _CARRIED
+    if kind is dict and len(value) <= MOST_MEMBERS:
+        return sum(map(_length_of_one, (*value, *value.values())))
+    if kind in (tuple, list) and len(value) <= MOST_MEMBERS:
+        return sum(map(_length_of_one, value))
+    return _length_of_one(value)
+
+
+def _length_of_one(value: Any) -> int:
+    if type(value) is str:
+        return len(value)
+    if type(value) in _CARRIED:
+        return 1
+    raise LeaveError("what is not carried to a worker either, or takes long to look through")
 
 
 class _Known:

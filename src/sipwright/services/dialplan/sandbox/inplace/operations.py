@@ -11,11 +11,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from ...language.values import DialResult, HttpResponse
+from ...language.values import DialResult, HttpResponse, LegSpec
 
 __all__ = [
     "BUILTINS", "CALLED", "COMPARISONS", "LONGEST", "METHODS", "MOST_MEMBERS", "LeaveError", "as_text", "attribute",
-    "called", "item", "plus",
+    "called", "item", "member", "plus",
 ]  # fmt: skip
 
 LONGEST = 4_096
@@ -65,6 +65,13 @@ def item(owner: Any, key: Any) -> Any:
     if kind in (str, tuple, list) and type(key) in (int, slice):
         return owner[key]
     raise LeaveError("a subscript")
+
+
+def member(value: Any) -> Any:
+    """Let a value be put into a list, but no list: thirty lines make one that holds itself a billion times over."""
+    if type(value) in _SCALARS or type(value) is LegSpec:
+        return value
+    raise LeaveError("a list in a list")
 
 
 _SEEN: dict[type, frozenset[str]] = {

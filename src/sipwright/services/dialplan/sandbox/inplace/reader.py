@@ -15,7 +15,18 @@ from sipwright.services.linking import parse
 
 from ...language.catalogue import FUNCTIONS
 from ..activation import ENDS
-from .operations import BUILTINS, CALLED, COMPARISONS, LONGEST, LeaveError, as_text, attribute, item, plus
+from .operations import (
+    BUILTINS,
+    CALLED,
+    COMPARISONS,
+    LONGEST,
+    LeaveError,
+    as_text,
+    attribute,
+    item,
+    member,
+    plus,
+)
 from .steps import (
     Run,
     Step,
@@ -182,14 +193,14 @@ class _Reader:
             case ast.Tuple(elts=members) | ast.List(elts=members) | ast.Set(elts=members):
                 kind = {ast.Tuple: tuple, ast.List: list, ast.Set: frozenset}[type(node)]
                 values = [self._value(one) for one in members]
-                return lambda run: kind([value(run) for value in values])
+                return lambda run: kind([member(value(run)) for value in values])
             case ast.Dict(keys=keys, values=members) if None not in keys:
                 pairs = [
                     (self._value(key), self._value(one))
                     for key, one in zip(keys, members, strict=True)
                     if key
                 ]
-                return lambda run: {key(run): value(run) for key, value in pairs}
+                return lambda run: {member(key(run)): member(value(run)) for key, value in pairs}
             case ast.Subscript(value=ast.Attribute(value=ast.Name(id="req"), attr="headers"), slice=key):
                 name = self._value(key)
                 return lambda run: run.inputs.request.headers[name(run).lower()]
