@@ -167,7 +167,7 @@ def invites(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """List the invites with which somebody can still sign up, or take one back.
+    """List the invites that are still good, or take one back.
 
     \b
     Examples:

@@ -25,7 +25,8 @@ class Shown:
         self.room = MayHold()
         return self.room
 
-    def button(self, label, press):
+    def button(self, label, press, *, again):
+        assert again, "who turns twice wants two pages"
         self.buttons[label] = SimpleNamespace(press=press, props={})
         return self.buttons[label]
 
