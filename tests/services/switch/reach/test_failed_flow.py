@@ -209,6 +209,21 @@ def test_one_that_comes_to_this_node_hears_the_same_by_the_edge_of_that(bench, a
     assert carol.methods() == ["ACK", "BYE"]
 
 
+def test_one_that_numbers_its_flows_hears_the_same_by_its_next_one(bench, alice, north):
+    """It has registered anew, and a copy has gone there already, when the first one is refused at last."""
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    after = CONTACT.replace("5060", "5061")
+    north.register(AFTER, after)
+    bench.accounts.further_flows = [Binding(after, AFTER, instance=DEVICE)]
+    north.edge.answer(first, 430, reason="Flow Failed", headers=SOON)
+    again = north.edge.last("INVITE")
+    north.answer()
+
+    assert (bytes(again), north.keys[-2:]) == (bytes(first), [AFTER, AFTER])
+    assert alice.statuses()[-1] == 200
+
+
 @pytest.mark.parametrize("contact", ["sip:x7@10.9.9.9;transport=tcp", "sip:carol@10.9.9.8;transport=tcp"])
 def test_one_that_has_another_contact_by_then_is_called_there(alice, north, contact):
     """It would not know itself under the one before."""

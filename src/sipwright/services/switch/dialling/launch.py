@@ -90,16 +90,20 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
     """Try the next server of where a leg goes, as this one has failed before it rang; False when there is none.
 
     That is done for as long as one transaction may last, all of them together (RFC 3263 §4.3). The next flow of a
-    phone may also follow one over which nothing was heard for as long.
+    phone may also follow one over which nothing was heard for as long. Over that it hears the INVITE as it was, by an
+    edge, as a copy of it may have come there already, while what was sent first waited to be refused.
     """
-    ports, flow = hunt.call.ports, leg.flow
+    ports, flow, before = hunt.call.ports, leg.flow, leg.transaction
     if leg.state is not LegState.CALLING or flow is None:
         return False
     is_late = not leg.is_phone and ports.wall_clock() >= leg.started_at + LONGEST_SEARCH
     if is_late or not ports.routes.moves_on(leg.destination, flow):
         return False
-    if isinstance(leg.transaction, ClientInvite):
-        leg.transaction.give_up(ports.clock())
+    if isinstance(before, ClientInvite):
+        before.give_up(ports.clock())
+    way = ports.routes.to_phone(leg.destination)
+    if way is not None and _is_repeated(hunt, leg, before, way):
+        return True
     leg.transaction = leg.flow = None
     hunt.call.changed()
     _reach(hunt, leg)
