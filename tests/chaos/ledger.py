@@ -63,6 +63,8 @@ class Outage:
     since: float
     until: float | None = None
     is_kill: bool = True
+    harm: str = ""
+    """What of several nodes was away, if it was none of them: the `database`, or the network between two (`cut`)."""
 
 
 @runtime_checkable
@@ -143,11 +145,12 @@ class Ledger:
                 chosen[fault.kind][fault.call].append(fault.what)
         return chosen
 
-    def was_away(self, since: float, until: float) -> bool:
-        """Return whether the switch was away, or had only just come back, at some time in between."""
+    def was_away(self, since: float, until: float, *, harm: str | None = None) -> bool:
+        """Return whether the switch, or that part, was away, or had only just come back, at some time in between."""
         return any(
             outage.since < until and (outage.until is None or outage.until + 0.5 > since)
             for outage in self.outages
+            if harm is None or outage.harm == harm
         )
 
     def beat(self, asked: float, answered: float) -> None:

@@ -21,6 +21,8 @@ __all__ = ["Mobile"]
 PATIENCE = 2.0
 """For how many seconds after its new registration a phone still hears what was sent to its old port."""
 
+LOOK_AGAIN = 0.1
+
 PAUSE = 4.0
 """The shortest time between two new ports."""
 
@@ -62,12 +64,20 @@ class Mobile(Line):
         if response.status != 200:
             self.ledger.fault("registration", self.accounts[0], f"moved: {response.status} {response.reason}")
         self.ledger.counts["phones that a NAT gave another port"] += 1
-        asyncio.get_running_loop().call_later(PATIENCE, setattr, old, "on_message", self._lose)
+        asyncio.get_running_loop().call_later(PATIENCE, self._leave, old)
 
     async def close(self) -> None:
         await super().close()
         for transport in (*self._left, self.transport):
             await transport.close()
+
+    def _leave(self, old: UdpTransport) -> None:
+        """Hear an old port no more, as every node knows of the new one: by the database, when that is there."""
+        now = time.monotonic()
+        if self.ledger.was_away(now - PATIENCE, now, harm="database"):
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._leave, old)
+        else:
+            old.on_message = self._lose
 
     def _lose(self, data: bytes, flow: Flow) -> None:
         """Lose what comes to an old port; nothing may begin there any more."""

@@ -120,3 +120,14 @@ def test_what_comes_late_in_an_outage_that_goes_on_is_late_by_that(ledger: Ledge
     ledger.outages.append(Outage(now - 20.0))
 
     assert ledger.late_by(now - 10.0) == pytest.approx(10.0)
+
+
+def test_the_parts_of_several_nodes_are_away_each_for_itself(ledger: Ledger):
+    ledger.outages += [
+        Outage(10.0, 20.0, harm="database"),
+        Outage(30.0, 40.0, harm="cut"),
+        Outage(50.0, 60.0),
+    ]
+
+    assert [ledger.was_away(at, at + 1.0) for at in (15.0, 35.0, 55.0, 25.0)] == [True, True, True, False]
+    assert [ledger.was_away(at, at + 1.0, harm="cut") for at in (15.0, 35.0, 55.0)] == [False, True, False]

@@ -98,7 +98,7 @@ class Harm:
 
     async def database(self, node: Node) -> None:
         """End the database as a crash would, and start it again."""
-        outage = self._load.begin_outage()
+        outage = self._load.begin_outage(harm="database")
         await asyncio.to_thread(self._load.database.restart)
         await asyncio.sleep(1.0)  # the pause after which a committer tries again
         self._load.end_outage(outage)
@@ -114,7 +114,7 @@ class Harm:
     async def cut(self, node: Node) -> None:
         """Let nothing through between a node and the next one for some seconds."""
         other = self._load.heir_of(node)
-        outage = self._load.begin_outage()
+        outage = self._load.begin_outage(harm="cut")
         rules = [f"udp sport {a.port} udp dport {b.port} drop" for a, b in ((node, other), (other, node))]
         await _nft(
             "add table inet chaos", "add chain inet chaos out { type filter hook output priority 0 ; }"

@@ -147,9 +147,9 @@ class ClusterLoad(Load):
             if home == node.address:
                 line.go_to(home)
 
-    def begin_outage(self, *, is_kill: bool = True) -> Outage:
+    def begin_outage(self, *, is_kill: bool = True, harm: str = "") -> Outage:
         """Note that something is away from now on."""
-        outage = Outage(time.monotonic(), is_kill=is_kill)
+        outage = Outage(time.monotonic(), is_kill=is_kill, harm=harm)
         self.ledger.outages.append(outage)
         return outage
 
