@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import pytest
@@ -18,6 +19,7 @@ def log():
     RECENT_ERRORS.clear()
     configure_log(LogSettings())
     yield structlog.get_logger("sipwright.test")
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.NOTSET)
     structlog.configure(**before)
     RECENT_ERRORS.clear()
 
@@ -52,3 +54,19 @@ def test_a_terminal_has_colours_unless_its_owner_wants_none(log, monkeypatch, ca
     structlog.get_logger("sipwright.test").error("part is down")
 
     assert ("\x1b[" in capsys.readouterr().err) is is_coloured
+
+
+@pytest.mark.parametrize(
+    ("name", "is_heard"), [("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", False), ("x", True)]
+)
+def test_a_connection_of_a_database_that_has_gone_is_no_traceback_of_its_own(
+    log, capsys, monkeypatch, name, is_heard
+):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of pytest
+    try:
+        raise BrokenPipeError("Broken pipe")
+    except BrokenPipeError:
+        logging.getLogger(name).error("Exception closing connection", exc_info=True)
+
+    assert ("Broken pipe" in capsys.readouterr().err) is is_heard
+    assert bool(RECENT_ERRORS) is is_heard

@@ -97,6 +97,8 @@ def configure_log(settings: LogSettings) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     logging.lastResort = OtherLog(logging.WARNING)
+    # It tells with a traceback of each connection that is found broken as it is closed; the store says that once.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def _has_colours() -> bool:
