@@ -60,9 +60,11 @@ def test_a_terminal_has_colours_unless_its_owner_wants_none(log, monkeypatch, ca
     ("name", "is_heard"), [("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", False), ("x", True)]
 )
 def test_a_connection_of_a_database_that_has_gone_is_no_traceback_of_its_own(
-    log, capsys, monkeypatch, name, is_heard
+    capsys, log, monkeypatch, name, is_heard
 ):
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of pytest
+    configure_log(LogSettings())
+    RECENT_ERRORS.clear()
     try:
         raise BrokenPipeError("Broken pipe")
     except BrokenPipeError:
