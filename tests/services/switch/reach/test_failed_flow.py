@@ -224,6 +224,19 @@ def test_one_that_numbers_its_flows_hears_the_same_by_its_next_one(bench, alice,
     assert alice.statuses()[-1] == 200
 
 
+def test_one_whose_next_flow_is_by_another_proxy_is_called_by_that(bench, alice, north):
+    """The INVITE that was sent names another way (RFC 3327)."""
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    path = ["<sip:proxy.example.org;lr>"]
+    north.register(AFTER)
+    bench.accounts.further_flows = [Binding(CONTACT, AFTER, path=path, instance=DEVICE)]
+    north.edge.answer(first, 430, reason="Flow Failed", headers=SOON)
+    again = north.edge.last("INVITE")
+
+    assert (again.headers.get_list("Route"), again.branch != first.branch) == (path, True)
+
+
 @pytest.mark.parametrize("contact", ["sip:x7@10.9.9.9;transport=tcp", "sip:carol@10.9.9.8;transport=tcp"])
 def test_one_that_has_another_contact_by_then_is_called_there(alice, north, contact):
     """It would not know itself under the one before."""

@@ -15,7 +15,7 @@ from sipwright.sip.session_timer import LEAST, MOST, MOST_RAISES, min_se
 from sipwright.sip.transaction import PROCEEDING, ClientInvite, ClientTransaction
 from sipwright.stack import LARGEST_OVER_UDP, SECURE
 from sipwright.transport import Flow, Target
-from sipwright.transport.flow import parse_flow_key
+from sipwright.transport.flow import parse_flow_key, place_of
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -90,10 +90,10 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
     """Try the next server of where a leg goes, as this one has failed before it rang; False when there is none.
 
     That is done for as long as one transaction may last, all of them together (RFC 3263 §4.3). The next flow of a
-    phone may also follow one over which nothing was heard for as long. Over that it hears the INVITE as it was, by an
-    edge, as a copy of it may have come there already, while what was sent first waited to be refused.
+    phone may also follow one over which nothing was heard for as long. After one by an edge (RFC 5626) it hears the
+    INVITE as it was, as a copy of it may have come there already, while what was sent first waited to be refused.
     """
-    ports, flow, before = hunt.call.ports, leg.flow, leg.transaction
+    ports, flow, before, route = hunt.call.ports, leg.flow, leg.transaction, leg.destination.route
     if leg.state is not LegState.CALLING or flow is None:
         return False
     is_late = not leg.is_phone and ports.wall_clock() >= leg.started_at + LONGEST_SEARCH
@@ -101,9 +101,10 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
         return False
     if isinstance(before, ClientInvite):
         before.give_up(ports.clock())
-    way = ports.routes.to_phone(leg.destination)
-    if way is not None and _is_repeated(hunt, leg, before, way):
-        return True
+    if place_of(flow.key)[0] and leg.destination.route == route:
+        way = ports.routes.to_phone(leg.destination)
+        if way is not None and _is_repeated(hunt, leg, before, way):
+            return True
     leg.transaction = leg.flow = None
     hunt.call.changed()
     _reach(hunt, leg)
