@@ -26,6 +26,13 @@ BEGIN = """
         await told.wait()
         await never_ends()
 
+    def fibonacci(n):
+        return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+    def compute():
+        while True:
+            fibonacci(20)
+
     async def never_ends():
 """
 
@@ -35,6 +42,11 @@ HELD_UP = {
     "a thread that nobody can join": (
         "threading.Thread(target=threading.Event().wait).start()",
         "in _shutdown",
+    ),
+    # Where they stand can be read while they stand only: one of three such processes crashed instead of ending.
+    "threads that compute": (
+        "[threading.Thread(target=compute, daemon=True).start() for _ in range(3)] and compute()",
+        "in fibonacci",
     ),
 }
 

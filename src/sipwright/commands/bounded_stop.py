@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import os
+import threading
+import time
 
 import structlog
 
@@ -27,6 +30,13 @@ SAID_AFTER = 1 / 3
 """The part of that time after which it says for the first time what it waits for."""
 
 
+WITHOUT_PYTHON_AFTER = 1.0
+"""Seconds after which a process that has not even ended itself is ended without its doing."""
+
+LOG = 2
+"""The file of the log, whatever Python has made of it by then."""
+
+
 class BoundedStop:
     """Bounds the rest of a process's life, from the moment when it is told to end."""
 
@@ -40,9 +50,11 @@ class BoundedStop:
             return
         self._has_begun = True
         seconds = self._seconds + more
-        # A thread without Python in it: it also ends a loop that stands still, and threads that nobody can join. It
-        # writes where each stands. File 2 is the log, whatever Python has made of it.
-        faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+        # A thread of its own: it also ends a loop that stands still, and threads that nobody can join.
+        threading.Thread(target=_end, args=(seconds,), daemon=True, name="bounded-stop").start()
+        # Without Python, for a process in which no thread comes to run again. It reads where the threads stand while
+        # they may be running, and can crash at that: so it is the second, and not the first.
+        faulthandler.dump_traceback_later(seconds + WITHOUT_PYTHON_AFTER, exit=True, file=LOG)
         loop = asyncio.get_running_loop()
         for part in (SAID_AFTER, 0.95):
             loop.call_later(seconds * part, self._say, seconds * (1 - part))
@@ -52,3 +64,10 @@ class BoundedStop:
             "the switch does not end yet; it is ended when that is over",
             seconds=round(left, 1), waits_for=[whereabouts(task) for task in asyncio.all_tasks()],
         )  # fmt: skip
+
+
+def _end(seconds: float) -> None:
+    """Say where each thread stands, and end the process; all others wait meanwhile, since this one runs."""
+    time.sleep(seconds)
+    faulthandler.dump_traceback(LOG)
+    os._exit(1)
