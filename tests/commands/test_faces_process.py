@@ -43,6 +43,12 @@ def first(switch: RunningSwitch, line: str, count: int = 1) -> list[dict[str, An
     return found
 
 
+def welcome_of(switch: RunningSwitch) -> str:
+    """Wait until the switch has printed its welcome to the end, which comes after its first answer; return all."""
+    until(lambda: "Ctrl-C stops it." in switch.log_text(), "the welcome is printed")
+    return switch.log_text()
+
+
 def start(start_switch: StartSwitch, port: int, **settings: str) -> RunningSwitch:
     return start_switch(WEB__LISTEN=f"127.0.0.1:{port}", **settings)
 
@@ -101,8 +107,9 @@ def test_a_switch_whose_pages_cannot_listen_says_so_and_is_a_switch(start_switch
         assert said["error"] == "Address already in use"
         assert "change [web] listen" in said["what_to_do"]
         assert answers_sip(switch)
-        assert "Pages  " not in switch.log_text()
-        assert f"No pages yet           127.0.0.1:{port} cannot be had" in switch.log_text()
+        welcome = welcome_of(switch)
+        assert "Pages  " not in welcome
+        assert f"No pages yet           127.0.0.1:{port} cannot be had" in welcome
 
 
 def test_a_console_that_cannot_listen_says_so_and_begins_when_it_can(start_switch: StartSwitch):
@@ -115,8 +122,9 @@ def test_a_console_that_cannot_listen_says_so_and_begins_when_it_can(start_switc
 
         assert (said["level"], said["listen"]) == ("warning", place)
         assert "change [ssh] listen" in said["what_to_do"]
-        assert f"another program listens on {place}" in switch.log_text()
-        assert "ssh -p" not in switch.log_text()
+        welcome = welcome_of(switch)
+        assert f"another program listens on {place}" in welcome
+        assert "ssh -p" not in welcome
         key = switch.data / "ssh_host_ed25519_key"
         key.write_text("not a key")
 
@@ -139,7 +147,7 @@ def test_without_pages_and_console_there_is_no_such_process(start_switch: StartS
     switch = start_switch()
 
     assert child_of(switch) is None
-    assert "Pages  " not in switch.log_text()
+    assert "Pages  " not in welcome_of(switch)
 
 
 @pytest.mark.parametrize(
