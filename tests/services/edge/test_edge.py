@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sipwright.services.edge import Edge
-from sipwright.sip import Reject, Request, Response, parse
+from sipwright.sip import Reject, Request, Response, make_response, parse
 from sipwright.stack import Incoming
 from sipwright.transport.flow_token import FlowTokens
 
@@ -781,22 +781,43 @@ def test_when_that_connection_has_ended_too_its_node_hears_of_it(stack, edge, mo
 
 
 @pytest.mark.parametrize(
-    ("key", "is_answered", "times"),
-    [(AT_NORTH, False, 2), (AT_NORTH, True, 1), (AT_NORTH.replace("udp", "tcp"), False, 1)],
+    ("key", "statuses", "times"),
+    [
+        (AT_NORTH, (), 2),
+        (AT_NORTH, (100,), 2),
+        (AT_NORTH, (100, 180), 1),
+        (AT_NORTH, (180,), 1),
+        (AT_NORTH.replace("udp", "tcp"), (), 1),
+    ],
 )
-def test_an_invite_that_a_lost_node_has_not_passed_on_is_repeated_at_once(
-    stack, edge, key, is_answered, times
-):
-    """By Timer A it would come again after up to sixteen seconds. A connection has ended with its node."""
+def test_an_invite_that_a_lost_node_has_not_passed_on_is_repeated_at_once(stack, edge, key, statuses, times):
+    """By Timer A it would come again after up to sixteen seconds. A connection has ended with its node.
+
+    Nor is it repeated by Timer A once it was heard (100); whether the phone rings, that node alone may have been told.
+    """
     invite = request(stack, PHONE).request
-    transaction = stack.start_client(invite, edge.flows.flow(f"north!{key}"), None)
-    if is_answered:
-        transaction.state = "proceeding"
+    stack.start_client(invite, edge.flows.flow(f"north!{key}"), None)
+    for status in statuses:
+        stack.layer.match_response(make_response(invite, status, to_tag="2"), stack.clock())
     edge.peers.is_north_lost = True
     edge.moved()
 
     assert len(sent(stack)) == times
     assert {parse(data).top_via.branch for data, _ in sent(stack)} == {invite.top_via.branch}
+
+
+@pytest.mark.parametrize(("key", "status", "times"), [
+    (AT_NORTH, 180, 2), (AT_NORTH, 486, 1), (AT_NORTH.replace("udp", "tcp"), 180, 1),
+])  # fmt: skip
+def test_what_its_caller_was_told_by_way_of_a_lost_node_is_told_again(stack, edge, key, status, times):
+    """Nobody asks for a provisional response again (RFC 3261 §17.2.1); a refusal is repeated by Timer G."""
+    invite = request(stack, PHONE).request
+    transaction = stack.layer.server(invite, edge.flows.flow(f"north!{key}"), None, stack.clock())
+    transaction.respond(make_response(invite, status, to_tag="2"), stack.clock())
+    edge.peers.is_north_lost = True
+    edge.moved()
+
+    assert [parse(data).status for data, _ in sent(stack)] == [status] * times
 
 
 OVER_TCP = "tcp/127.0.0.1:5060/127.0.0.3:5070"

@@ -53,6 +53,26 @@ def test_a_provisional_response_stops_timers_a_and_b(bench, invite, answer):
     assert bench.leftovers() == (0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("statuses", "is_unanswered"),
+    [
+        ((), True),
+        ((100,), True),
+        ((100, 180), False),
+        ((180, 100), False),
+        ((100, 486), False),
+        ((200,), False),
+    ],
+)
+def test_with_a_100_alone_nobody_has_said_what_becomes_of_it(bench, invite, answer, statuses, is_unanswered):
+    transaction = bench.client(invite())
+    for status in statuses:
+        answer(status)
+
+    assert transaction.is_unanswered is is_unanswered
+    assert bench.layer.unanswered() == ([transaction] if is_unanswered else [])
+
+
 @pytest.mark.parametrize("provisional", [None, 180])
 def test_every_2xx_reaches_the_tu_until_timer_m(bench, invite, answer, provisional):
     """RFC 6026 §7.2: repeated ones too, and those of other branches; the ACK is the TU's."""

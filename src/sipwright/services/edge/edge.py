@@ -29,9 +29,9 @@ from sipwright.services.edge.copies import Copies, branch_of
 from sipwright.services.edge.flows_elsewhere import FlowsElsewhere
 from sipwright.services.edge.handed_on import HandedOn, known_by
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
+from sipwright.services.edge.reminders import Reminders, routed_way
 from sipwright.services.edge.repeats import Repeats
 from sipwright.services.edge.replaced import replaced_tags
-from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.services.edge.signed_headers import SignedHeaders
 from sipwright.services.edge.speakers import Speakers
 from sipwright.services.edge.unheard import Unheard
@@ -73,7 +73,7 @@ class Edge:
         self.expects_for: Callable[[], float] = float
         """Says for how many seconds more phones are expected back whose connections have ended with a node."""
         self._signed = SignedHeaders(stack, peers, tokens, address)
-        self.flows = FlowsElsewhere(stack, peers, tokens)
+        self.flows = FlowsElsewhere(stack, peers, tokens, Reminders(stack))
         self._moved_invites: Bounded[str, str] = Bounded()
         """The nodes that have INVITEs which have come here, as their callers pick something up there, say."""
         self._unanswered: Bounded[str, float] = Bounded()
@@ -93,12 +93,15 @@ class Edge:
         self._copies.moved()
         self._repeats.hurry()
         layer = self._stack.layer
+        # By Timer A the next repetition may be sixteen seconds away, and people wait. What was heard (100) is repeated
+        # no more, nor is what a phone has said of it, or was told: the lost node may have been the only one to hear it.
         for tx in layer.unanswered():
-            # By Timer A the next repetition may be sixteen seconds away, and people wait. A connection has ended with
-            # its node, which may have passed on what it brought: no 430 is to overtake the answer to that.
-            way = tx.flow
-            if isinstance(way, RoutedFlow) and not self._peers.is_up(way.node) and _is_udp(way.plain_key):
+            if (way := routed_way(tx)) is not None and not self._peers.is_up(way.node):
                 layer.send(tx.wire, way)
+        for told in layer.told():
+            if (way := routed_way(told)) is not None and not self._peers.is_up(way.node):
+                assert told.last_response is not None
+                layer.send(told.last_response, way)
 
     def remember(self, invite: Request, node: str) -> None:
         """Take note that another node has an INVITE that has come here: whatever repeats it is for that one."""
@@ -387,7 +390,3 @@ class Edge:
             return False
         self._stack.send_response(response, way)
         return True
-
-
-def _is_udp(flow_key: str) -> bool:
-    return parse_flow_key(flow_key).protocol == "udp"

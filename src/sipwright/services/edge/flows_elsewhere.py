@@ -7,6 +7,7 @@ from contextlib import suppress
 from sipwright.memo import Bounded
 from sipwright.services.edge.handed_on import without_edges
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
+from sipwright.services.edge.reminders import Reminders
 from sipwright.services.edge.routed_flow import RoutedFlow
 from sipwright.services.edge.signed_headers import KEEPS
 from sipwright.stack import Stack
@@ -19,10 +20,11 @@ __all__ = ["FlowsElsewhere"]
 class FlowsElsewhere:
     """Knows the flows of phones at other nodes by their keys, which name the node."""
 
-    def __init__(self, stack: Stack, peers: Peers, tokens: FlowTokens) -> None:
+    def __init__(self, stack: Stack, peers: Peers, tokens: FlowTokens, reminders: Reminders) -> None:
         self._stack = stack
         self._peers = peers
         self._tokens = tokens
+        self._reminders = reminders
         self._flows: Bounded[str, RoutedFlow] = Bounded()
 
     def flow(self, key: str) -> Flow | None:
@@ -61,6 +63,8 @@ class FlowsElsewhere:
         """
         edge = self._peers.edge_of(node)
         flow = None if edge is None else self._stack.flow_to_edge(edge)
+        if data.startswith(b"INVITE "):
+            self._reminders.arm()
         if edge is None or flow is None:
             return
         line, _, rest = data.partition(b"\r\n")

@@ -46,6 +46,11 @@ class ClientTransaction(Transaction):
     _begin_client = __init__
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether it is an INVITE of which nobody has said what becomes of it, and that is not cancelled."""
+        return False
+
+    @property
     def request(self) -> Request:
         """The request as it was sent."""
         if self._request is None:

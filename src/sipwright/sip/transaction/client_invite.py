@@ -60,11 +60,13 @@ class ClientInvite(ClientTransaction):
     Attributes:
         ack: The bytes of the ACK, once there was a failure to acknowledge.
         cancel_headers: What a CANCEL is to carry, once the TU has asked for one.
+        has_progress: A provisional response other than 100 has come. Nobody repeats such a one but for a copy of the
+            INVITE (§17.2.1).
         holds_ack: The ACK for a failure waits for `acknowledge`.  Until it is sent the peer repeats its
             response, so a TU that may end at any moment first makes sure that it will not forget it.
     """
 
-    __slots__ = ("ack", "cancel_headers", "holds_ack")
+    __slots__ = ("ack", "cancel_headers", "has_progress", "holds_ack")
 
     def __init__(
         self,
@@ -77,7 +79,14 @@ class ClientInvite(ClientTransaction):
         self._begin_client(key, request, flow, user, driver)
         self.ack = b""
         self.cancel_headers: HeaderPairs | None = None
-        self.holds_ack = False
+        self.holds_ack = self.has_progress = False
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether nothing has come back, or nothing but a 100, and it is not cancelled."""
+        if self.state == PROCEEDING:
+            return not self.has_progress and self.expires_at is None
+        return self.state == CALLING
 
     def restore(self, state: str, now: float) -> None:
         """Begin where a transaction stood that another process began: in CALLING or in PROCEEDING."""
@@ -86,6 +95,7 @@ class ClientInvite(ClientTransaction):
             self.start(now)
         else:
             self._enter(PROCEEDING, now)
+            self.has_progress = True
 
     def cancel(self, now: float, headers: HeaderPairs = ()) -> None:
         """Send a CANCEL, as soon as there was a provisional response (§9.1).
@@ -116,9 +126,13 @@ class ClientInvite(ClientTransaction):
         self._retransmit_after(2 * self.interval, now)
 
     def _proceed(self, response: Response, now: float) -> None:
-        self._deliver(response, now)
+        self._hear(response, now)
         if self.cancel_headers is not None:
             self._cancel(self.cancel_headers, now)
+
+    def _hear(self, response: Response, now: float) -> None:
+        self.has_progress = self.has_progress or response.status > 100
+        self._deliver(response, now)
 
     def _cancel_later(self, headers: HeaderPairs, now: float) -> None:
         self.cancel_headers = headers
@@ -158,7 +172,7 @@ class ClientInvite(ClientTransaction):
         (CALLING,    FAILURE):         (COMPLETED,  _ack_and_deliver),
         (PROCEEDING, CANCEL):          (PROCEEDING, _cancel),
         (PROCEEDING, Timer.CANCEL):    (TERMINATED, _deliver_487),
-        (PROCEEDING, PROVISIONAL):     (PROCEEDING, ClientTransaction._deliver),
+        (PROCEEDING, PROVISIONAL):     (PROCEEDING, _hear),
         (PROCEEDING, SUCCESS):         (ACCEPTED,   ClientTransaction._deliver),
         (PROCEEDING, FAILURE):         (COMPLETED,  _ack_and_deliver),
         (COMPLETED,  FAILURE):         (COMPLETED,  _ack_again),

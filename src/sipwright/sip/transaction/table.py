@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request
 from sipwright.sip.parser import parse
-from sipwright.sip.transaction.base import ACCEPTED, CALLING, COMPLETED, CONFIRMED, Transaction
+from sipwright.sip.transaction.base import ACCEPTED, COMPLETED, CONFIRMED, PROCEEDING, Transaction
 from sipwright.sip.transaction.client import ClientTransaction
 from sipwright.sip.transaction.keys import (
     LENGTH_OF_KEY,
@@ -61,8 +61,13 @@ class TransactionTable:
         return key not in self._servers and merged not in self._merge_keys
 
     def unanswered(self) -> list[ClientTransaction]:
-        """Return the INVITEs that nothing has come back to yet."""
-        return [tx for tx in self._clients.values() if tx.state is CALLING]
+        """Return the INVITEs that nothing has come back to yet, or nothing but a 100."""
+        return [tx for tx in self._clients.values() if tx.is_unanswered]
+
+    def told(self) -> list[ServerTransaction]:
+        """Return the INVITEs whose callers were told something, but not how it ends."""
+        open_ones = (tx for tx in self._servers.values() if tx.method == "INVITE" and tx.state is PROCEEDING)
+        return [tx for tx in open_ones if tx.last_response is not None]
 
     def forget(self, tx: Transaction) -> None:
         """Let go of a transaction that is over."""
