@@ -255,8 +255,9 @@ async def test_a_zombie_does_not_take_its_own_stop_for_that_of_the_database():
     assert (told, session.begun) == (["fenced"], 2)
 
 
-async def test_one_that_was_stopped_and_is_no_zombie_goes_on():
-    session, told = StoppedSession(2, 15.0), []
+@pytest.mark.parametrize("seconds", [15.0, 1.2])
+async def test_one_that_was_stopped_and_is_no_zombie_goes_on(seconds: float):
+    session, told = StoppedSession(2, seconds), []
     committer = committer_of(session)
     committer.start(lambda batch: told.append("committed"))
     await committer._commit_for_sure(Batch({"call": {"a": call("a")}}))

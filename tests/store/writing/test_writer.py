@@ -404,7 +404,12 @@ async def test_a_binding_is_loaded_as_the_location_table_keeps_it(store: Store):
 
 @pytest.mark.parametrize(
     ("looks", "is_away"),
-    [([0.5, 1.1], [False, True]), ([0.5, 15.0, 15.9, 16.2], [False, False, False, True])],
+    [
+        ([0.5, 1.1], [False, True]),
+        ([0.5, 15.0, 15.9, 16.2], [False, False, False, True]),
+        ([1.9, 2.1, 2.4], [False, False, True]),
+        ([0.9, 1.8, 2.7], [False, True, True]),
+    ],
 )
 async def test_the_time_in_which_this_process_was_stopped_says_nothing_about_the_database(
     monkeypatch: pytest.MonkeyPatch, looks: list[float], is_away: list[bool]

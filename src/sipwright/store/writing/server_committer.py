@@ -34,7 +34,7 @@ _TIMEOUT = 15.0
 HELD_UP = 0.7
 """Seconds after which a commit waits on the disk instead: before callers hear of it (`writer.PATIENCE`)."""
 
-STOPPED = 2 * HELD_UP
+STOPPED = HELD_UP + 0.4
 """Seconds after which a commit that was to be held up for less says nothing about the database, but about us."""
 
 MOST_STOPS = 3

@@ -31,6 +31,9 @@ CAPACITY = 100_000
 STOPPED = 2.0
 """Seconds between two looks after which this process has stood still."""
 
+LONGEST = 0.75
+"""Seconds that count between two looks, of which there are four a second: whoever looks later has stood still, too."""
+
 PATIENCE = 1.0
 """Seconds that a commit may take before the database counts as away."""
 
@@ -120,7 +123,7 @@ class Writer:
         self._patient_flush: asyncio.Handle | None = None
         self._is_closed = False
         self._flushed_at = -1.0
-        self._waits_since = self._looked_at = -1.0
+        self._waited, self._looked_at = 0.0, -1.0
         self._idle = asyncio.Event()
         self._idle.set()
         self._row_count = self._commits = self._refused = 0
@@ -200,9 +203,11 @@ class Writer:
         """
         batch, now = self._under_way, self._loop.time()
         if 0.0 < self._looked_at < now - STOPPED:
-            self._waits_since = now
+            self._waited = 0.0
+        else:
+            self._waited += min(now - max(self._flushed_at, self._looked_at), LONGEST)
         self._looked_at = now
-        is_late = batch is not None and now - max(self._flushed_at, self._waits_since) > PATIENCE
+        is_late = batch is not None and self._waited > PATIENCE
         is_failing = batch is not None and self._committer.failing_since is not None
         self.is_away = self.is_displaced or is_late or is_failing
         if self.is_away:
@@ -239,7 +244,7 @@ class Writer:
         self._patient_flush = None
         batch = self._under_way = self._next
         self._next = Batch()
-        self._flushed_at = self._loop.time()
+        self._flushed_at, self._waited = self._loop.time(), 0.0
         self._grouping.committed(batch.size, self._flushed_at)
         _make_rows(batch)
         self._committer.submit(batch)
