@@ -1,7 +1,9 @@
 """What scripts do in the sandbox, good ones and hostile ones; every test runs a real worker."""
 
+import math
 import os
 import signal
+import time
 
 import pytest
 
@@ -342,6 +344,14 @@ def test_a_worker_that_dies_is_a_failure_with_the_line_where_it_was_last_seen(po
 
     assert (step.kind, step.message, step.line) == (Kind.CRASHED, "the script crashed its interpreter", 1)
     assert isinstance(run("x = 1"), Completed)
+
+
+def test_for_how_long_a_process_has_computed():
+    before = time.process_time()
+    found = library_backend.processor_seconds(os.getpid())
+
+    assert before <= found <= time.process_time()
+    assert library_backend.processor_seconds(1 << 22) == math.inf  # there is no such process
 
 
 def test_the_time_of_a_run_is_counted_over_all_its_stretches(run):

@@ -32,7 +32,7 @@ from .fastpath.fast_backend import FastBackend, is_tested
 from .fastpath.worker import PATIENCE
 from .inplace.in_place import InPlace
 from .job import Job
-from .library_backend import LibraryActivation
+from .library_backend import ONCE_MORE, LibraryActivation
 from .result import Failed, Kind, Result
 from .turns import Turns
 
@@ -111,7 +111,7 @@ class Sandbox:
             max_processes=workers,
             max_checkouts_per_worker=recycle,
             feed_duration_limit_grace=GRACE,
-            request_timeout=self.limits.seconds + 10 * GRACE,
+            request_timeout=self.limits.seconds * ONCE_MORE + 10 * GRACE,
         )
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -260,7 +260,15 @@ class Sandbox:
 
     def _run(self, job: Job) -> Result:
         try:
-            return LibraryActivation(self.limits, job).run(self._pool)
+            activation = LibraryActivation(self.limits, job)
+            result = activation.run(self._pool)
+            is_out_of_time = isinstance(result, Failed) and result.kind is Kind.TIME
+            if is_out_of_time and activation.was_kept_waiting and not self._is_closed:
+                log.warning(
+                    "a script was given no processor, and is computed again", dialplan=job.program.name
+                )
+                result = LibraryActivation(self.limits, job).run(self._pool, ONCE_MORE)
+            return result
         except Exception as error:  # the root of a thread
             return Failed(
                 Kind.INTERNAL, one_line(f"internal error: {error}", 120), None, traceback.format_exc()
