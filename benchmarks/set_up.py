@@ -44,6 +44,10 @@ _CONTACT = re.compile(rb"^Contact: *<([^>]+)>", re.MULTILINE | re.IGNORECASE)
 _RECORD_ROUTE = re.compile(rb"^Record-Route: *(.*)\r\n", re.MULTILINE | re.IGNORECASE)
 
 
+class NoneAnswered(SystemExit):
+    """Nothing was measured."""
+
+
 @dataclass
 class Times:
     """Seconds from INVITE to 200 of calls that were answered, and how many were not, or not in time."""
@@ -114,7 +118,7 @@ class Client:
         self._finish()
         lost = sum(sent >= self._counted_from for sent in self._waiting.values())
         if not self._answered:
-            raise SystemExit(f"none of {self._begun} calls was answered, {rate:g} a second")
+            raise NoneAnswered(f"none of {self._begun} calls was answered, {rate:g} a second")
         return Times(self._answered, lost, self._refused, behind)
 
     def saturate(self, seconds: float) -> float:
