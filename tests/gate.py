@@ -50,7 +50,7 @@ class Gate:
         shutil.rmtree(self._folder)
 
     def _do(self, work) -> None:  # type: ignore[no-untyped-def]
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _open(self) -> None:
         if self._server is None:

@@ -99,8 +99,8 @@ def test_what_is_said_while_no_process_is_there_is_answered_by_the_next_one(tmp_
     first.wait(60)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, socket.socket() as other:
         phone.bind(("127.0.0.1", 0))
-        phone.settimeout(30)
-        other.settimeout(30)
+        phone.settimeout(60)
+        other.settimeout(60)
         asked = {f"n{number}" for number in range(50)}
         for number in sorted(asked):
             phone.sendto(

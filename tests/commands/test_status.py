@@ -44,9 +44,9 @@ def switch(command, monkeypatch):
     thread.start()
     assert ready.wait(60)
     yield nodes[0]
-    asyncio.run_coroutine_threadsafe(end(), loop).result(20)
+    asyncio.run_coroutine_threadsafe(end(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(20)
+    thread.join(60)
     loop.close()
 
 

@@ -72,7 +72,7 @@ def test_systemd_is_told_when_it_asks(tmp_path: Path, monkeypatch: pytest.Monkey
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0" + path if is_abstract else path)
-        manager.settimeout(5)
+        manager.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", "@" + path if is_abstract else path)
         tell_systemd("READY=1")
         assert manager.recv(100) == b"READY=1"

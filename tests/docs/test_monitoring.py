@@ -135,7 +135,7 @@ def prometheus(tmp_path):
 
 @pytest.mark.peer("prometheus")
 def test_a_real_prometheus_reads_the_numbers_and_answers_every_question_of_board_and_rules(prometheus):
-    with httpx2.Client(base_url=prometheus, trust_env=False, timeout=10) as client:
+    with httpx2.Client(base_url=prometheus, trust_env=False, timeout=60) as client:
         deadline = time.monotonic() + 120
         found = []
         while not found and time.monotonic() < deadline:

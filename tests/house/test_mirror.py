@@ -377,6 +377,7 @@ STORIES = {
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
     "sip/test_parser_native": "the native part of the parser beside the one in Python",
     "test_package": "the Debian package, as it is built",
+    "test_computing": "the clock with which tests see how long something takes",
     "monitor/test_night": "a node and a watch from outside, while the network is away",
     "services/switch/call/test_expiry": "invitations that say for how long they are valid, from caller to callee",
     "services/switch/call/test_goodbye": "calls that end before an offer is answered, and all of a BYE",

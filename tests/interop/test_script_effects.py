@@ -37,7 +37,7 @@ def web():
             value = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path == "/slow":
                 posts.append(value)
-                release.wait(10)
+                release.wait(60)
             self._say(value)
 
         def _say(self, value: object) -> None:

@@ -2,9 +2,10 @@
 
 import os
 import subprocess
-import time
 
 import pytest
+
+from computing import fair_seconds
 
 
 @pytest.fixture
@@ -46,17 +47,17 @@ def test_whoever_asks_on_a_full_disk_is_answered_in_time(begin, small_disk):
         assert night.register()[-1] == 200
         if "outage began" in night.said():
             break
-    began = time.monotonic()
-    assert night.register("bob")[-1] == 503
-    assert time.monotonic() - began < 4.0
+    with fair_seconds() as taken:
+        assert night.register("bob")[-1] == 503
+    assert taken() < 4.0
     assert night.register("alice")[-1] == 200  # a refresh: what is stored of it leads there still
 
-    began = time.monotonic()
-    statuses, response = night.ask(
-        "INVITE", "sip:alice@example.org", user="stranger", call_id="full", domain="example.net"
-    )
+    with fair_seconds() as taken:
+        statuses, response = night.ask(
+            "INVITE", "sip:alice@example.org", user="stranger", call_id="full", domain="example.net"
+        )
     assert (statuses, "Retry-After: 10" in response) == ([100, 503], True)
-    assert time.monotonic() - began < 2.0
+    assert taken() < 2.0
     assert night.ask("OPTIONS", "sip:example.org")[0] == [503]
     said = night.said().partition("nothing can be stored")[2].splitlines()[0]
     assert f"the disk of {small_disk / 'data'} is full" in said
@@ -64,9 +65,9 @@ def test_whoever_asks_on_a_full_disk_is_answered_in_time(begin, small_disk):
 
     os.unlink(small_disk / "fill")
     night.wait_for("database outage over")
-    until = time.monotonic() + 3.0
-    while night.register("bob")[-1] != 200:
-        assert time.monotonic() < until
+    with fair_seconds() as taken:
+        while night.register("bob")[-1] != 200:
+            assert taken() < 3.0
     assert night.ask("OPTIONS", "sip:example.org")[0] == [200]
 
 
@@ -76,7 +77,7 @@ def test_the_first_call_on_a_full_disk_is_answered_too_and_the_process_can_be_en
     assert night.register() == [401, 200]
 
     fill(small_disk)
-    for number in range(4):  # the last page of the log may have room for one or two
+    for number in range(8):  # the last page of the log may have room for one or two, for which nobody answers
         statuses, response = night.ask(
             "INVITE",
             "sip:alice@example.org",
@@ -89,6 +90,6 @@ def test_the_first_call_on_a_full_disk_is_answered_too_and_the_process_can_be_en
             break
     assert (statuses[-1], "Retry-After: 10" in response) == (503, True)
     night.wait_for("nothing can be stored")
-    began = time.monotonic()
-    assert night.end() == 0
-    assert time.monotonic() - began < 10.0
+    with fair_seconds() as taken:
+        assert night.end() == 0
+    assert taken() < 10.0

@@ -4,7 +4,7 @@ import sqlite3
 
 
 def damage(night, table, **columns):
-    with sqlite3.connect(night.folder / "sipwright.db", timeout=10.0) as database:
+    with sqlite3.connect(night.folder / "sipwright.db", timeout=60.0) as database:
         for column, name in columns.items():
             database.execute(f"UPDATE {table} SET {column} = randomblob(60) WHERE {name}")
     database.close()

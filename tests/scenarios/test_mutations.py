@@ -108,7 +108,7 @@ def switch(start_switch):
 def in_step(switch):
     """Wait until the switch has worked off what it was sent, so that no datagram is lost for want of room."""
     with Phone(switch.address) as phone:
-        until(lambda: answers(phone), "the switch answers", 10.0)
+        until(lambda: answers(phone), "the switch answers")
 
 
 def answers(phone):

@@ -174,7 +174,7 @@ def look(rest):
     """Look at what is not below the API, as somebody who has logged in, or as nobody."""
     cookies = {}
     for who in ("alice", "eve"):
-        answer = httpx2.post(f"{rest.url}/login", data={"name": who, "password": "a long secret"})
+        answer = httpx2.post(f"{rest.url}/login", data={"name": who, "password": "a long secret"}, timeout=60)
         assert answer.status_code == 303, answer.text
         cookies[who] = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
@@ -219,21 +219,21 @@ async def test_the_numbers_of_all_are_for_an_admin_and_some_networks(rest, who, 
 
 
 def test_a_form_that_no_page_of_theirs_has_sent_logs_nobody_out(rest):
-    answer = httpx2.post(f"{rest.url}/login", data={"name": "eve", "password": "a long secret"})
+    answer = httpx2.post(f"{rest.url}/login", data={"name": "eve", "password": "a long secret"}, timeout=60)
     cookie = answer.headers["set-cookie"].partition(";")[0]
     headers = {"Cookie": cookie}
     for csrf in ({}, {"csrf": "guessed"}, {"csrf": csrf_of("another session")}):
-        refused = httpx2.post(f"{rest.url}/logout", data=csrf, headers=headers)
+        refused = httpx2.post(f"{rest.url}/logout", data=csrf, headers=headers, timeout=60)
         assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
         assert "Log out?" in refused.text
-    assert httpx2.get(f"{rest.url}/me", headers=headers).status_code == 200
+    assert httpx2.get(f"{rest.url}/me", headers=headers, timeout=60).status_code == 200
 
     right = {"csrf": csrf_of(cookie.partition("=")[2])}
     other_site = {**headers, "Sec-Fetch-Site": "cross-site"}
-    assert httpx2.post(f"{rest.url}/logout", data=right, headers=other_site).status_code == 403
-    done = httpx2.post(f"{rest.url}/logout", data=right, headers=headers)
+    assert httpx2.post(f"{rest.url}/logout", data=right, headers=other_site, timeout=60).status_code == 403
+    done = httpx2.post(f"{rest.url}/logout", data=right, headers=headers, timeout=60)
     assert (done.status_code, done.headers["location"]) == (303, "/login")
-    assert httpx2.get(f"{rest.url}/me", headers=headers).status_code == 303
+    assert httpx2.get(f"{rest.url}/me", headers=headers, timeout=60).status_code == 303
 
 
 @pytest.mark.parametrize("path", ["/accounts/{name}", "/providers/{name}"])

@@ -181,7 +181,7 @@ async def test_an_outage_of_the_database_is_logged_once_and_followed_through(sto
     await store.database.write(lambda c: c.execute(text("ALTER TABLE changes RENAME TO gone")))
     with capture_logs() as logs:
         follower = asyncio.create_task(store.follow_changes(every=0.0))
-        deadline = time.monotonic() + 30.0
+        deadline = time.monotonic() + 60.0
         while not logs and time.monotonic() < deadline:
             await store.database.read(lambda c: c.execute(text("SELECT 1")))
         await store.database.write(lambda c: c.execute(text("ALTER TABLE gone RENAME TO changes")))

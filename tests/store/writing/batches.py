@@ -90,7 +90,7 @@ async def iteration() -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Run the loop until something holds that no event announces."""
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + 60.0
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0)

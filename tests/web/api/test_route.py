@@ -53,7 +53,7 @@ def test_who_has_not_said_who_they_are_is_told_that_first(rest):
 def test_a_type_that_may_come_more_than_once_may(rest):
     with httpx2.stream(
         "GET", f"{rest.url}{API}/events?types=audit&types=call.started,call.ended",
-        headers={"Authorization": f"Bearer {rest.tokens['root']}"},
+        headers={"Authorization": f"Bearer {rest.tokens['root']}"}, timeout=60,
     ) as answer:  # fmt: skip
         assert answer.status_code == 200
 
@@ -150,7 +150,7 @@ def test_a_tag_is_one_of_a_list_strong_and_whole(rest):
 def test_all_lines_of_a_condition_count(rest):
     etag = rest("PUT", "/store/lines", json={"value": 1}).headers["etag"]
     lines = [("Authorization", f"Bearer {rest.tokens['root']}"), ("If-Match", '"x"'), ("If-Match", etag)]
-    answer = httpx2.put(f"{rest.url}{API}/store/lines", json={"value": 2}, headers=lines)
+    answer = httpx2.put(f"{rest.url}{API}/store/lines", json={"value": 2}, headers=lines, timeout=60)
 
     assert answer.status_code == 200, answer.text
 

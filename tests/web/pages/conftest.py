@@ -56,7 +56,7 @@ class Site:
     def is_up(self) -> bool:
         """Return whether the log-in page is there."""
         with contextlib.suppress(OSError):
-            return urllib.request.urlopen(f"{self.base}/login", timeout=10.0).status == 200
+            return urllib.request.urlopen(f"{self.base}/login", timeout=60.0).status == 200
         return False
 
     def log_in(self, page: sync_api.Page, name: str = "root", password: str = PASSWORD) -> None:

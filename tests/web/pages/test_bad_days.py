@@ -2,12 +2,12 @@
 
 import re
 import sqlite3
-import time
 from contextlib import closing, contextmanager
 
 import pytest
 from playwright.sync_api import expect
 
+from computing import fair_seconds
 from interop.harness.network import free_port
 
 pytestmark = pytest.mark.peer("chromium")
@@ -19,7 +19,7 @@ TOLD_WITHIN = 7.0
 @contextmanager
 def missing(site, table):
     """Take a table away for a while, which only pages read: the database does not work for them then."""
-    with closing(sqlite3.connect(site.switch.data / "sipwright.db", timeout=10)) as connection:
+    with closing(sqlite3.connect(site.switch.data / "sipwright.db", timeout=60)) as connection:
         connection.execute(f"ALTER TABLE {table} RENAME TO {table}_gone")
         try:
             yield
@@ -90,7 +90,7 @@ def test_while_the_database_is_away_a_page_says_so_and_comes_back_by_itself(site
 def locked(site):
     """Keep the database locked, as a program does that has begun to write and does not end."""
     with closing(
-        sqlite3.connect(site.switch.data / "sipwright.db", timeout=10, isolation_level=None)
+        sqlite3.connect(site.switch.data / "sipwright.db", timeout=60, isolation_level=None)
     ) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         try:
@@ -103,9 +103,9 @@ def locked(site):
 
 def test_while_the_database_is_locked_a_page_says_so_in_time_and_comes_back_by_itself(site, page):
     with locked(site):
-        began = time.monotonic()
-        assert site.open(page, "/accounts") == 503
-        assert time.monotonic() - began < TOLD_WITHIN
+        with fair_seconds() as taken:
+            assert site.open(page, "/accounts") == 503
+        assert taken() < TOLD_WITHIN
         expect(page.get_by_role("heading", name="Not now", level=1)).to_be_visible()
 
     expect(page.get_by_role("heading", name="Accounts", level=1)).to_be_visible()
@@ -118,10 +118,10 @@ def test_while_the_database_is_locked_nothing_is_half_saved(site, page):
     dialog.get_by_label("Name").fill("in-between")
     dialog.get_by_label("Password").fill("secret")
     with locked(site):
-        began = time.monotonic()
-        dialog.get_by_role("button", name="Add").click()
-        expect(page.get_by_text("another program keeps it locked")).to_be_visible()
-        assert time.monotonic() - began < TOLD_WITHIN
+        with fair_seconds() as taken:
+            dialog.get_by_role("button", name="Add").click()
+            expect(page.get_by_text("another program keeps it locked")).to_be_visible()
+        assert taken() < TOLD_WITHIN
     assert "in-between" not in site.switch.run_command("account", "list")
 
     dialog.get_by_role("button", name="Add").click()

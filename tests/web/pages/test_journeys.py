@@ -3,11 +3,11 @@
 import json
 import re
 import sqlite3
-import time
 
 import pytest
 from playwright.sync_api import expect
 
+from computing import fair_seconds
 from interop.harness import DOMAIN, Baresip, until
 from interop.harness import PASSWORD as SIP_PASSWORD
 
@@ -160,7 +160,7 @@ def test_long_lists_are_paged_and_searched(site, page, path, one):
 
 def add_many(switch):
     """Write seventy-one dialplans and providers of root's, once."""
-    with sqlite3.connect(switch.data / "sipwright.db", timeout=20) as connection:
+    with sqlite3.connect(switch.data / "sipwright.db", timeout=60) as connection:
         if connection.execute("SELECT 1 FROM providers WHERE name = 'paged-000'").fetchone():
             return
         for number in range(71):
@@ -377,10 +377,10 @@ def test_a_page_opens_within_a_second_with_two_thousand_accounts(site, page):
     for way in ("/accounts", "/"):
         best = 9.0
         for _ in range(3):  # the machine may have been busy with something else
-            begun = time.monotonic()
-            page.goto(site.base + way)
-            page.get_by_test_id("account" if way == "/accounts" else "phone").first.wait_for()
-            best = min(best, time.monotonic() - begun)
+            with fair_seconds() as taken:
+                page.goto(site.base + way)
+                page.get_by_test_id("account" if way == "/accounts" else "phone").first.wait_for()
+            best = min(best, taken())
         took[way] = round(best, 2)
 
     assert {way: seconds for way, seconds in took.items() if seconds >= 1.0} == {}

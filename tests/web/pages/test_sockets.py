@@ -28,12 +28,14 @@ class Browser:
         self._rest = rest
         self.headers = {}
         if name is not None:
-            answer = httpx2.post(f"{rest.url}/login", data={"name": name, "password": "a long secret"})
+            answer = httpx2.post(
+                f"{rest.url}/login", data={"name": name, "password": "a long secret"}, timeout=60
+            )
             self.headers = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
     def page(self, path: str) -> str:
         """Look at a page, and return its name."""
-        text = httpx2.get(self._rest.url + path, headers=self.headers).text
+        text = httpx2.get(self._rest.url + path, headers=self.headers, timeout=60).text
         found = re.search(r"client_id['\"]?:\s*['\"]([0-9a-f-]{36})", text)
         assert found, text[:2000]
         return found[1]

@@ -48,7 +48,7 @@ async def server(answer):
 
 @pytest.fixture
 async def client():
-    client = HttpClient(LOOPBACK, timeout=2.0)
+    client = HttpClient(LOOPBACK, timeout=60.0)
     yield client
     await client.close()
 
