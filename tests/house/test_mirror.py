@@ -257,7 +257,6 @@ ELSEWHERE = {
     "services/switch/transfer/replaces": "services/switch/transfer/test_takeover",
     "services/switch/transfer/stage": "services/test_state_table",
     "services/switch/transfer/target_call": "services/switch/transfer/test_transfer",
-    "sip/transaction/keys": "sip/transaction/test_layer",
     "store/admin/dialplan_pages": "usecases/test_dialplans",
     "store/admin/in_use": "store/admin/test_providers",
     "store/admin/networks": "store/admin/test_providers",

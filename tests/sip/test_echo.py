@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sipwright import native
 from sipwright.sip import ParseError, parse
 from sipwright.sip.echo import is_echo, is_echo_in_python, usual_ok, usual_ok_in_python
-from sipwright.sip.transaction.keys import is_answer
+from sipwright.sip.transaction.table import is_answer
 
 BYE = (
     b"BYE sip:bob@192.0.2.7 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKn-1;rport\r\nMax-Forwards: 70\r\n"

@@ -13,9 +13,14 @@ from sipwright.sip.grammar import (
     format_params,
     is_token,
     listed,
+    parse_content_length,
+    parse_max_forwards,
     parse_params,
+    parse_seconds,
     quote,
     read_number,
+    shown,
+    shown_line,
     split_list,
     unquote,
 )
@@ -154,3 +159,84 @@ def test_no_input_of_64_kilobytes_is_slow(text):
             parse_params(";a=" + long, "Contact")
 
     assert seconds_of(read) < 10.0
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shown_as"),
+    [
+        ("Busy Here", "Busy Here"),
+        ("Bus\x1b[2Jy", "Bus[2Jy"), ("a\u202eb\x9bc\x7f", "abc"), ("Büro 日本", "Büro 日本"),
+        ("latin \udce9", "latin \udce9"),
+    ],
+)  # fmt: skip
+def test_characters_that_nobody_sees_are_left_out(text, is_shown_as):
+    assert shown(text) == is_shown_as
+
+
+@pytest.mark.parametrize(
+    ("line", "is_shown_as"),
+    [
+        ('Reply-To: "A \\"b\\"" <sip:a@b>', 'Reply-To: "A \\"b\\"" <sip:a@b>'),
+        ('Reply-To: "A\\\x00b\x1bc" <sip:a@b>', 'Reply-To: "Abc" <sip:a@b>'),
+        ('Reply-To: "A\\\\\x00" <sip:a@b>', 'Reply-To: "A\\\\" <sip:a@b>'),
+        ('Reply-To: "A\\\\\\\u202e" <sip:a@b>', 'Reply-To: "A\\\\" <sip:a@b>'),
+        ("Subject: a\tb", "Subject: a b"),
+        ("Subject: \udce9", "Subject: \udce9"),
+    ],
+)
+def test_in_a_line_the_backslash_before_one_goes_too(line, is_shown_as):
+    """RFC 3261 §25.1: what is left must still be a quoted string."""
+    assert shown_line(line) == is_shown_as
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("3600", 3600),
+        ("0", 0),
+        ("4294967296", 2**32 - 1),
+        ("9" * 50, 2**32 - 1),
+        ("", None),
+        ("-1", None),
+        ("one hour", None),
+        ("٣٦٠٠", None),
+        ("3600 ", None),
+    ],
+)
+def test_seconds_are_cut_to_32_bits(text, seconds):
+    """RFC 3261 §20.19: 0 to 2**32 - 1; what is malformed leaves it to the default (§10.2.1.1)."""
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(("text", "hops"), [("70", 70), ("0", 0), ("0068", 68), ("255", 255)])
+def test_max_forwards(text, hops):
+    assert parse_max_forwards(text) == hops
+
+
+@pytest.mark.parametrize("text", ["256", "-1", "", "seventy", "300"])
+def test_max_forwards_out_of_range(text):
+    """RFC 3261 §20.22."""
+    with pytest.raises(ParseError, match="Max-Forwards is not a number from 0 to 255"):
+        parse_max_forwards(text)
+
+
+@pytest.mark.parametrize(("values", "length"), [(["0"], 0), (["0150"], 150), (["7", "7", "07"], 7)])
+def test_content_length(values, length):
+    assert parse_content_length(values) == length
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (["-999"], "Content-Length is not a number"),
+        ([""], "Content-Length is not a number"),
+        (["9" * 20], "Content-Length is not a number"),
+        (["1", "2"], "Content-Length is there twice with different values"),
+    ],
+)
+def test_content_length_that_cannot_be_trusted(values, reason):
+    with pytest.raises(ParseError) as caught:
+        parse_content_length(values)
+
+    assert (caught.value.reason, caught.value.header) == (reason, "Content-Length")

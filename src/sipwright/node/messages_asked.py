@@ -25,7 +25,7 @@ from sipwright.sip import NameAddr, ParseError, Request, Response
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.grammar import parse_seconds
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import TimerHandle
 from sipwright.transport import Flow

@@ -6,8 +6,8 @@ import enum
 import re
 
 from sipwright.sip.errors import FramingError, ParseError
+from sipwright.sip.grammar import parse_content_length
 from sipwright.sip.headers.collection import value_of
-from sipwright.sip.headers.numbers import parse_content_length
 from sipwright.sip.parser import LONGEST_HEAD, end_of_head, read_answerable
 
 __all__ = ["MOST_PINGS", "PING", "Ping", "StreamFramer"]

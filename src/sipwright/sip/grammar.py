@@ -1,6 +1,7 @@
-"""The pieces that many headers share (RFC 3261 §25.1): tokens, quoted strings, lists and parameters.
+"""The pieces that many headers share (RFC 3261 §25.1): tokens, quoted strings, lists, parameters and numbers.
 
-Every pattern is linear in the length of its input: what repeats is possessive or cannot overlap what follows.
+Below them: headers that are one number, and text of strangers as a phone may show it. Every pattern is linear in the
+length of its input: what repeats is possessive or cannot overlap what follows.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(r'[,"<(]')
 _QUOTED_STRING = re.compile(QUOTED, re.DOTALL)
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
+_MOST_SECONDS = 2**32 - 1
+_MOST_BYTES = 2**32 - 1
+
+_UNSHOWN = "\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Control characters, and those that turn the direction of what follows."""
+
+_CHARACTERS = re.compile(f"[{_UNSHOWN}]")
+_IN_A_LINE = re.compile(rf"(\\[^{_UNSHOWN}])|\\?[{_UNSHOWN}]")
 
 
 def forbid_breaks(text: str) -> None:
@@ -133,3 +142,50 @@ def _end_of_comment(value: str, position: int) -> int:
             if not depth:
                 return match.end()
     return 0
+
+
+def parse_seconds(text: str | None) -> int | None:
+    """Read delta-seconds, cut to 32 bits; None when it is no number."""
+    if text is None:
+        return None
+    if len(text) < 10 and text.isdigit() and text.isascii():
+        return int(text)
+    seconds = read_number(text, _MOST_SECONDS)
+    if seconds is None and text.isascii() and text.isdigit():
+        return _MOST_SECONDS
+    return seconds
+
+
+def parse_max_forwards(text: str) -> int:
+    """Read Max-Forwards (RFC 3261 §20.22)."""
+    hops = read_number(text, 255)
+    if hops is None:
+        raise ParseError("Max-Forwards is not a number from 0 to 255", "Max-Forwards")
+    return hops
+
+
+def parse_content_length(values: list[str]) -> int:
+    """Read Content-Length (RFC 3261 §20.14); more than one must say the same."""
+    lengths = {read_number(value, _MOST_BYTES) for value in values}
+    length = lengths.pop()
+    if lengths:
+        raise ParseError("Content-Length is there twice with different values", "Content-Length")
+    if length is None:
+        raise ParseError("Content-Length is not a number", "Content-Length")
+    return length
+
+
+def shown(text: str) -> str:
+    """Return a text of strangers without what would do something to the screen of a phone.
+
+    A quoted string may have any character behind a backslash (RFC 3261 §25.1, RFC 4475 §3.1.1.2), so that is legal, and
+    a display name, a Subject or a reason phrase may be full of it.
+    """
+    return text if text.isprintable() else _CHARACTERS.sub("", text)
+
+
+def shown_line(line: str) -> str:
+    """Return a line of a header without them, and without the backslash before each; a tab becomes a blank."""
+    if line.isprintable():
+        return line
+    return _IN_A_LINE.sub(lambda match: match[1] or "", line.replace("\t", " "))

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypedDict, TypeVar
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, listed
+from sipwright.sip.grammar import URI_TEXT, forbid_breaks, is_token, listed, parse_max_forwards, parse_seconds
 from sipwright.sip.headers.collection import Headers, value_of
 from sipwright.sip.headers.contact import parse_contacts, parse_sole_contact
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.headers.name_addr import ADDRESS_LINES, NameAddr
-from sipwright.sip.headers.numbers import parse_max_forwards, parse_seconds
 from sipwright.sip.headers.via import Via
 from sipwright.sip.reasons import reason_for
 from sipwright.sip.uri import Uri

@@ -13,12 +13,11 @@ from typing import Any
 from sipwright.memo import Memo
 from sipwright.native import take_apart
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token
+from sipwright.sip.grammar import TOKEN, URI_TEXT, is_token, parse_content_length
 from sipwright.sip.headers.collection import Headers, index_lines, value_of
 from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.headers.name_addr import ADDRESS_LINES
 from sipwright.sip.headers.names import KEYS
-from sipwright.sip.headers.numbers import parse_content_length
 from sipwright.sip.headers.via import Via
 from sipwright.sip.message import Request, Response
 

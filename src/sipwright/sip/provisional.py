@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.grammar import parse_seconds
 from sipwright.sip.message import Request, Response
 
 __all__ = ["OPTION", "RAck", "is_reliable", "read_rack", "requires_reliable", "takes_reliable"]

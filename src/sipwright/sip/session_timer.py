@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.grammar import parse_seconds
 from sipwright.sip.message import Message, Request, Response
 
 __all__ = [

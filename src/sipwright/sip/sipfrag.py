@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sipwright.sip.grammar import forbid_breaks
-from sipwright.sip.shown import shown
+from sipwright.sip.grammar import forbid_breaks, shown
 
 __all__ = ["SIPFRAG", "write_sipfrag"]
 

@@ -18,11 +18,8 @@ class Asker(Protocol):
 
     random_token: Callable[[], str]
 
-    def new_branch(self) -> str:
-        """Make a branch that nobody has used."""
-
-    def via_for(self, flow: Flow, branch: str) -> str:
-        """Return the Via value for a request of ours on a flow."""
+    def new_via(self, flow: Flow) -> str:
+        """Return a Via for a new request on a flow."""
 
     def local_contact(self, flow: Flow) -> str:
         """Return the Contact value under which the peer of a flow reaches us."""

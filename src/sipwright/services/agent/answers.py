@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sipwright.sip import NameAddr, ParseError, Response, Uri, expires_of, uris_match
-from sipwright.sip.grammar import listed
+from sipwright.sip.grammar import listed, parse_seconds
 from sipwright.sip.headers.contact import readable_contacts
-from sipwright.sip.headers.numbers import parse_seconds
 
 from .timing import LONGEST
 

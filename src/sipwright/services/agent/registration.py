@@ -32,7 +32,7 @@ from sipwright.services.ports import ProviderView
 from sipwright.sip import Request, Response, Uri
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
-from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.grammar import parse_seconds
 from sipwright.stack import learn_challenge, sign_request
 
 from .absences import Absences

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from sipwright.sip import NameAddr, ParseError, Request, Response, Uri, digest
 from sipwright.sip.build import make_request
 from sipwright.sip.client_auth import ClientAuth
+from sipwright.sip.grammar import parse_seconds
 from sipwright.sip.headers.auth import Challenge, split_challenges
 from sipwright.sip.headers.contact import readable_contacts
-from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.stun import read_reply, write_probe
 from sipwright.stun.nat_check import Probe as StunProbe
 from sipwright.transport.certificate_look import TlsLook, look_at_tls

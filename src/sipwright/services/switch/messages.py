@@ -12,7 +12,7 @@ from sipwright.services.ports import AccountView
 from sipwright.services.refusals import unknown_user
 from sipwright.sip import NameAddr, Reject, Request, Response, make_response
 from sipwright.sip.build import make_request
-from sipwright.sip.shown import shown
+from sipwright.sip.grammar import shown
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipwright.sip.errors import ParseError
-from sipwright.sip.grammar import listed
+from sipwright.sip.grammar import listed, parse_seconds
 from sipwright.sip.headers.name_addr import ADDRESS_LINES, NameAddr
-from sipwright.sip.headers.numbers import parse_seconds
 from sipwright.sip.uri import STAR, Uri
 
 

@@ -30,7 +30,7 @@ from sipwright.sip.echo import is_echo
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, PROCEEDING, TRYING, Driver, Flow
-from sipwright.sip.transaction.keys import is_answer
+from sipwright.sip.transaction.table import is_answer
 
 __all__ = ["BriefClientUser", "BriefClients"]
 

@@ -34,18 +34,19 @@ from sipwright.sip.transaction.client import ClientTransaction, ClientUser
 from sipwright.sip.transaction.client_brief import BriefClients
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
-from sipwright.sip.transaction.keys import (
-    Key,
-    is_answer,
-    merge_key,
-    own_branch,
-    server_key,
-)
 from sipwright.sip.transaction.reliable import ReliableResponse
 from sipwright.sip.transaction.server import ServerTransaction, ServerUser
 from sipwright.sip.transaction.server_invite import ServerInvite
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
-from sipwright.sip.transaction.table import TransactionTable, local_tag_of
+from sipwright.sip.transaction.table import (
+    Key,
+    TransactionTable,
+    is_answer,
+    local_tag_of,
+    merge_key,
+    own_branch,
+    server_key,
+)
 from sipwright.sip.transaction.timers import TimerQueue, TimerValues
 
 

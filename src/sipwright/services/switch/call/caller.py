@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sipwright.sip import Request
 from sipwright.sip.build import response_head, write_on_head
-from sipwright.sip.shown import shown
+from sipwright.sip.grammar import shown
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.transport import Flow
 

@@ -16,7 +16,7 @@ from sipwright.memo import Bounded
 from sipwright.services.ports import Provider
 from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import ParseError, Response, Uri
-from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.grammar import parse_seconds
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import Stack, TimerHandle, ping
 from sipwright.transport import Flow

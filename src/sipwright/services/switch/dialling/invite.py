@@ -10,12 +10,11 @@ from sipwright.services.leg_options import LegOptions
 from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.build import make_request
 from sipwright.sip.dialog import address_of
-from sipwright.sip.grammar import quote
+from sipwright.sip.grammar import quote, shown
 from sipwright.sip.headers.collection import write_lines
 from sipwright.sip.headers.names import KEYS
 from sipwright.sip.provisional import takes_reliable
 from sipwright.sip.session_timer import LEAST, min_se
-from sipwright.sip.shown import shown
 from sipwright.sip.uri import as_request_uri, is_secure
 
 from ..call.call import EXPIRES, Call

@@ -12,8 +12,8 @@ from functools import partial
 from sipwright.sdp import is_hold
 from sipwright.services.refusals import store_away
 from sipwright.sip import Request, Response, make_response, parse
+from sipwright.sip.grammar import shown
 from sipwright.sip.provisional import requires_reliable
-from sipwright.sip.shown import shown
 from sipwright.sip.transaction import ClientInvite, ClientTransaction, ServerInvite, ServerTransaction
 from sipwright.stack import Incoming
 from sipwright.transport import Flow

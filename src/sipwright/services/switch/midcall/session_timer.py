@@ -19,7 +19,7 @@ from __future__ import annotations
 from functools import partial
 
 from sipwright.sip import Request, Response, parse
-from sipwright.sip.headers.numbers import parse_seconds
+from sipwright.sip.grammar import parse_seconds
 from sipwright.sip.session_timer import MOST, MOST_RAISES, Agreement, min_se
 from sipwright.sip.transaction import ClientTransaction
 from sipwright.stack import ReconnectingFlow

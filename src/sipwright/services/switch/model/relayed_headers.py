@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 
 from sipwright.memo import Memo
 from sipwright.sip import Message, Request, Response
+from sipwright.sip.grammar import shown_line
 from sipwright.sip.headers.collection import value_of
 from sipwright.sip.headers.names import KEYS
-from sipwright.sip.shown import shown_line
 
 from .header_table import (
     ALLOW,
