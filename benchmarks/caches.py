@@ -26,7 +26,7 @@ from sipwright.sip.build import response_head
 from sipwright.sip.headers import collection
 from sipwright.sip.headers.names import KEYS
 from sipwright.transport import UdpTransport
-from sipwright.transport.udp_flow import UdpFlow
+from sipwright.transport.udp_socket import UdpFlow
 
 REPEATS = 15
 RUNS = 300

@@ -15,7 +15,7 @@ from sipwright.transport import Flow, Target, TcpTransport, UdpTransport
 from sipwright.transport.base import ignore_undelivered
 from sipwright.transport.flow import Address
 from sipwright.transport.networks import networks
-from sipwright.transport.udp_flow import UdpFlow
+from sipwright.transport.udp_socket import UdpFlow
 from tcp_flows import connect
 
 from .callee import Callee

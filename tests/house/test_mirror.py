@@ -26,7 +26,6 @@ ELSEWHERE = {
     "services/switch/call/own_call": "node/test_monitoring",
     "services/switch/call/ending_call": "services/switch/call/test_goodbye",
     "services/switch/call/leg_ports": "services/switch/call/test_call",
-    "transport/udp_flow": "transport/test_udp",
     "sip/transaction/client": "sip/transaction/test_base",
     "sip/transaction/server": "sip/transaction/test_base",
     "sip/transaction/table": "sip/transaction/test_layer",

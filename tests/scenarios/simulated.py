@@ -317,7 +317,7 @@ class SimulatedPhone:
         return [("Authorization", value)]
 
     def _via(self) -> str:
-        return self.stack.via_for(self.flow, self.stack.new_branch())
+        return self.stack.new_via(self.flow)
 
 
 class Answered:

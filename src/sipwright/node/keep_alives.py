@@ -94,7 +94,7 @@ class KeepAlives:
         us = stack.local_contact(flow)
         options = make_request(
             "OPTIONS", binding.uri, from_=us, to=f"<{binding.uri}>", call_id=stack.random_token(), cseq=1,
-            from_tag=stack.random_token(), via=stack.via_for(flow, stack.new_branch()), contact=us,
+            from_tag=stack.random_token(), via=stack.new_via(flow), contact=us,
         )  # fmt: skip
         try:
             flow.send(

@@ -208,7 +208,7 @@ class _Subscription:
             ("Event", "message-summary"), ("Accept", "application/simple-message-summary"),
             ("Expires", str(self._expires)),
         )  # fmt: skip
-        via = ports.new_via(flow)
+        via = ports.stack.new_via(flow)
         if self._dialog is not None:
             request = self._dialog.make_request("SUBSCRIBE", via=via, contact=contact, headers=headers)
         else:

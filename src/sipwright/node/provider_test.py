@@ -124,7 +124,7 @@ class ProviderTest:
         name = str(NameAddr(place.aor if method == "REGISTER" else place.registrar))
         request = make_request(
             method, str(place.registrar), from_=name, to=name, call_id=self._call_id, cseq=1 + self._rounds,
-            from_tag=self._tag, via=ports.new_via(flow), headers=_HEADERS[method],
+            from_tag=self._tag, via=ports.stack.new_via(flow), headers=_HEADERS[method],
             routes=() if place.proxy is None else (f"<{place.proxy}>",),
             contact=ports.stack.local_contact(flow) if method == "OPTIONS" else None,
         )  # fmt: skip

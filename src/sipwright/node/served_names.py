@@ -1,17 +1,24 @@
 """Which names are ours: the directory of the store, seen together with the addresses that the stack listens on.
 
-Where not all accounts fit into memory, `account_loader.py` fetches those that a request names.
+Where not all accounts fit into memory, a step of the pipeline fetches those that a request names before it goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 from sipwright.services.own_probes import PROBE_DOMAIN
-from sipwright.stack import Stack
-from sipwright.store import Account, Directory, Provider
+from sipwright.services.switch import domain_of_number, named_beside
+from sipwright.sip import NameAddr, ParseError, Request, Uri
+from sipwright.sip.headers.auth import Credentials
+from sipwright.sip.telephone import plain_subscriber
+from sipwright.stack import Incoming, Stack
+from sipwright.store import Account, Directory, Provider, Store
 
-__all__ = ["ServedNames"]
+__all__ = ["AccountLoader", "ServedNames"]
+
+_NAMING = frozenset({"REGISTER", "INVITE", "MESSAGE", "SUBSCRIBE", "PUBLISH"})
+"""Requests that begin something for the accounts that they name."""
 
 
 class ServedNames:
@@ -70,3 +77,92 @@ class ServedNames:
     def providers(self) -> Iterable[Provider]:
         """Go through all providers."""
         return self._directory.providers()
+
+
+class AccountLoader:
+    """A step that lets a request wait until the accounts it names are in memory, where not all of them fit."""
+
+    methods = (*_NAMING, "REFER")
+
+    def __init__(
+        self, store: Store, names: ServedNames, takers: Callable[[Incoming], list[int]],
+        go_on: Callable[[Incoming], None], watching: Callable[[str], Sequence[int]] = lambda _tag: (),
+    ) -> None:  # fmt: skip
+        """Make it.
+
+        Args:
+            store: Where the accounts are.
+            names: Which of them are in memory.
+            takers: Gives the accounts that take the calls of the provider, or providers, that a request comes from.
+            go_on: Takes a request when its accounts are there.
+            watching: Gives the accounts that a subscription is about, by our tag of its dialog.
+        """
+        self._store = store
+        self._names = names
+        self._takers = takers
+        self._go_on = go_on
+        self._watching = watching
+
+    def __call__(self, incoming: Incoming) -> bool | Coroutine[None, None, None]:
+        """Leave the request to the next step, at once or after a look into the database."""
+        if self._store.directory.is_complete:
+            return False
+        missing = [name for name in self._named(incoming) if self._names.account(*name) is None]
+        takers = [one for one in self._takers_of(incoming) if self._names.account_by_id(one) is None]
+        return self._load(incoming, missing, takers) if missing or takers else False
+
+    async def _load(self, incoming: Incoming, missing: list[tuple[str, str]], takers: list[int]) -> None:
+        for user, domain in missing:
+            await self._store.load_account(user, domain)
+        for account_id in takers:
+            await self._store.load_account_by_id(account_id)
+        self._go_on(incoming)
+
+    def _named(self, incoming: Incoming) -> list[tuple[str, str]]:
+        request = incoming.request
+        if request.method == "REFER":
+            return self._in_refer_to(request)
+        if request.method not in _NAMING or request.to_tag is not None:
+            return []
+        found: list[tuple[str, str]] = []
+        beside = [] if request.method == "REGISTER" else named_beside(request)
+        for uri in (request.from_.uri, request.to.uri, request.request_uri, *beside):
+            domain, user = self._domain(uri), _user(uri)
+            if domain is not None and user:
+                # What a provider was told by an older version has its name before the account.
+                found += [(name, domain) for name in (user, user.partition(".")[2]) if name]
+        for value in request.headers.get_all("authorization"):
+            params = Credentials.parse(value).params
+            found.append((params.get("username", ""), params.get("realm", "")))
+        return list(dict.fromkeys(found))
+
+    def _takers_of(self, incoming: Incoming) -> Sequence[int]:
+        request = incoming.request
+        if request.method == "SUBSCRIBE" and request.to_tag is not None:
+            return self._watching(request.to_tag)
+        is_brought = request.method in ("INVITE", "MESSAGE") and request.to_tag is None
+        return self._takers(incoming) if is_brought and request.request_uri.is_sip else []
+
+    def _in_refer_to(self, request: Request) -> list[tuple[str, str]]:
+        """Return whom a transfer leads to, and who says that it is theirs."""
+        found: list[tuple[str, str]] = []
+        for name in ("refer-to", "referred-by", "from"):
+            try:
+                uri = NameAddr.parse(request.headers.get(name) or "", name).uri
+            except ParseError:
+                continue
+            domain, user = self._domain(uri), _user(uri)
+            if domain is not None and user:
+                found.append((user, domain))
+        return found
+
+    def _domain(self, uri: Uri) -> str | None:
+        if uri.is_sip:
+            return self._names.served_domain(uri.host, uri.port)
+        names = self._names
+        return domain_of_number(uri, names) or names.home_domain() if uri.scheme == "tel" else None
+
+
+def _user(uri: Uri) -> str:
+    user = uri.user or ""
+    return user if uri.is_sip else plain_subscriber(user)

@@ -47,7 +47,6 @@ from sipwright.transport.networks import networks
 from sipwright.transport.tap import Tap
 
 from .account_fetcher import AccountFetcher
-from .account_loader import AccountLoader
 from .baseline_learning import BaselineLearning
 from .call_guard import CallGuard
 from .call_watches import BindingWatches, CallWatches
@@ -71,7 +70,7 @@ from .provider_states import ProviderStates
 from .refusals import Refusals
 from .registration_watch import RegistrationWatch
 from .script_bridge import Scripts
-from .served_names import ServedNames
+from .served_names import AccountLoader, ServedNames
 from .several.crew import Crew
 from .several.limit_shares import LimitShares, users_of
 from .several.neighbours import Neighbours

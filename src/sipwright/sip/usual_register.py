@@ -86,7 +86,7 @@ class UsualRegister(NamedTuple):
         path: The value of Path, or nothing.
         supported: The value of Supported, or nothing.
         head: How each response begins after its first line, up to the To tag: source and rport are noted in the top Via
-            as `stack/source.py` does (RFC 3261 §18.2.1, RFC 3581 §4).
+            as `stack/addresses.py` does (RFC 3261 §18.2.1, RFC 3581 §4).
         tail: How it goes on after the tag.
     """
 

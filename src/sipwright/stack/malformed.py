@@ -10,8 +10,8 @@ from sipwright.sip.build import make_response
 from sipwright.sip.errors import ParseError
 from sipwright.sip.message import Request
 from sipwright.sip.unread import refuse_unread
+from sipwright.stack.addresses import stamp_source
 from sipwright.stack.incoming import Element
-from sipwright.stack.source import stamp_source
 from sipwright.stack.throttle import Throttle
 from sipwright.transport.flow import Flow
 

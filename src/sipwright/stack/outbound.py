@@ -12,10 +12,9 @@ from sipwright.memo import Bounded
 from sipwright.sip.message import Request, Response
 from sipwright.sip.transaction import TERMINATED, ClientTransaction
 from sipwright.sip.uri import Uri
-from sipwright.stack.addresses import Addresses
+from sipwright.stack.addresses import Addresses, return_address
 from sipwright.stack.failed_servers import FailedServers
 from sipwright.stack.own_network import OwnNetwork
-from sipwright.stack.source import return_address
 from sipwright.stack.timer_heap import CallLater
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport

@@ -32,7 +32,7 @@ def ping(stack: Asker, uri: str, flow: Flow, user: ClientUser) -> ClientTransact
     """Ask the server at the end of a flow; whatever it says to `user`, it is there."""
     options = make_request(
         "OPTIONS", uri, from_=stack.local_contact(flow), to=f"<{uri}>", call_id=stack.random_token(), cseq=1,
-        from_tag=stack.random_token(), via=stack.via_for(flow, stack.new_branch()),
+        from_tag=stack.random_token(), via=stack.new_via(flow),
         headers=(("Accept", "application/sdp"),),
     )  # fmt: skip
     return stack.start_client(options, flow, user)

@@ -292,6 +292,10 @@ class Stack:
         """Return the Via value for a request of ours on a flow."""
         return self.outbound.via_for(flow, branch)
 
+    def new_via(self, flow: Flow, mark: str = "") -> str:
+        """Return a Via for a new request on a flow; `mark` says what it is of (`BRIEF`)."""
+        return self.outbound.via_for(flow, BRANCH_COOKIE + mark + self.random_token())
+
     def local_contact(self, flow: Flow, user: str | None = None, *, is_secure: bool = False) -> str:
         """Return the Contact value under which the peer of a flow reaches us; `user` is escaped already.
 

@@ -10,7 +10,7 @@ from sipwright.transport.tcp import TcpTransport
 from sipwright.transport.tcp_connection import TcpFlow
 from sipwright.transport.tcp_limits import TcpLimits
 from sipwright.transport.udp import UdpTransport
-from sipwright.transport.udp_flow import UdpFlow
+from sipwright.transport.udp_socket import UdpFlow
 
 __all__ = [
     "Address",

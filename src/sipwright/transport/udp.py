@@ -3,8 +3,8 @@
 The event loop's datagram endpoints cost several times as much and hide EAGAIN, so this reads the socket
 itself: one wake-up drains up to 16 datagrams, and each goes to its handler and back to the socket in one call
 stack. When some turns in a row have not emptied the socket we are behind (`stack/backlog.py`); a burst of so many is
-read sooner than put in order. What is sent to a peer leaves by its `udp_flow.py`; the socket's own ways are in
-`udp_socket.py`, what ICMP says in `icmp.py`.
+read sooner than put in order. What is sent to a peer leaves by its `UdpFlow`, which stands with the socket's own
+ways in `udp_socket.py`; what ICMP says is in `icmp.py`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from sipwright.transport.icmp import Watch, undelivered
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.sources import PATIENCE, Sources
 from sipwright.transport.tap import Tap
-from sipwright.transport.udp_flow import UdpFlow
 from sipwright.transport.udp_socket import (
     LOST,
     OF_EARLIER,
     WOULD_BLOCK,
     Ancillary,
     SocketAddress,
+    UdpFlow,
     UdpSnapshot,
     address_of,
     age_of_unread,

@@ -1,7 +1,8 @@
-"""The socket under the UDP transport: how it is opened, and its addresses as the kernel writes them.
+"""The socket under the UDP transport: how it is opened, its addresses as the kernel writes them, and how it sends.
 
 A socket that is bound to all addresses learns with IP_PKTINFO which one was asked, and says with it which one a
-datagram leaves from (RFC 3581 §4: the same address and port that the request was received on).
+datagram leaves from (RFC 3581 §4: the same address and port that the request was received on). Below it is the
+flow: one pair of addresses that talk, which hands what is sent to a peer to the socket in the same call.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ import errno
 import socket
 import struct
 import time
+from collections import deque
 from dataclasses import dataclass
 from fcntl import ioctl
+from typing import Protocol
 
-from sipwright.transport.flow import Address
+from sipwright.transport.flow import Address, Flow
 from sipwright.transport.icmp import ask_for_errors
+from sipwright.transport.sources import Sources
+from sipwright.transport.tap import Tap
 
 __all__ = [
     "LOST",
@@ -22,6 +27,7 @@ __all__ = [
     "WOULD_BLOCK",
     "Ancillary",
     "SocketAddress",
+    "UdpFlow",
     "UdpSnapshot",
     "address_of",
     "age_of_unread",
@@ -175,3 +181,106 @@ def leaving_from(family: socket.AddressFamily, host: str) -> Ancillary:
         return ((socket.IPPROTO_IP, _IP_PKTINFO, value),)
     value = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, host.partition("%")[0]), 0)
     return ((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, value),)
+
+
+class Datagrams(Protocol):
+    """The socket that a flow sends by."""
+
+    tap: Tap
+    sources: Sources
+    queue: deque[tuple[UdpFlow, bytes]]
+    """What waits until the socket has room."""
+    is_closed: bool
+    sent: int
+
+    def sendto(self, data: bytes, peer: SocketAddress, /) -> object:
+        """Send a datagram. Raises OSError."""
+
+    def sendmsg(
+        self, data: tuple[bytes, ...], ancillary: Ancillary, flags: int, peer: SocketAddress, /
+    ) -> object:
+        """Send one with what else the kernel is to know. Raises OSError."""
+
+    def flow(self, remote: Address, local: Address | None = None) -> UdpFlow:
+        """Return the flow to a peer, from `local` where the socket has several addresses."""
+
+    def enqueue(self, flow: UdpFlow, data: bytes) -> None:
+        """Keep a datagram until the socket has room."""
+
+    def send_failed(self, flow: UdpFlow, data: bytes, error: OSError) -> None:
+        """Do what there is to do about an error; raises it where no waiting would mend it."""
+
+
+class UdpFlow(Flow):
+    """One pair of addresses."""
+
+    __slots__ = ("_ancillary", "_peer", "_transport", "is_known")
+
+    def __init__(
+        self,
+        transport: Datagrams,
+        local: Address,
+        remote: Address,
+        peer: SocketAddress,
+        ancillary: Ancillary | None,
+    ) -> None:
+        super().__init__("udp", local, remote)
+        self._transport = transport
+        self._peer = peer
+        self._ancillary = ancillary
+        self.is_known = False
+        self.source = transport.sources.of(remote[0])
+
+    @property
+    def is_closed(self) -> bool:
+        """The socket is closed."""
+        return self._transport.is_closed
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram, or queue it while the socket is full.
+
+        Raises:
+            OSError: The network refuses it here and now: no route, too large, socket closed.
+        """
+        transport = self._transport
+        if transport.tap.listeners:
+            transport.tap.emit("out", self, data)
+        if transport.queue:
+            transport.enqueue(self, data)
+            return
+        try:
+            # As `transmit` does, which nearly every message would have to call.
+            if self._ancillary is None:
+                transport.sendto(data, self._peer)
+            else:
+                transport.sendmsg((data,), self._ancillary, 0, self._peer)
+        except OSError as error:
+            transport.send_failed(self, data, error)
+        else:
+            transport.sent += 1
+
+    def vouch(self) -> None:
+        """Give somebody known a budget of their own."""
+        if not self.is_known:
+            self.is_known = True
+            self._transport.sources.vouched(self)
+
+    def keep_open(self) -> None:
+        """Send an empty datagram, as nobody takes that for a message."""
+        try:
+            self.transmit(b"")
+        except OSError:
+            pass  # the next one is sent soon
+
+    def redirected(self, port: int) -> UdpFlow:
+        """Return the flow to another port of the same peer."""
+        return self._transport.flow((self.remote[0], port), self.local)
+
+    def transmit(self, data: bytes) -> None:
+        """Hand one datagram to the kernel."""
+        transport = self._transport
+        if self._ancillary is None:
+            transport.sendto(data, self._peer)
+        else:
+            transport.sendmsg((data,), self._ancillary, 0, self._peer)
+        transport.sent += 1

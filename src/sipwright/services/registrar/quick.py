@@ -16,7 +16,7 @@ from sipwright.sip import Reject, Request, parse, reason_for
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
 from sipwright.sip.usual_register import UsualRegister, read_register
 from sipwright.stack import Incoming, Stack
-from sipwright.stack.source import is_translated, stamp_source
+from sipwright.stack.addresses import is_translated, stamp_source
 from sipwright.stack.tokens import tag_of
 from sipwright.transport import Flow
 

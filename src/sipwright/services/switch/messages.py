@@ -207,7 +207,7 @@ class Delivery:
         sender = NameAddr.parse(without_verification(str(given.from_)))
         return make_request(
             "MESSAGE", phone.uri, from_=from_header(sender, PLAIN), to=f"<{phone.to}>",
-            call_id=call_id, cseq=1, from_tag=tag, via=self._ports.new_via(flow), routes=phone.route,
+            call_id=call_id, cseq=1, from_tag=tag, via=self._ports.stack.new_via(flow), routes=phone.route,
             max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, self._passage),
             body=given.body, content_type=given.headers.get("content-type"),
         )  # fmt: skip

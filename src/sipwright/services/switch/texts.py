@@ -200,7 +200,7 @@ class Copy:
             self._auth = ports.credentials.in_advance(provider) or self._auth
         request = make_request(
             "MESSAGE", destination.uri, from_=self._from, to=f"<{destination.to}>", call_id=self._call_id,
-            cseq=1 + self._rounds, from_tag=self._tag, via=ports.new_via(flow), routes=destination.route,
+            cseq=1 + self._rounds, from_tag=self._tag, via=ports.stack.new_via(flow), routes=destination.route,
             headers=destination.options.headers, body=self._body, content_type="text/plain;charset=UTF-8",
         )  # fmt: skip
         if provider is not None:

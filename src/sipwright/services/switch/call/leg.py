@@ -297,7 +297,7 @@ class Leg(OwnCode, BriefUser):
         headers = () if self.auth is None else self.auth.of_invite(self.invite_cseq)
         self.ack = data = dialog.write_request(
             "ACK",
-            ports.new_via(flow),
+            ports.stack.new_via(flow),
             headers=headers,
             body=body,
             content_type=content_type,
@@ -318,7 +318,9 @@ class Leg(OwnCode, BriefUser):
             ports.routes.send_ack(self, self.ack)
         elif self.dialog is not None and self.flow is not None and number < self.invite_cseq:
             headers = () if self.auth is None else self.auth.of_invite(number)
-            ack = self.dialog.write_request("ACK", ports.new_via(self.flow), headers=headers, cseq=number)
+            ack = self.dialog.write_request(
+                "ACK", ports.stack.new_via(self.flow), headers=headers, cseq=number
+            )
             ports.routes.send_ack(self, ack.wire)
 
     def repeat_until_acknowledged(self, success: bytes, *, is_recovered: bool = False) -> None:
@@ -342,7 +344,7 @@ class Leg(OwnCode, BriefUser):
             self.transition(END)
             return
         self.transition(HANG_UP)
-        via = owner.ports.new_via(flow, BRIEF)
+        via = owner.ports.stack.new_via(flow, BRIEF)
         if self.auth is None:
             bye = dialog.write_request("BYE", via, headers=headers)
         else:

@@ -86,10 +86,6 @@ class LegPorts(Generic[LegT]):
     routes: LegRoutes[LegT]
     credentials: ProviderCredentials
 
-    def new_via(self, flow: Flow, mark: str = "") -> str:
-        """Return a Via for a new request on a flow; `mark` says what it is of (`BRIEF`)."""
-        return self.stack.via_for(flow, self.stack.new_branch(mark))
-
 
 class LegOwner(Protocol[LegT]):
     """Whose leg it is: a call, or what answers for the calls that are over."""

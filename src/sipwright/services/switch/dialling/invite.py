@@ -92,7 +92,7 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
         call_id=leg.sip_call_id,
         cseq=leg.invite_cseq,
         from_tag=leg.local_tag,
-        via=ports.new_via(flow),
+        via=ports.stack.new_via(flow),
         routes=destination.route,
         max_forwards=call.max_forwards,
         contact=ports.stack.local_contact(flow, is_secure=is_secure(destination.uri)),

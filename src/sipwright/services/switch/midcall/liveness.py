@@ -73,7 +73,7 @@ class Probe:
     def ask(self, dialog: Dialog, flow: Flow) -> None:
         """Send it."""
         call, leg, ports = self._call, self._leg, self._call.ports
-        options = dialog.make_request("OPTIONS", via=ports.new_via(flow))
+        options = dialog.make_request("OPTIONS", via=ports.stack.new_via(flow))
         leg.sign(options)
         leg.pending_request = bytes(options)
         call.changed()

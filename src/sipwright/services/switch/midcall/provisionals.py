@@ -194,7 +194,7 @@ class Provisionals:
             return
         headers = [("RAck", str(RAck(source[2], cseq, "INVITE")))]
         prack = dialog.make_request(
-            "PRACK", via=ports.new_via(flow), headers=headers, body=body, content_type=content_type
+            "PRACK", via=ports.stack.new_via(flow), headers=headers, body=body, content_type=content_type
         )
         leg.sign(prack)
         self.pracks[prack.top_via.branch or ""] = (source, bytes(prack))

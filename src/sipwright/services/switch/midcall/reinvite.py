@@ -64,7 +64,7 @@ class ReInvite:
             return
         told = ("Supported", ports.settings.extensions)
         request = dialog.make_request(
-            "INVITE", via=ports.new_via(flow), contact=leg.contact_on(flow), body=body,
+            "INVITE", via=ports.stack.new_via(flow), contact=leg.contact_on(flow), body=body,
             headers=(told, *ports.sessions.headers(leg)), content_type=content_type if body else None,
         )  # fmt: skip
         leg.sign(request)

@@ -162,7 +162,7 @@ class Relay:
         contact = receiver.contact_on(flow) if method in _NAMES_US else None
         content_type = self.request.headers.get("content-type") if body else None
         request = dialog.make_request(
-            method, via=call.ports.new_via(flow), contact=contact, headers=headers,
+            method, via=call.ports.stack.new_via(flow), contact=contact, headers=headers,
             body=body, content_type=content_type,
         )  # fmt: skip
         if is_ours_to_sign(method, self.sender):

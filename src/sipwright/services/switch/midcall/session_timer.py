@@ -244,7 +244,7 @@ class SessionTimer:
         told = ("Supported", call.ports.settings.extensions)
         update = dialog.make_request(
             "UPDATE",
-            via=call.ports.new_via(flow),
+            via=call.ports.stack.new_via(flow),
             contact=leg.contact_on(flow),
             headers=(told, *self.headers()),
         )

@@ -60,14 +60,14 @@ def _farewell(ports: LegPorts[Leg], leg: Callee, response: Response) -> tuple[Di
     number = response.cseq.number
     headers = () if leg.auth is None else leg.auth.of_invite(number)
     ack = dialog.write_request(
-        "ACK", ports.new_via(flow), headers=headers, body=body, content_type=content_type, cseq=number
+        "ACK", ports.stack.new_via(flow), headers=headers, body=body, content_type=content_type, cseq=number
     ).wire
     leg.unwanted = {**leg.unwanted, dialog.remote_tag: ack}
     return dialog, ack, _goodbye(ports, leg, flow, dialog)
 
 
 def _goodbye(ports: LegPorts[Leg], leg: Callee, flow: Flow, dialog: Dialog) -> Request:
-    bye = dialog.make_request("BYE", via=ports.new_via(flow), headers=ELSEWHERE_HEADERS)
+    bye = dialog.make_request("BYE", via=ports.stack.new_via(flow), headers=ELSEWHERE_HEADERS)
     leg.sign(bye)
     return bye
 

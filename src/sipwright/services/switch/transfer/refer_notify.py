@@ -157,7 +157,7 @@ class ReferNotifier:
         if dialog is None or flow is None:
             return
         notify = dialog.make_request(
-            "NOTIFY", via=ports.new_via(flow), contact=leg.contact_on(flow),
+            "NOTIFY", via=ports.stack.new_via(flow), contact=leg.contact_on(flow),
             headers=(("Event", f"refer;id={self._name}"), ("Subscription-State", state)),
             body=write_sipfrag(*self._last), content_type=SIPFRAG,
         )  # fmt: skip

@@ -244,7 +244,8 @@ class ThirdParty:
             return
         ports = self.call.ports
         request = dialog.make_request(
-            "INVITE", via=ports.new_via(flow), contact=first.contact_on(flow), body=body, content_type=content_type,
+            "INVITE", via=ports.stack.new_via(flow), contact=first.contact_on(flow),
+            body=body, content_type=content_type,
             headers=(("Supported", ports.settings.extensions), *ports.sessions.headers(first)),
         )  # fmt: skip
         first.sign(request)
