@@ -61,7 +61,6 @@ ELSEWHERE = {
     "services/switch/midcall/session_timer": "services/switch/midcall/test_session",
     "services/switch/midcall/refresh": "services/switch/midcall/test_session",
     "services/switch/midcall/refer_names": "services/switch/midcall/test_headers_cross",
-    "services/switch/call/tally": "node/test_counts",
     "web/pages/public_status": "web/pages/test_status",
     "commands/acting": "commands/test_token",
     "console/commands/bans": "console/test_listener",
@@ -236,6 +235,7 @@ ELSEWHERE = {
     "services/switch/call/ports": "services/switch/dialling/test_emergency",
     "services/switch/call/process": "services/switch/midcall/test_relay",
     "services/switch/call/script_port": "services/switch/recovery/test_recover",
+    "services/switch/call/tally": "node/test_counts",
     "services/switch/call/script_runner": "services/switch/transfer/test_transfer",
     "services/switch/dialling/admission": "services/switch/call/test_call",
     "services/switch/dialling/hunt_events": "services/switch/dialling/test_hunt_machine",
@@ -368,6 +368,7 @@ ELSEWHERE = {
 """Which test covers a module that has no mirror. What Alembic loads by itself is covered by `store/test_migrations`."""
 
 STORIES = {
+    "services/switch/dialling/test_numbers": "numbers dialled by URIs of their own, from phone to trunk",
     "services/agent/test_several_nodes": "nodes that die and come back, as a provider sees them",
     "web/test_odd_values": "odd values in every field and parameter of REST",
     "web/test_contract": "what REST, events and console promise to other programs",

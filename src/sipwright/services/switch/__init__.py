@@ -7,15 +7,13 @@ from .call.observer import CallObserver
 from .call.ports import CallWatch
 from .call.script_port import ScriptRun
 from .call.script_runner import ScriptRunner
-from .dialling.admission import refuse_unknown
-from .dialling.call_limits import Share
+from .dialling.admission import Share, refuse_unknown
 from .dialling.dead_servers import DeadServers, Outage
 from .dialling.destinations import LOOP_FLOW, MOST_LOOPS, Destinations
 from .dialling.hunt import Hunt
-from .dialling.numbers import DialledNumbers, domain_of_number
 from .dialling.origins import Origins
 from .dialling.router import Decision, Router
-from .dialling.senders import named_beside
+from .dialling.senders import DialledNumbers, domain_of_number, named_beside
 from .dialling.service_routes import ServiceRoutes
 from .dialling.unreachable import no_provider_or_host
 from .model.call_state import CallEvent, CallState

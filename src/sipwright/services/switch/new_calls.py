@@ -20,10 +20,9 @@ from .call.table import CallTable
 from .dialling.admission import Admission, look_at
 from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
-from .dialling.invite import read_source
+from .dialling.invite import origin_of, passes_of, read_source
 from .dialling.router import Decision, Router
 from .dialling.senders import is_anonymous, read_sender
-from .dialling.spirals import origin_of, passes_of
 from .model.header_table import SOURCE_HEADER
 from .model.identity import Identity
 from .model.identity_headers import vouch

@@ -30,8 +30,7 @@ from .call.observer import CallObserver
 from .call.ports import CallPorts, LegGuard, NoGuard, NoOwnLimits, OwnLimits, SwitchSettings
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
-from .dialling.admission import Admission
-from .dialling.call_limits import CallLimits, MostFrom, Share
+from .dialling.admission import Admission, CallLimits, MostFrom, Share
 from .dialling.credentials import Credentials
 from .dialling.dead_servers import DeadServers
 from .dialling.destinations import Destinations

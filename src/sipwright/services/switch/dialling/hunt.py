@@ -260,7 +260,7 @@ class Hunt:
     def _make(self, number: int, destination: Destination) -> Callee:
         call, ports = self.call, self.call.ports
         now = ports.wall_clock()
-        # Both name the call, by which it is known should a provider bring it back (`spirals.py`).
+        # Both name the call, by which it is known should a provider bring it back (`invite.py`).
         leg = Callee(call, number, f"{call.id}-{number}", f"{call.id}.{number}", now, destination)
         leg.instance = destination.instance
         call.legs.append(leg)

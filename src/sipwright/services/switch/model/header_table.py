@@ -34,7 +34,7 @@ SOURCE_HEADER = "P-Sipwright-Source"
 """On the loop between two calls of this switch: the address that the message first came from."""
 
 CALL_HEADER = "X-Sipwright-Call"
-"""In what is sent on to somebody else: the id of the call, should it come back (`dialling/spirals.py`)."""
+"""In what is sent on to somebody else: the id of the call, should it come back (`dialling/invite.py`)."""
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, INFO, UPDATE, MESSAGE, NOTIFY, REFER, SUBSCRIBE, REGISTER"
 """The methods that work here, wherever we say so."""

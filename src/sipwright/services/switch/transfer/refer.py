@@ -18,7 +18,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..call.ports import CallPorts
-from ..dialling.call_limits import RETRY_AFTER
+from ..dialling.admission import RETRY_AFTER
 from ..dialling.router import Router
 from ..model.header_table import OUTSIDER, TRUNK
 from ..model.leg_state import LegState

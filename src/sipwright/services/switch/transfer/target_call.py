@@ -18,7 +18,7 @@ from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..call.script_runner import ScriptRunner
 from ..call.table import CallTable
-from ..dialling.call_limits import RETRY_AFTER
+from ..dialling.admission import RETRY_AFTER
 from ..dialling.destinations import Destinations
 from ..dialling.hunt import Hunt
 from ..dialling.router import Router

@@ -7,7 +7,7 @@ import pytest
 
 from sipwright.services.switch import SwitchSettings
 from sipwright.services.switch.call.ports import NoOwnLimits
-from sipwright.services.switch.dialling.call_limits import CallLimits, Share
+from sipwright.services.switch.dialling.admission import CallLimits, Share
 from sipwright.services.switch.model.call_state import CallState
 from sipwright.sip import Reject, Request
 
