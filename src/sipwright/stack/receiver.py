@@ -17,8 +17,8 @@ from sipwright.sip.headers import Via
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR
-from sipwright.sip.transaction.client import ClientTransaction
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
+from sipwright.sip.transaction.sides import ClientTransaction
 from sipwright.sip.usual_ack import usual_ack_tag
 from sipwright.stack.addresses import Addresses, stamp_source
 from sipwright.stack.incoming import Element, Incoming

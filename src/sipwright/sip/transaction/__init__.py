@@ -11,15 +11,14 @@ from sipwright.sip.transaction.base import (
     Flow,
     Transaction,
 )
-from sipwright.sip.transaction.client import ClientTransaction, ClientUser
 from sipwright.sip.transaction.client_brief import BriefClients, BriefClientUser
 from sipwright.sip.transaction.client_invite import ClientInvite
 from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.layer import LayerSnapshot, TransactionLayer
 from sipwright.sip.transaction.reliable import ReliableResponse
-from sipwright.sip.transaction.server import ServerTransaction, ServerUser
 from sipwright.sip.transaction.server_invite import ServerInvite
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
+from sipwright.sip.transaction.sides import ClientTransaction, ClientUser, ServerTransaction, ServerUser
 from sipwright.sip.transaction.timers import Timer, TimerQueue, TimerValues
 
 __all__ = [

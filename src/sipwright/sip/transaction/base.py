@@ -1,7 +1,7 @@
 """What the four transaction machines share: the driver of their tables.
 
 A machine is fed events and speaks only through its outbox.  Its table says what it does, and here is how
-a table is run.  What the two sides have of their own is in client.py and server.py; who feeds a machine and who
+a table is run.  What the two sides have of their own is in sides.py; who feeds a machine and who
 empties the outbox is layer.py.  The machines are next door, one a file, in the order of RFC 3261 §17: client_invite,
 client_non_invite, server_invite, server_non_invite.
 """

@@ -50,7 +50,7 @@ from sipwright.sip.transaction.base import (
     Driver,
     Flow,
 )
-from sipwright.sip.transaction.client import ClientTransaction, ClientUser
+from sipwright.sip.transaction.sides import ClientTransaction, ClientUser
 from sipwright.sip.transaction.timers import Timer
 
 

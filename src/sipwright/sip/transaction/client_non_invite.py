@@ -39,7 +39,7 @@ from sipwright.sip.transaction.base import (
     TRANSPORT_ERROR,
     TRYING,
 )
-from sipwright.sip.transaction.client import ClientTransaction
+from sipwright.sip.transaction.sides import ClientTransaction
 from sipwright.sip.transaction.timers import Timer
 
 

@@ -53,7 +53,7 @@ from sipwright.sip.transaction.base import (
     SUCCESS,
     TERMINATED,
 )
-from sipwright.sip.transaction.server import ServerTransaction
+from sipwright.sip.transaction.sides import ServerTransaction
 from sipwright.sip.transaction.timers import Timer
 
 REMINDER = 60.0

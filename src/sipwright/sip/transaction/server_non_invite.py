@@ -42,7 +42,7 @@ from sipwright.sip.transaction.base import (
     TERMINATED,
     TRYING,
 )
-from sipwright.sip.transaction.server import ServerTransaction
+from sipwright.sip.transaction.sides import ServerTransaction
 from sipwright.sip.transaction.timers import Timer, TimerQueue
 
 

@@ -16,8 +16,7 @@ from sipwright.sip.headers.cseq import CSeq
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import ACCEPTED, COMPLETED, CONFIRMED, PROCEEDING, Transaction
-from sipwright.sip.transaction.client import ClientTransaction
-from sipwright.sip.transaction.server import ServerTransaction
+from sipwright.sip.transaction.sides import ClientTransaction, ServerTransaction
 
 __all__ = [
     "LENGTH_OF_KEY",
