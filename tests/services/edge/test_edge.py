@@ -24,6 +24,7 @@ class FakePeers:
     name: str = "south"
     owners: dict[int, str] = field(default_factory=lambda: {7: "north"})
     is_north_lost: bool = False
+    nobody_acts: bool = False
     gone: set[str] = field(default_factory=set)
     on_their_way: set[str] = field(default_factory=set)
     heard_within: float = 3.0
@@ -35,6 +36,8 @@ class FakePeers:
         return set() if self.is_north_lost else {NORTH}
 
     def edge_of(self, node):
+        if node == "north" and self.nobody_acts:
+            return None
         return {"north": HERE if self.is_north_lost else NORTH, "south": HERE}.get(node)
 
     def is_up(self, node):
@@ -818,6 +821,64 @@ def test_what_its_caller_was_told_by_way_of_a_lost_node_is_told_again(stack, edg
     edge.moved()
 
     assert [parse(data).status for data, _ in sent(stack)] == [status] * times
+
+
+def _cancelled(stack, flow):
+    """A CANCEL of what rings."""
+    invite = request(stack, PHONE).request
+    transaction = stack.start_client(invite, flow, None)
+    stack.layer.match_response(make_response(invite, 180, to_tag="2"), stack.clock())
+    transaction.cancel(stack.clock())
+
+
+def _asked(method, *statuses):
+    def asked(stack, flow):
+        asking = request(stack, PHONE, method, to_tag="" if method == "INVITE" else "2").request
+        stack.start_client(asking, flow, None)
+        for status in statuses:
+            stack.layer.match_response(make_response(asking, status, to_tag="2"), stack.clock())
+
+    return asked
+
+
+def _told(status):
+    def told(stack, flow):
+        invite = request(stack, PHONE).request
+        transaction = stack.layer.server(invite, flow, None, stack.clock())
+        transaction.respond(make_response(invite, status, to_tag="2"), stack.clock())
+        stack.ticker.arm()
+
+    return told
+
+
+def _answered(stack, flow):
+    answer = bytes(make_response(request(stack, PHONE).request, 200, to_tag="2"))
+    stack.layer.repeat(answer, flow, lambda: None, stack.clock())
+    stack.ticker.arm()
+
+
+@pytest.mark.parametrize(("say", "what"), [
+    (_asked("INVITE"), "INVITE "), (_asked("INVITE", 100), "INVITE "), (_asked("BYE"), "BYE "),
+    (_asked("INFO"), "INFO "), (_cancelled, "CANCEL "), (_told(180), "SIP/2.0 180"), (_told(486), "SIP/2.0 486"),
+    (_answered, "SIP/2.0 200"),
+])  # fmt: skip
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_nobody_gets_while_a_node_is_lost_is_said_again(network, stack, edge, say, what, is_told):
+    """Whatever waits for no answer of ours: an ACK, and what answers a request, are said again when these are.
+
+    Where nobody has to act for the node, as it is back, only what its caller was told may wait for its minute.
+    """
+    flow = edge.flows.flow(f"north!{AT_NORTH}")
+    edge.peers.nobody_acts = True
+    say(stack, flow)
+    network.advance(10.0)
+    assert not sent(stack)
+    edge.peers.nobody_acts, edge.peers.is_north_lost = False, is_told
+    if is_told:
+        edge.moved()
+    network.advance(8.0 if what != "SIP/2.0 180" else 60.0)
+
+    assert any(data.startswith(what.encode()) for data, _ in sent(stack))
 
 
 OVER_TCP = "tcp/127.0.0.1:5060/127.0.0.3:5070"
