@@ -405,11 +405,12 @@ async def test_a_binding_is_loaded_as_the_location_table_keeps_it(store: Store):
 @pytest.mark.parametrize(
     ("looks", "is_away"),
     [
-        ([0.5, 1.1], [False, True]),
-        ([0.5, 15.0, 15.9, 16.2], [False, False, False, True]),
-        ([1.9, 2.1, 2.4], [False, False, True]),
-        ([0.9, 1.8, 2.7], [False, True, True]),
+        ([0.25, 0.5, 0.75, 1.0, 1.25], [False] * 4 + [True]),
+        ([0.25, 15.0, 15.25, 15.5, 15.75, 16.25], [False] * 5 + [True]),
+        ([0.25, 1.6, 1.85, 2.1, 2.35, 2.7], [False] * 5 + [True]),
+        ([0.9, 1.8, 2.7, 3.6, 4.5], [False] * 4 + [True]),
     ],
+    ids=["four looks a second", "a zombie", "a stop", "nothing but stops"],
 )
 async def test_the_time_in_which_this_process_was_stopped_says_nothing_about_the_database(
     monkeypatch: pytest.MonkeyPatch, looks: list[float], is_away: list[bool]

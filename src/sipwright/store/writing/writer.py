@@ -28,11 +28,11 @@ log = structlog.get_logger(__name__)
 Row = tuple[Any, ...]
 CAPACITY = 100_000
 
-STOPPED = 2.0
-"""Seconds between two looks after which this process has stood still."""
+STOPPED = 0.5
+"""Seconds between two looks, of which there are four a second, after which this process has stood still."""
 
-LONGEST = 0.75
-"""Seconds that count between two looks, of which there are four a second: whoever looks later has stood still, too."""
+MOST_STOPS = 3
+"""How often it may have done so during one commit: a machine that does nothing else says nothing about itself."""
 
 PATIENCE = 1.0
 """Seconds that a commit may take before the database counts as away."""
@@ -123,7 +123,7 @@ class Writer:
         self._patient_flush: asyncio.Handle | None = None
         self._is_closed = False
         self._flushed_at = -1.0
-        self._waited, self._looked_at = 0.0, -1.0
+        self._waited, self._stops, self._looked_at = 0.0, 0, -1.0
         self._idle = asyncio.Event()
         self._idle.set()
         self._row_count = self._commits = self._refused = 0
@@ -202,10 +202,11 @@ class Writer:
         which this process itself was stopped does not: nobody has looked then, and another node may have its calls.
         """
         batch, now = self._under_way, self._loop.time()
-        if 0.0 < self._looked_at < now - STOPPED:
-            self._waited = 0.0
+        passed = now - max(self._flushed_at, self._looked_at)
+        if passed > STOPPED and self._stops < MOST_STOPS:
+            self._waited, self._stops = 0.0, self._stops + 1
         else:
-            self._waited += min(now - max(self._flushed_at, self._looked_at), LONGEST)
+            self._waited += passed
         self._looked_at = now
         is_late = batch is not None and self._waited > PATIENCE
         is_failing = batch is not None and self._committer.failing_since is not None
@@ -244,7 +245,7 @@ class Writer:
         self._patient_flush = None
         batch = self._under_way = self._next
         self._next = Batch()
-        self._flushed_at, self._waited = self._loop.time(), 0.0
+        self._flushed_at, self._waited, self._stops = self._loop.time(), 0.0, 0
         self._grouping.committed(batch.size, self._flushed_at)
         _make_rows(batch)
         self._committer.submit(batch)
