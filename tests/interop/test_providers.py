@@ -90,7 +90,7 @@ def test_its_challenge_is_answered_with_the_providers_credentials(switch, ports,
     assert ack.headers.get(answered) == second.headers.get(answered)
     assert second.cseq.number == first.cseq.number + 1
     assert (second.call_id, second.from_tag) == (first.call_id, first.from_tag)
-    assert [response.status for response in trace.received if response.status >= 400] == [401]
+    assert [status for status in trace.statuses if status >= 400] == [401]
     assert [(cdr["status"], cdr["target"]) for cdr in cdrs] == [(200, None), (200, "35315551234@trunk")]
 
 

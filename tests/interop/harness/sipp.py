@@ -32,7 +32,7 @@ class ScenarioFailed(AssertionError):
 
 @dataclass
 class Trace:
-    """The messages of one run of a scenario, in order."""
+    """The messages of one run of a scenario, in order; what came again, as UDP has it, came once."""
 
     sent: list[Message] = field(default_factory=list)
     received: list[Message] = field(default_factory=list)
@@ -40,11 +40,13 @@ class Trace:
     @classmethod
     def read(cls, path: Path) -> Trace:
         """Read the message log that sipp wrote."""
-        trace = cls()
+        trace, came = cls(), set()
         text = path.read_bytes() if path.exists() else b""
         for entry in _ENTRY.finditer(text):
-            data = text[entry.end() : entry.end() + int(entry[2])]
-            getattr(trace, entry[1].decode()).append(parse(data))
+            data, way = text[entry.end() : entry.end() + int(entry[2])], entry[1].decode()
+            if way == "sent" or data not in came:
+                getattr(trace, way).append(parse(data))
+                came.add(data)
         return trace
 
     @property
@@ -168,5 +170,6 @@ class Sipp:
         for name in ("errors.log", "messages.log"):
             path = self._folder / name
             if path.exists():
-                parts.append(path.read_text(errors="replace")[-6000:])
+                text = path.read_text(errors="replace")
+                parts.append(text if len(text) < 9_000 else f"{text[:3_000]}\n...\n{text[-6_000:]}")
         return "\n".join(parts)
