@@ -52,7 +52,7 @@ def serve(*addresses: str) -> Iterator[str]:
         ],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    until(lambda: is_listening(HOST, port), "dnsmasq listens", 10)
+    until(lambda: is_listening(HOST, port), "dnsmasq listens")
     yield f"{HOST}:{port}"
     process.terminate()
     process.wait(60)

@@ -49,7 +49,7 @@ PEERS = {
     "trunk": ("127.82.2.1", 17_082),
 }  # fmt: skip
 AORS = ("bob", "carol")
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 PLANS = {
     "asked": 'result = dial("carol@local", ring=60)\nlog(f"{result.status}")\nrespond(result.status, "At Last")\n',

@@ -18,7 +18,16 @@ SHORT = 0.5
 
 COUNTED = 3
 
-WAITS = {"settimeout": 0, "wait": 0, "communicate": 1, "join": 0, "result": 0, "wait_for": 1, "timeout": 0}
+WAITS = {
+    "settimeout": 0,
+    "wait": 0,
+    "communicate": 1,
+    "join": 0,
+    "result": 0,
+    "wait_for": 1,
+    "timeout": 0,
+    "until": 2,
+}
 """What waits, by its last name, and which of its arguments says for how long."""
 
 ASKS = {"get", "post", "put", "patch", "delete", "head", "request", "stream", "Client", "AsyncClient"}
@@ -27,7 +36,8 @@ ASKS = {"get", "post", "put", "patch", "delete", "head", "request", "stream", "C
 CLOCKS = {"time.monotonic", "time.time", "time.perf_counter", "loop.time"}
 
 A_NUMBER = r"(?<![\w.])(?:[4-9]|[1-5]\d|[0-3]\.\d)(?![\d_])"
-A_WAIT = rf"\b(?:settimeout|wait|communicate|join|result|wait_for|timeout|patience)\b\W.*{A_NUMBER}"
+A_WAIT = rf"\b(?:settimeout|wait|communicate|join|result|wait_for|timeout|patience|until)\b\W(?s:.{{0,200}}?){A_NUMBER}"
+A_NAME = rf"(?i:patience|timeout)\b.*= *{A_NUMBER}"
 A_BOUND = r"\b(?:monotonic|time|perf_counter)\(\) - "
 """What such a file has to have in it, to be read at all."""
 
@@ -42,6 +52,10 @@ IMPATIENT = {
 def test_whoever_waits_has_a_minute():
     """A number in between is a guess how long it takes."""
     assert sorted(found for found in calls(_is_impatient, A_WAIT)) == []
+
+
+def test_nobody_is_less_patient_who_is_not_told_to_be():
+    assert sorted(place for name, tree in files(A_NAME).items() for place in _named(name, tree)) == []
 
 
 def test_whoever_asks_over_http_says_how_long_they_wait():
@@ -101,12 +115,28 @@ def _number(node):
     return node.value if is_number and node.value not in range(COUNTED + 1) else 0
 
 
+def _named(name, tree):
+    """Where an argument, or a constant, has less patience than a minute."""
+    for node in ast.walk(tree):
+        pairs = []
+        if isinstance(node, ast.arguments):
+            pairs = list(zip(reversed(node.args), reversed(node.defaults), strict=False))
+            pairs += list(zip(node.kwonlyargs, node.kw_defaults, strict=True))
+        elif isinstance(node, ast.Assign):
+            pairs = [(target, node.value) for target in node.targets]
+        for word, value in pairs:
+            said = getattr(word, "arg", getattr(word, "id", "")).lower()
+            if said.endswith(("patience", "timeout")) and SHORT < _number(value) < PATIENCE:
+                yield f"{name}:{node.lineno if isinstance(node, ast.Assign) else value.lineno} {said}"
+
+
 def _has_no_timeout(call):
     function = call.func
     if not isinstance(function, ast.Attribute) or function.attr not in ASKS:
         return False
-    names = {keyword.arg for keyword in call.keywords}
-    return ast.unparse(function.value) in ("httpx2", "httpx") and not names & {"timeout", "transport", None}
+    names, is_inside = {keyword.arg for keyword in call.keywords}, "ASGITransport" in ast.unparse(call)
+    asks = ast.unparse(function.value) in ("httpx2", "httpx")
+    return asks and not is_inside and not names & {"timeout", None}
 
 
 def _bounds(name, tree):

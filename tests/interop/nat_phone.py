@@ -60,7 +60,7 @@ class Phone:
             return None
         return self.sip.recvfrom(65_535)[0].decode("utf-8", "replace")
 
-    def ask(self, method, uri, to, extra="", body="", patience=20.0):
+    def ask(self, method, uri, to, extra="", body="", patience=60.0):
         """Send a request, with credentials where they are asked for; returns the final response."""
         challenge = ""
         while True:
@@ -148,7 +148,7 @@ class Phone:
         return heard
 
     def answer(self):
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 60
         while (request := self.receive(deadline)) is not None:
             if not request.startswith("INVITE"):
                 continue
@@ -163,7 +163,7 @@ class Phone:
                 self.switch,
             )
             heard = self.talk(request)
-            while (farewell := self.receive(time.monotonic() + 20)) is not None:
+            while (farewell := self.receive(time.monotonic() + 60)) is not None:
                 if farewell.startswith("BYE"):
                     lines = re.findall(r"(?im)^((?:via|from|to|call-id|cseq): .*?)\r?$", farewell)
                     said = "\r\n".join(("SIP/2.0 200 OK", *lines, "Content-Length: 0", "", ""))

@@ -94,7 +94,7 @@ def switch(start_switch, wss_port, web_port):
         SIP__ORIGINS=json.dumps([f"http://{HOST}"]),
     )  # fmt: skip
     # SIP.js tries once, and the pages have a process of their own, which starts behind the switch.
-    until(lambda: is_listening(HOST, web_port, "tcp"), "the pages listen", 90.0)
+    until(lambda: is_listening(HOST, web_port, "tcp"), "the pages listen")
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright has a loop in this thread, and so has each command
         run_command = found.run_command
         found.run_command = lambda *arguments: elsewhere.submit(run_command, *arguments).result()

@@ -114,7 +114,7 @@ def command(internet, tmp_path_factory):
             stdout=output,
             stderr=output,
         )
-    until(lambda: "switch started" in log.read_text(), "the switch runs", 30)
+    until(lambda: "switch started" in log.read_text(), "the switch runs")
     yield do_command
     process.terminate()
     process.wait(60)
@@ -150,7 +150,7 @@ def call(command, caller, callee, **environment):
             one.wait(60)
     trace = until(
         lambda: (found := json.loads(command("trace", "last", "--json")))["audio"] and found,
-        "the trace has both ends", 10,
+        "the trace has both ends",
     )  # fmt: skip
     (audio,) = trace["audio"]
     return tuple(count > 0 for count in heard), (audio["to_leg"], audio["to_caller"])

@@ -47,7 +47,7 @@ def phones(switch: RunningSwitch) -> Iterator[NewPhone]:
     yield new
     for phone in made:
         phone.close()
-    until(lambda: switch.calls() == [], "no call is left", 40.0)
+    until(lambda: switch.calls() == [], "no call is left")
 
 
 def kill(switch: RunningSwitch) -> None:

@@ -70,7 +70,7 @@ class World:
         for phone in self.phones:
             assert phone.register().status == 200
         with Roamer("dave", DOMAIN, PASSWORD, second.address, "127.0.0.60") as asking:
-            until(asking.times_known, "the second node knows where dave is", 20.0)
+            until(asking.times_known, "the second node knows where dave is")
         self.alice.invite(f"sip:placing@{DOMAIN}", "first-call")
         self.to_bob = self.bob.wait_for_request("INVITE")
         self.bob.answer(self.to_bob, 200, "OK")

@@ -144,7 +144,7 @@ def until_known(account: str, switch: RunningSwitch, *, is_there: bool = True) -
             found = [seconds <= ELSEWHERE for seconds in asking.times_known()]
             return found == ([True] if is_there else [])
 
-        until(is_known, "the node knows where the phone is", 20.0)
+        until(is_known, "the node knows where the phone is")
 
 
 def heard_from(phone: Roamer, switch: RunningSwitch) -> bool:

@@ -42,7 +42,7 @@ class TcpRoamer(Roamer):
         """Send bytes as they are."""
         self._socket.sendall(data)
 
-    def receive(self, patience: float = 2.0) -> bytes | None:
+    def receive(self, patience: float = 60.0) -> bytes | None:
         """Return the next message."""
         return super(Roamer, self).receive(patience)
 

@@ -244,7 +244,7 @@ def test_whose_password_is_tried_hears_of_it(rest: Rest, root: Listener, alice: 
         with pytest.raises(asyncssh.PermissionDenied):
             asyncio.run(_log_in(rest, "alice", "wrong secret", source))
     else:
-        with httpx2.Client(transport=httpx2.HTTPTransport(local_address=source)) as browser:
+        with httpx2.Client(timeout=60, transport=httpx2.HTTPTransport(local_address=source)) as browser:
             form = {"name": "alice", "password": "wrong secret"}
             assert browser.post(f"{rest.url}/login", data=form).status_code == 401
     event = alice.hear("security.refused", lambda event: event["data"].get("address") == source)

@@ -46,7 +46,7 @@ class Phone:
         else:
             self._socket.sendall(data)
 
-    def receive(self, patience: float = 30.0) -> bytes | None:
+    def receive(self, patience: float = 60.0) -> bytes | None:
         """Return the next message, or None when none comes or the connection has ended."""
         self._socket.settimeout(patience)
         try:
@@ -61,7 +61,7 @@ class Phone:
         except (BlockingIOError, TimeoutError, ConnectionError):
             return None
 
-    def ask(self, text: str, patience: float = 20.0, repeats: int = 0) -> Response:
+    def ask(self, text: str, patience: float = 60.0, repeats: int = 0) -> Response:
         """Send a request written with LF line ends and `{call_id}` in it, and return its first final response.
 
         It is sent again up to `repeats` times, each `patience` seconds after the one before.

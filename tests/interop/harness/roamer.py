@@ -43,7 +43,7 @@ class Roamer(Phone):
         """Send bytes as they are to the switch that it talks to now."""
         self._socket.sendto(data, self.to)
 
-    def receive(self, patience: float = 30.0) -> bytes | None:
+    def receive(self, patience: float = 60.0) -> bytes | None:
         """Return the next message, from wherever, or None when none comes."""
         self._socket.settimeout(patience)
         try:
@@ -247,7 +247,7 @@ class Connected(Roamer):
         else:
             self._web.send(data.decode())
 
-    def receive(self, patience: float = 30.0) -> bytes | None:
+    def receive(self, patience: float = 60.0) -> bytes | None:
         """Return the next message, or None when none comes."""
         self.sources.append(self.to)
         if self._web is None:

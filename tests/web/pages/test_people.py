@@ -76,7 +76,6 @@ def test_who_has_forgotten_the_password_gets_a_link_by_mail(site, new_page, some
     until(
         lambda: [mail for mail in site.mails.kept if mail["To"] == "heidi@sip.test"],
         "the mail is there",
-        10.0,
     )
     mail = next(mail for mail in site.mails.kept if mail["To"] == "heidi@sip.test")
 
