@@ -16,6 +16,11 @@ from sipwright.transport.ws_connection import WsFlow
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bK1\r\n\r\n"
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+)
+
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
@@ -190,10 +195,7 @@ async def test_frames_that_say_nothing_end_it(listening, frames):
     """No budget of messages counts them, and each costs as much as a message."""
     transport, inbox = await listening(head=1_000_000)
     reader, writer = await asyncio.open_connection(*transport.local)
-    writer.write(
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
-    )
+    writer.write(HANDSHAKE)
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"".join(frame.serialize(mask=True) for frame in frames))
     try:
@@ -206,6 +208,48 @@ async def test_frames_that_say_nothing_end_it(listening, frames):
 
     assert inbox.messages == []
     assert transport.snapshot().pings <= MOST_FRAMES
+
+
+LATIN = MESSAGE.replace(b"\r\n\r\n", b"\r\nSubject: \xe4\r\n\r\n")
+SPLIT = MESSAGE.replace(b"\r\n\r\n", b"\r\nSubject: \xc3\xa4\r\n\r\n")
+
+
+def cut(data, opcode):
+    """Return a message in two frames, the first of which ends in its one letter that is not ASCII."""
+    middle = next(index for index, byte in enumerate(data) if byte > 127) + 1
+    return [Frame(opcode, data[:middle], fin=False), Frame(Opcode.CONT, data[middle:])]
+
+
+@pytest.mark.parametrize(
+    ("frames", "messages", "code"),
+    [
+        ([Frame(Opcode.TEXT, LATIN)], [], b"\x03\xef"),
+        (cut(LATIN, Opcode.TEXT), [], b"\x03\xef"),
+        (
+            [Frame(Opcode.TEXT, MESSAGE), *cut(LATIN, Opcode.TEXT), Frame(Opcode.TEXT, MESSAGE)],
+            [MESSAGE],
+            b"\x03\xef",
+        ),
+        (
+            [*cut(LATIN, Opcode.BINARY), *cut(SPLIT, Opcode.TEXT), Frame(Opcode.CLOSE, b"\x03\xe8")],
+            [LATIN, SPLIT],
+            b"\x03\xe8",
+        ),
+    ],
+    ids=["whole", "in fragments", "in between", "binary"],
+)
+async def test_what_is_called_text_and_is_none_ends_it(listening, frames, messages, code):
+    """RFC 6455 §8.1: 1007. A message that is not UTF-8 may come as binary one (RFC 7118 §4.2)."""
+    transport, inbox = await listening()
+    reader, writer = await asyncio.open_connection(*transport.local)
+    writer.write(HANDSHAKE)
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"".join(frame.serialize(mask=True) for frame in frames))
+    told = await reader.read()
+    writer.close()
+    await inbox.until(lambda: inbox.closed)
+
+    assert (inbox.messages, told[:1], told[2:4]) == (messages, b"\x88", code)
 
 
 async def test_what_is_no_websocket_is_refused(listening):

@@ -22,7 +22,7 @@ from sipwright.transport.tcp_limits import TcpLimits
 __all__ = ["WebListener", "WebSocket", "is_allowed"]
 
 SIP = Subprotocol("sip")
-GOING_AWAY, POLICY_VIOLATION = 1001, 1008
+GOING_AWAY, INVALID_DATA, POLICY_VIOLATION = 1001, 1007, 1008
 
 SLICE, MOST_FRAMES, MOST_CONTROLS = 4_096, 50, 10
 """Bytes that are read at once, and frames in them, of which so many are pings and pongs: no message is so small."""
@@ -63,7 +63,7 @@ class WebSocket:
         close: Closes the connection.
     """
 
-    __slots__ = ("_close", "_hand_up", "_listener", "_parts", "_protocol", "_socket", "_stand")
+    __slots__ = ("_close", "_hand_up", "_is_text", "_listener", "_parts", "_protocol", "_socket", "_stand")
 
     def __init__(
         self, listener: WebListener, socket: Writer, stand: Callable[[Writer], None],
@@ -75,6 +75,8 @@ class WebSocket:
         self._hand_up = hand_up
         self._close = close
         self._parts: list[bytes] = []
+        self._is_text = False
+        """What the parts are of."""
         limits = listener.limits
         self._protocol = ServerProtocol(subprotocols=[SIP], max_size=limits.head + limits.body)
 
@@ -95,12 +97,17 @@ class WebSocket:
                     self._answer(event)
                 elif isinstance(event, Frame):
                     controls += event.opcode not in _DATA
-                    self._take_frame(event, items)
+                    if not self._take_frame(event, items):
+                        break
             is_flood = len(events) > MOST_FRAMES or controls > MOST_CONTROLS or len(self._parts) > MOST_PARTS
             if is_flood and self.is_open:
                 # Frames with nothing in them cost more than they weigh, and no budget of messages counts them.
                 protocol.fail(POLICY_VIOLATION)
+                items = []
             if not self._flush():
+                # Its last words count: a page that is left says BYE and closes, in one segment.
+                self._hand_up(items, 0)
+                self._close()
                 return
         held = len(protocol.reader.buffer) + sum(map(len, self._parts))
         self._hand_up(items, held)
@@ -109,7 +116,7 @@ class WebSocket:
         """Send one message, as text where it is that (RFC 7118 §4.2)."""
         if not self.is_open:
             return
-        if data.isascii() or _is_text(data):
+        if _can_be_text(data):
             self._protocol.send_text(data)
         else:
             self._protocol.send_binary(data)
@@ -147,20 +154,28 @@ class WebSocket:
             self._flush()
             self._stand(self)
 
-    def _take_frame(self, frame: Frame, items: _Items) -> None:
+    def _take_frame(self, frame: Frame, items: _Items) -> bool:
+        """Take one frame; False when nothing that follows counts any more."""
         if frame.opcode not in _DATA:
-            return  # the library has answered it
+            return True  # the library has answered it
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
         if not frame.fin or self._parts:
             self._parts.append(bytes(frame.data))
             if not frame.fin:
-                return
+                return True
             data, self._parts = b"".join(self._parts), []
         else:
             data = bytes(frame.data)
+        if self._is_text and not _can_be_text(data):
+            # The library leaves it to who puts fragments together (RFC 6455 §8.1); other bytes are sent as binary ones.
+            self._protocol.fail(INVALID_DATA, "a message of text is in UTF-8")
+            return False
         if data == b"\r\n\r\n":
             items.append(PING)
         elif message := data.lstrip(b"\r\n"):
             items.append(message)
+        return True
 
     def _flush(self) -> bool:
         """Write what the library has to say; False when that was the last word."""
@@ -169,7 +184,6 @@ class WebSocket:
                 self._socket.write(data)
             else:
                 self._socket.close()
-                self._close()
                 return False
         return True
 
@@ -186,7 +200,9 @@ def is_allowed(origin: str, host: str, allowed: frozenset[str]) -> bool:
     return own is not None and (own == asked or own in allowed)
 
 
-def _is_text(data: bytes) -> bool:
+def _can_be_text(data: bytes) -> bool:
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:
