@@ -50,6 +50,7 @@ class WatchBench(Bench):
             members_of=lambda account: tuple(
                 (name, account.domain) for name in self.members.get(account.username, ())
             ),
+            domain_beside=switch.router.senders.domain_beside,
         )  # fmt: skip
         self.notifier = self.dialogs.notifier = Notifier(ports, (self.dialogs, *self.more_packages()))
         publisher = Publisher(ports, self.notifier, self.presence)

@@ -277,3 +277,18 @@ def test_a_scheme_is_known_in_any_case(text, is_sip, is_sips):
 def test_what_a_request_uri_may_not_have_stays_away(text, sent):
     """§19.1.1 table 1."""
     assert as_request_uri(text) == sent
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_so"),
+    [
+        ("sip:anonymous@anonymous.invalid", True),
+        ("sip:x@nowhere.invalid", True),
+        ("sip:Anonymous@192.0.2.1", True),
+        ("sip:alice@invalid.org", False),
+        ("tel:+3531", False),
+    ],
+)
+def test_who_names_nobody(uri, is_so):
+    """RFC 3323 §4.1.1.3."""
+    assert Uri.parse(uri).is_anonymous is is_so

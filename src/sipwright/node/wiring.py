@@ -241,6 +241,7 @@ class Wiring:
             locations=self.locations, writer=store.writer, clock=time.monotonic, unix_time=clock,
             call_later=self.stack.call_later, token=self._token, rights_of=self.people.rights_of,
             policy=self.settings.policy.as_policy(), fetch=self.accounts, members_of=self.people.members_of,
+            domain_beside=self.switch.router.senders.domain_beside,
         )  # fmt: skip
         presence = self.registrations.presence
         packages = (self.dialog_watch, self.summaries, presence, self.registrations.reg_info)

@@ -161,6 +161,11 @@ class Uri:
         return not self.opaque
 
     @property
+    def is_anonymous(self) -> bool:
+        """Return whether a From names nobody by it (RFC 3323 §4.1.1.3); many leave a host of their own in it."""
+        return self.host.rpartition(".")[2] == "invalid" or (self.user or "").lower() == "anonymous"
+
+    @property
     def transport(self) -> str | None:
         """The transport parameter, in lower case."""
         transport = self.params.get("transport")

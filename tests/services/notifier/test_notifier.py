@@ -210,6 +210,24 @@ def test_a_stranger_may_watch_nobody(bench, lamp):
     assert lamp.subscribe().status == 403
 
 
+@pytest.mark.parametrize(("from_", "at", "realm"), [
+    (("Anonymous", "anonymous.invalid"), None, "example.org"),
+    (("Anonymous", "anonymous.invalid"), "another.org", "another.org"),
+    (("anonymous", "192.168.1.4"), None, "example.org"),
+])  # fmt: skip
+def test_a_phone_that_hides_its_name_is_asked_for_credentials(bench, lamp, from_, at, realm):
+    """RFC 3323 §4.1.1.3, RFC 3261 §22.1: of the realm that it registered in, or that it asks for."""
+    asked = []
+    bench.accounts.authenticate = lambda _, domain: (
+        asked.append(domain) or bench.accounts.account("alice", domain)
+    )
+    bench.switch.router.senders._domain_at = lambda key: at
+    lamp.phone.name, lamp.phone.domain = from_
+
+    assert lamp.subscribe().status == 200
+    assert asked == [realm]
+
+
 @pytest.mark.parametrize(("change", "status"), [
     ({"call_id": "another"}, 481), ({"event": "dialog;id=1"}, 481), ({"tag": "another"}, 481),
 ])  # fmt: skip

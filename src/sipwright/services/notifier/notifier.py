@@ -119,9 +119,20 @@ class Notifier:
         """
         sender = incoming.request.from_uri
         domain = self._ports.directory.served_domain(sender.host, sender.port)
+        if domain is None and sender.is_anonymous:
+            domain = self._domain_of_unnamed(incoming)
         if domain is None:
             raise Reject(403, "Not From Outside", why=f"only accounts here may watch one; {sender} is none")
         return self._ports.authenticator.authenticate(incoming, domain)
+
+    def _domain_of_unnamed(self, incoming: Incoming) -> str | None:
+        """Return the realm whose credentials tell who hides: that of what it asks for, where nothing else says one.
+
+        To hide from those who are told takes no right away (RFC 3323 §4.1.1.3, RFC 3261 §22.1).
+        """
+        asked = incoming.request.request_uri
+        domain = self._ports.domain_beside(incoming)
+        return domain or self._ports.directory.served_domain(asked.host, asked.port)
 
     def resource(self, request: Request) -> AccountView:
         """Return the account that a request is about.

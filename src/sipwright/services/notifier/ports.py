@@ -9,7 +9,7 @@ from typing import Protocol
 from sipwright.services.authentication import Authenticator
 from sipwright.services.policy import USUAL, Policy
 from sipwright.services.ports import AccountView, CallLater, Clock, Directory, Locations, Writer
-from sipwright.stack import Stack
+from sipwright.stack import Incoming, Stack
 
 from .document import Document
 from .rights import Rights
@@ -78,3 +78,5 @@ class NotifierPorts:
     policy: Policy = USUAL
     fetch: Fetch = lambda _accounts, _then: False
     members_of: Callable[[AccountView], tuple[Name, ...]] = lambda _account: ()
+    domain_beside: Callable[[Incoming], str | None] = lambda _incoming: None
+    """Returns which of our domains a sender is of whose From names nobody, if anything else tells."""

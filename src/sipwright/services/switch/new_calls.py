@@ -22,7 +22,7 @@ from .dialling.destinations import Destinations
 from .dialling.hunt import Hunt
 from .dialling.invite import origin_of, passes_of, read_source
 from .dialling.router import Decision, Router
-from .dialling.senders import is_anonymous, read_sender
+from .dialling.senders import read_sender
 from .model.header_table import SOURCE_HEADER
 from .model.identity import Identity
 from .model.identity_headers import vouch
@@ -162,7 +162,7 @@ class NewCalls:
         call = (OwnCall if decision.user_id == NODE_USER else Call)(ports, call_id, identity, now)
         if decision.direction == "out" and account is not None:
             aor = f"sip:{account.username}@{account.domain}"
-            vouch(request, aor, is_anonymous=is_anonymous(request.from_uri))
+            vouch(request, aor, is_anonymous=request.from_uri.is_anonymous)
         caller = call.caller = Caller(call, request.call_id, f"{call.id}.0", now)
         caller.invite = request
         caller.flow = incoming.flow

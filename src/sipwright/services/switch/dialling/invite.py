@@ -33,7 +33,6 @@ from ..model.caller_headers import ANONYMOUS, caller_headers
 from ..model.header_table import CALL_HEADER, IDENTITY, OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
 from ..model.identity_headers import asserted
 from ..model.relayed_headers import has_private_history, is_private, relayed_lines
-from .senders import is_anonymous
 
 __all__ = ["MOST_PASSES", "from_header", "make_invite", "marks", "origin_of", "passes_of", "read_source"]
 
@@ -163,7 +162,7 @@ def _who_calls(call: Call, leg: Callee, original: Request, from_: str) -> tuple[
     """Return the From and the headers beside it that tell a provider who calls, each as its settings have it."""
     to, options = leg.destination, leg.destination.options
     caller = NameAddr.parse(from_)
-    is_hidden = is_private(original) or is_anonymous(original.from_uri)
+    is_hidden = is_private(original) or original.from_uri.is_anonymous
     own = {name.lower() for name, _ in options.headers}
     name = shown(caller.display_name or "").strip()
     is_forwarded = call.identity.direction == "in" and call.originator is None

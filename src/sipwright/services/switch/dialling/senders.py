@@ -27,15 +27,7 @@ from ..call.call import Call
 from ..model.caller_headers import forget_verification, read_caller, with_number
 from ..model.relayed_headers import without_verification
 
-__all__ = [
-    "Claim",
-    "DialledNumbers",
-    "Senders",
-    "domain_of_number",
-    "is_anonymous",
-    "named_beside",
-    "read_sender",
-]
+__all__ = ["Claim", "DialledNumbers", "Senders", "domain_of_number", "named_beside", "read_sender"]
 
 _SAYS_WHO = ("p-preferred-identity", "p-asserted-identity", "remote-party-id")
 
@@ -49,11 +41,6 @@ class Claim(NamedTuple):
     domain: str
     user: str | None
     is_vague: bool = False
-
-
-def is_anonymous(uri: Uri) -> bool:
-    """Return whether a From names nobody (RFC 3323 §4.1.1.3); many phones and providers leave their own host in it."""
-    return uri.host.rpartition(".")[2] == "invalid" or (uri.user or "").lower() == "anonymous"
 
 
 class Senders:
@@ -84,13 +71,18 @@ class Senders:
             domain = self._served(sender, incoming)
             if domain is not None:
                 user = sender.user or ""
-                if is_anonymous(sender) and self._accounts.account(user, domain) is None:
+                if sender.is_anonymous and self._accounts.account(user, domain) is None:
                     return self._unnamed(incoming) or Claim(domain, None, is_vague=True)
                 return Claim(domain, user)
-            return self._unnamed(incoming) if is_anonymous(sender) else None
+            return self._unnamed(incoming) if sender.is_anonymous else None
         if sender.scheme != "tel":
             raise Reject(400, "From Of An Unknown Scheme", why=f"nobody here can be called {sender}")
         return self._of_number(sender, incoming)
+
+    def domain_beside(self, incoming: Incoming) -> str | None:
+        """Return the served domain that the sender of a From is of that names nobody, if anything else tells."""
+        claim = self._unnamed(incoming)
+        return None if claim is None else claim.domain
 
     def _of_number(self, sender: Uri, incoming: Incoming) -> Claim | None:
         """Return what a From claims that is a tel URI: one of our accounts may have that name, and need not."""
