@@ -30,6 +30,7 @@ class Phone(asyncio.DatagramProtocol):
     def __init__(self, node, name, status):
         self.node, self.name, self.status = node, name, status
         self.heard = []
+        self.is_silent = False
         self.changed = asyncio.Event()
 
     def connection_made(self, transport):
@@ -41,7 +42,7 @@ class Phone(asyncio.DatagramProtocol):
         message = parse(data)
         self.heard.append(message)
         self.changed.set()
-        if not isinstance(message, Request):
+        if not isinstance(message, Request) or self.is_silent:
             return
         if message.method == "INVITE":
             self.respond(message, 200 if message.to_tag else self.status)
@@ -316,6 +317,29 @@ async def test_a_text_goes_to_the_phones_of_an_account(client, phone):
 
     assert bob.last("MESSAGE").body == b"hello bob"
     assert refused.value.kind == "refused"
+
+
+async def test_a_phone_that_says_nothing_may_have_the_text_and_is_sent_no_second_one(
+    client, phone, monkeypatch
+):
+    monkeypatch.setattr("sipwright.node.call_control.PATIENCE_FOR_TEXTS", 0.0)
+    bob = await phone("bob")
+    bob.is_silent = True
+    wish = {"from": "alice", "to": "bob", "text": "are you there?", "key": "k1"}
+
+    first = await client.request("messages.send", **wish)
+    await bob.hears("MESSAGE")
+    monkeypatch.setattr("sipwright.node.call_control.PATIENCE_FOR_TEXTS", 60.0)
+    bob.is_silent = False
+    bob.respond(bob.last("MESSAGE"), 200)
+    again = await client.request("messages.send", **wish)
+
+    assert first == {"taken": False, "repeated": False}
+    assert again == {"taken": True, "repeated": True}
+    assert {one.branch for one in bob.heard if one.method == "MESSAGE"} == {bob.last("MESSAGE").branch}
+    with pytest.raises(ControlError) as refused:
+        await client.request("messages.send", **wish | {"text": "another one"})
+    assert (refused.value.kind, refused.value.field) == ("conflict", "key")
 
 
 async def test_a_binding_is_removed(client, phone, node):

@@ -21,11 +21,15 @@ from sipwright.store.history.placed import find_placed
 from sipwright.store.schema.entities import Account
 
 from .control_server import Handler
+from .texts_sent import TextsSent
 
 __all__ = ["CallControl", "settle"]
 
 PATIENCE = 30.0
 """Seconds that a dialplan, or the database, may take to decide about what is asked for."""
+
+PATIENCE_FOR_TEXTS = 10.0
+"""Seconds until it is told that no phone has said yet whether it takes a text: less than clients of HTTP wait."""
 
 LONGEST_TEXT = 1_000
 """Characters of a text message."""
@@ -52,6 +56,7 @@ class CallControl:
         self._ready = ready
         self._switch = switch
         self._store = store
+        self._texts = TextsSent()
         self._secret = blake2b(secret, person=b"placed calls", digest_size=32).digest()
 
     def handlers(self) -> dict[str, Handler]:
@@ -109,10 +114,10 @@ class CallControl:
         account = await self._account(request, "from")
         target = self._target(request, account.domain)
         await self._is_ready(account.user_id)
-        key = request.text("key", default="", longest=LONGEST_KEY)
+        key = _key_of(request, account.user_id)
         call_id = self._switch.ports.token()
-        if key:
-            call_id = self._id_of(request.number_of("user_id") or account.user_id, key)
+        if key is not None:
+            call_id = self._id_of(*key)
             if await self._is_placed(call_id, f"sip:{account.username}@{account.domain}", str(target)):
                 return {"call": call_id, "repeated": True}
         await self._done(lambda then: self._switch.steering.place(call_id, account, target, then))
@@ -140,7 +145,10 @@ class CallControl:
         return found is not None
 
     async def send_text(self, request: Request) -> dict[str, Any]:
-        """Send a text message of an account to another one, or to whoever a dial string leads to."""
+        """Send a text message of an account to another one, or to whoever a dial string leads to.
+
+        A phone that says nothing is waited for a while: who has sent the text is told then that it is on its way.
+        """
         account = await self._account(request, "from")
         text = request.text("text", longest=LONGEST_TEXT)
         to = request.text("to", longest=500)
@@ -150,18 +158,18 @@ class CallControl:
             raise ControlError(
                 "invalid", f"{to!r} is nobody to send a text to: {error}", field="to"
             ) from None
-        taken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         identity = Identity("out", account.id, account.user_id, account.domain)
         legs = [leg for group in groups for leg in group]
-
-        def tell(was_taken: bool) -> None:
-            if not taken.done():
-                taken.set_result(was_taken)
-
-        self._switch.send_text(identity, f"sip:{account.username}@{account.domain}", legs, text, tell)
-        if not await _within(taken, "no phone has said yet whether it takes the text; it may still come"):
+        sender = f"sip:{account.username}@{account.domain}"
+        answer, is_repeated = self._texts.begin(
+            _key_of(request, account.user_id),
+            (account.id, to, text),
+            lambda tell: self._switch.send_text(identity, sender, legs, text, tell),
+        )
+        await asyncio.wait([answer], timeout=PATIENCE_FOR_TEXTS)
+        if answer.done() and not answer.result():
             raise ControlError("refused", f"no phone of {to} has taken the text")
-        return {"taken": True}
+        return {"taken": answer.done(), "repeated": is_repeated}
 
     # What requests name.
 
@@ -226,11 +234,15 @@ def settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def _within(
-    future: asyncio.Future[T], why: str = "it is not known yet what comes of it; look at the call"
-) -> T:
+def _key_of(request: Request, user_id: int) -> tuple[int, str] | None:
+    key = request.text("key", default="", longest=LONGEST_KEY)
+    return (request.number_of("user_id") or user_id, key) if key else None
+
+
+async def _within(future: asyncio.Future[T]) -> T:
     try:
         async with asyncio.timeout(PATIENCE):
             return await future
     except TimeoutError:
+        why = "it is not known yet what comes of it; look at the call"
         raise ControlError("unavailable", why, retry_after=5.0) from None

@@ -23,13 +23,13 @@ from sipwright.usecases.errors import Invalid, NotFound, Refused, Unavailable, U
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
 from sipwright.usecases.rights import needs
+from sipwright.usecases.repeats import key_of
 from sipwright.usecases.trail import Noted
 from sipwright.usecases.whose import account_of, is_seen, narrowed
 
 __all__ = ["CallView", "Calls", "LegView"]
 
 _LONGEST_TARGET = 500
-_LONGEST_KEY = 200
 _MOST_PARTS = 50
 
 
@@ -153,7 +153,7 @@ class Calls:
             raise Invalid.of("from", f"{caller} is not an account of {user!r}")
         asked = {"from": caller, "to": target, **_acting(actor, user_id)}
         if key is not None:
-            asked["key"] = _key(key)
+            asked["key"] = key_of(key)
         answer = await self._ground.ask("calls.place", **asked)
         call = str(answer["call"])
         if not answer.get("repeated"):
@@ -213,12 +213,6 @@ class Calls:
 def _acting(actor: Actor, user_id: int | None) -> dict[str, Any]:
     """Return for whom the switch acts: whose call it is, by whose rules it is dialled."""
     return {"user_id": user_id if actor.is_admin else actor.user_id}
-
-
-def _key(text: str) -> str:
-    if not text.strip() or len(text) > _LONGEST_KEY or not text.isprintable():
-        raise Invalid.of("Idempotency-Key", f"a key has 1 to {_LONGEST_KEY} characters")
-    return text
 
 
 def _target(text: str, field: str) -> str:

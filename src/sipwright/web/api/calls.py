@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Header, Request, Response
+from fastapi import Request, Response
 from pydantic import Field, create_model
 
 from sipwright.usecases.calls import CallView
 from sipwright.usecases.traces import TraceView
-from sipwright.web.api.common import OfAccount, Parts, Whose, Wish
+from sipwright.web.api.common import OfAccount, OnceKey, Parts, Whose, Wish
 from sipwright.web.api.identity import Asking, Uses
 from sipwright.web.api.models import Given, Listing, model_of
 from sipwright.web.api.route import resource
@@ -22,11 +22,6 @@ router = resource("/calls", tags=["calls"])
 Shown: Any = model_of(CallView)
 Trace: Any = model_of(TraceView, seconds=("at",))
 Placed: Any = create_model("PlacedCall", id=(str, ...), call=(str, ...))
-
-Key = Annotated[
-    str | None,
-    Header(description="Makes sure that a request that is sent twice places one call.", max_length=200),
-]
 
 
 class NewCall(Given):
@@ -59,7 +54,7 @@ async def list_calls(
 @router.post("", response_model=Placed, status_code=202)
 async def place_call(
     actor: Asking, uses: Uses, given: NewCall, request: Request, response: Response, user: Whose = None,
-    idempotency_key: Key = None,
+    idempotency_key: OnceKey = None,
 ) -> Any:  # fmt: skip
     """Ring an account, and connect it with somebody when it answers."""
     call = await uses.calls.place(actor, given.from_, given.to, user=user, key=idempotency_key)

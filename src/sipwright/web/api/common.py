@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from sipwright.usecases.page import MOST, USUAL
 
 __all__ = [
-    "NOT_MODIFIED", "Cursor", "Filter", "IfMatch", "IfNoneMatch", "Limit", "OfAccount", "Parts", "Whose", "Wish",
-    "changed", "created", "tagged",
+    "NOT_MODIFIED", "Cursor", "Filter", "IfMatch", "IfNoneMatch", "Limit", "OfAccount", "OnceKey", "Parts", "Whose",
+    "Wish", "changed", "created", "tagged",
 ]  # fmt: skip
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many there are on a page.")]
@@ -25,6 +25,11 @@ OfAccount = Annotated[str | None, Query(max_length=300)]
 Parts = Annotated[
     bool,
     Query(description="Each part of a call, or each record of it, by itself; `call` is what they share."),
+]
+
+OnceKey = Annotated[
+    str | None,
+    Header(description="Makes sure that a request that is sent twice is done once.", max_length=200),
 ]
 
 
