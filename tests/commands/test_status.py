@@ -1,4 +1,4 @@
-"""``sipwright status``, ``call`` and ``calls hangup``, with a switch that runs and without one."""
+"""``sipwright status``, ``call``, and what steers calls, with a switch that runs and without one."""
 
 import asyncio
 import json
@@ -16,6 +16,14 @@ from sipwright.node import outage
 from sipwright.node.node import Node
 from sipwright.services.agent import Agent, AgentSnapshot
 from sipwright.store.crypto import create_key_file
+from sipwright.usecases.calls import Calls
+
+STEERED = {
+    "hangup": ("calls", "hangup", "c1"),
+    "transfer": ("calls", "transfer", "c1", "bob"),
+    "redirect": ("calls", "redirect", "c1", "bob"),
+    "pickup": ("calls", "pickup", "c1", "alice"),
+}
 
 
 @pytest.fixture
@@ -54,7 +62,7 @@ def test_without_a_switch_every_command_says_so(command):
     assert command("status") == status.AWAY
     assert "no switch runs" in command.err
     assert json.loads(_out(command, "status", "--json"))["running"] is False
-    for words in (("calls", "hangup", "c1"), ("call", "alice", "bob")):
+    for words in (*STEERED.values(), ("call", "alice", "bob")):
         assert "no switch runs" in command.fails(*words)
     for words in (("calls",), ("bindings",)):
         command.ok(*words)
@@ -121,9 +129,26 @@ def test_the_room_on_a_disk_is_told_in_the_unit_that_fits():
 
 
 def test_a_wish_that_cannot_be_granted_is_explained(command, switch):
-    assert "no call c1" in command.fails("calls", "hangup", "c1")
+    command.ok("account", "add", "alice", "--password", "x")
+    for words in STEERED.values():
+        assert command.fails(*words) == "there is no call c1 in progress"
+    assert "no account nobody" in command.fails("calls", "pickup", "c1", "nobody")
     assert "no account nobody" in command.fails("call", "nobody", "bob")
     assert call.call.__doc__.startswith("Place a call")
+
+
+def test_calls_are_steered_as_on_the_other_faces(command, switch, monkeypatch):
+    asked = []
+    for name in STEERED:
+
+        async def steer(calls, actor, *given, name=name):
+            asked.append((name, actor.face, given))
+
+        monkeypatch.setattr(Calls, name, steer)
+
+    said = [command.ok(*words) for words in STEERED.values()]
+    assert asked == [(name, "cli", words[2:]) for name, words in STEERED.items()]
+    assert all("c1" in each for each in said)
 
 
 def test_a_call_that_is_placed_is_written_down(command, request):

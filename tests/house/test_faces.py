@@ -84,7 +84,6 @@ REASONS = {
         "dialplans.compile_rules dialplans.replay dialplans.try_call": "the command line does it to files, as it is",
         "dialplans.importable providers.last_test settings.list": _OWN_LOOK,
         "cdrs.counts cdrs.per_day status.history traces.follow": "a terminal draws and follows nothing",
-        "calls.pickup calls.redirect calls.transfer": "whoever steers calls looks at them: at the pages, or a program",
         "messages.send": "texts come from phones and programs",
         "events.follow": "the log tells it where the switch runs, and `ssh host events` elsewhere",
         "login.by_session login.by_token login.log_in login.log_in_with_code login.log_in_with_key": _NOBODY,

@@ -350,6 +350,7 @@ ELSEWHERE = {
     "usecases/public_key": "usecases/test_keys",
     "usecases/invites": "usecases/test_signup",
     "usecases/audit": "usecases/test_users",
+    "usecases/call_states": "usecases/test_calls",
     "usecases/repeats": "usecases/test_calls",
     "cluster/ports": "cluster/test_membership",
     "commands/account_csv": "commands/test_account",

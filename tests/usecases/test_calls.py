@@ -26,7 +26,7 @@ async def test_a_call_is_shown_with_its_legs_and_where_its_script_stands(usecase
 
     (shown,) = await usecases.calls.list(carol)
     assert (shown.id, shown.from_, shown.to, shown.state, shown.provider) == (
-        "c0", "alice", "300", "setting up", "blueface",
+        "c0", "alice", "300", "ringing", "blueface",
     )  # fmt: skip
     assert (shown.dialplan, shown.version, shown.line, shown.text) == ("out", 1, 2, "dial('300@blueface')")
     assert [(leg.leg, leg.target, leg.state, leg.provider) for leg in shown.legs] == [
@@ -34,6 +34,34 @@ async def test_a_call_is_shown_with_its_legs_and_where_its_script_stands(usecase
         (1, "300@blueface", "ringing", "blueface"),
     ]
     assert await usecases.calls.get(carol, "c0") == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "legs", "held", "shown"),
+    [
+        ("setting up", (), (), ("setting up", False)),
+        ("setting up", ("calling", "waiting"), (), ("setting up", False)),
+        ("setting up", ("ended", "ringing"), (), ("ringing", False)),
+        ("talking", ("answered", "ringing"), (), ("talking", False)),
+        ("talking", ("answered",), (1,), ("talking", True)),
+        ("ending", ("ringing",), (), ("ending", False)),
+    ],
+)
+async def test_a_call_rings_as_soon_as_somebody_does_and_is_held_while_one_end_holds_it(
+    usecases, carol, state, legs, held, shown
+):
+    await put(usecases, CALLS, call_like("c0", state, legs, held))
+
+    found, traced = await usecases.calls.get(carol, "c0"), await usecases.traces.get(carol, "c0")
+    assert (found.state, found.held) == (traced.state, traced.held) == shown
+
+
+def call_like(call_id, state, legs, held):
+    row = call(call_id, state=state)
+    document = json.loads(row["document"])
+    (leg,) = document["legs"]
+    more = {"state": state, "legs": [{**leg, "state": each} for each in legs], "held": held}
+    return row | {"document": json.dumps({**document, **more}).encode()}
 
 
 async def test_a_call_that_another_version_has_written_is_shown_all_the_same(usecases, carol):

@@ -69,7 +69,7 @@ async def test_a_call_is_followed_until_it_is_over(usecases, carol, monkeypatch)
         if len(seen) == 1:
             await put(usecases, CDRS, cdr("c0"))
             await usecases.ground.change_quietly(lambda c: c.execute(CALLS.delete()))
-    assert seen[0] == (True, "setting up")
+    assert seen[0] == (True, "ringing")
     assert seen[-1] == (False, "over")
 
 

@@ -19,11 +19,12 @@ from sipwright.store.admin import users
 from sipwright.store.errors import at_field
 from sipwright.store.history.call_pages import LiveCall, ScriptPlace, parts_of, read_page, script_places
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.call_states import is_held, shown_state
 from sipwright.usecases.errors import Invalid, NotFound, Refused, Unavailable, UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.page import USUAL, Page, paged, place_of
-from sipwright.usecases.rights import needs
 from sipwright.usecases.repeats import key_of
+from sipwright.usecases.rights import needs
 from sipwright.usecases.trail import Noted
 from sipwright.usecases.whose import account_of, is_seen, narrowed
 
@@ -50,7 +51,9 @@ class LegView:
 class CallView:
     """A call in progress; `line` is where its script stands, `text` that line of it.
 
-    `call` is the id that the parts of one call have in common, `id` that of the part that is shown: the first.
+    `state` is ``setting up``, ``ringing`` as soon as one of those that are tried rings, ``talking`` or ``ending``;
+    `held` whether one end has put the other on hold. `call` is the id that the parts of one call have in common, `id`
+    that of the part that is shown: the first.
     """
 
     id: str
@@ -60,6 +63,7 @@ class CallView:
     account: str | None
     direction: str
     state: str
+    held: bool
     from_: str
     to: str
     answered_by: str | None
@@ -286,7 +290,8 @@ def _view(row: LiveCall, script: ScriptPlace | None, answered_by: str | None) ->
         user=row.user,
         account=row.account,
         direction=call.direction,
-        state=call.state,
+        state=shown_state(call.state, stored),
+        held=is_held(stored),
         from_=call.from_text,
         to=call.to_text,
         answered_by=answered_by,

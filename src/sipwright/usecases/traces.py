@@ -21,6 +21,7 @@ from sipwright.store.history.calltraces import CallTrace, RunTrace, find_call
 from sipwright.store.history.trace_messages import Message, unpack
 from sipwright.store.schema import tables
 from sipwright.usecases.actor import Actor
+from sipwright.usecases.call_states import is_held, shown_state
 from sipwright.usecases.errors import UseCaseError
 from sipwright.usecases.ground import Ground
 from sipwright.usecases.own_side import own_side
@@ -131,6 +132,7 @@ class TraceView:
     user: str | None
     live: bool
     state: str
+    held: bool
     direction: str | None
     from_: str | None
     to: str | None
@@ -226,7 +228,8 @@ def _view(found: CallTrace, ladder: list[Rung], user: str | None, stored: Stored
         call=found.common_id or found.id,
         user=user,
         live=row is not None,
-        state="over" if row is None else str(row["state"]),
+        state="over" if row is None else shown_state(str(row["state"]), stored),
+        held=row is not None and is_held(stored),
         direction=first.get("direction"),
         from_=first.get("from_uri") or first.get("from_text"),
         to=first.get("to_uri") or first.get("to_text"),

@@ -11,32 +11,27 @@ from sipwright.web.pages.format import bare
 
 __all__ = ["account_row", "call_row", "phone_row"]
 
-_KINDS = {"talking": "talking", "held": "held", "ended": "ended", "ending": "ended"}
+_KINDS = {"talking": "talking", "held": "held", "ending": "ended"}
 
 
 def call_row(call: CallView) -> dict[str, Any]:
     """Return what a row shows of a call; `since` is from when its timer counts."""
     is_talking = call.answered_at is not None
+    state = "held" if call.held and call.state == "talking" else call.state
     return {
         "id": call.call,
         "caller": bare(call.from_),
         "callee": bare(call.to),
         "provider": call.provider,
         "user": call.user,
-        "state": _state(call),
-        "kind": _KINDS.get(call.state, "talking" if is_talking else "ringing"),
+        "state": state,
+        "kind": _KINDS.get(state, "talking" if is_talking else "ringing"),
         "since": call.answered_at if is_talking else call.started_at,
         "started": call.started_at,
         "dialplan": call.dialplan,
         "line": call.line,
         "text": (call.text or "").strip() or None,
     }
-
-
-def _state(call: CallView) -> str:
-    """Return the state of a call as people say it: it rings as soon as one of those that are tried does."""
-    is_ringing = call.state == "setting up" and any(leg.leg and leg.state == "ringing" for leg in call.legs)
-    return "ringing" if is_ringing else call.state
 
 
 def phone_row(binding: BindingView) -> dict[str, Any]:

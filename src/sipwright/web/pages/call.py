@@ -20,7 +20,7 @@ __all__ = ["show"]
 _STATUS = re.compile(r"\d{3} ")
 _CHALLENGES = (401, 407)
 """What is part of every call whose caller shows who it is."""
-_LOOKS = {"talking": "good", "ringing": "busy", "held": "held", "over": ""}
+_LOOKS = {"talking": "good", "ringing": "busy", "held": "held"}
 _NOT_KEPT = (
     "Drawn from the record of this call, as its messages were not kept: they are kept of calls that run a dialplan. "
     'With calls = "all" below [trace] in sipwright.toml they are kept of every call.'
@@ -56,7 +56,7 @@ class _CallPage:
                 self._buttons()
             with card():
                 with tag("div", "row middle"):
-                    self.state = pill(trace.state if trace.live else "over", _LOOKS.get(trace.state, ""))
+                    self.state = pill(*_standing(trace))
                     self.why = tag("p", "why", trace.why, data_testid="why", role="status")
                 self._facts()
             self.body = tag("div", "stack wide")
@@ -207,7 +207,7 @@ class _CallPage:
         before, self.trace = self.trace, trace
         text(self.why, trace.why)
         text(self.text, trace.text)
-        self._tell_state(trace.state if trace.live else "over", _LOOKS.get(trace.state, ""))
+        self._tell_state(*_standing(trace))
         if before.live and not trace.live:
             self.ending.clear()
             with self.ending:
@@ -229,6 +229,12 @@ class _CallPage:
     def _copy_button(self) -> None:
         copying = button("Copy as text", lambda: self.copying.open())
         copying.on("click", js_handler=_COPY)
+
+
+def _standing(trace: TraceView) -> tuple[str, str]:
+    """Return the state of a call as it is shown, and how that looks."""
+    state = "held" if trace.held and trace.state == "talking" else trace.state
+    return state, _LOOKS.get(state, "")
 
 
 def _lanes(trace: TraceView) -> tuple[list[str], dict[int, int]]:
