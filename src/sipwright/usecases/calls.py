@@ -237,7 +237,7 @@ def _find(connection: Connection, actor: Actor, call: str) -> LiveCall:
     rows = read_page(connection, _MOST_PARTS, call_id=call, by_call=False)
     seen = [row for row in rows if is_seen(actor, row.call.user_id)]
     if not seen:
-        raise NotFound(f"there is no call {call!r} in progress; it may be over")
+        raise NotFound(f"there is no call {call!r} in progress; if it is over, its trace says how it went")
     return next((row for row in seen if row.call.id == call), seen[0])
 
 

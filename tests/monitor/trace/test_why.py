@@ -35,6 +35,35 @@ def test_a_transfer_is_told(made):
     assert told("transfer", direction="transfer").endswith("and went on in the call that was transferred.")
 
 
+def test_a_call_that_was_placed_begins_with_a_phone_of_its_caller(made):
+    def told(first, second=None, *, run=None, **caller):
+        legs = [made.leg(0, by="switch", ended=5.0) | {"sip_call_id": "abc.0"} | caller]
+        legs.append(made.leg(1, target="sip:alice@x", ended=5.0) | first)
+        if second is not None:
+            legs.append(made.leg(2, target="sip:bob@x", ended=5.0) | {"started_at": 101.0} | second)
+        return why(made.trace(*legs, runs=() if run is None else [run]))
+
+    answered, talked = {"answered_at": 101.0}, {"answered_at": 103.0}
+    begun = "sip:alice@x answered first, after 1.0 s"
+    assert told({"status": 480, "reason": "Phone Unreachable"}) == (
+        "No phone of alice@x answered first (sip:alice@x 480 Phone Unreachable), so 300@x was not called."
+    )
+    assert told({}, hung_up_by="control") == (
+        "Somebody ended the call from outside before a phone of alice@x had answered."
+    )
+    assert told(answered, {}) == (
+        f"{begun}. Nobody else answered (sip:bob@x 486 Busy Here), so the call ended with 486 Busy Here."
+    )
+    assert told(answered, talked, **talked, hung_up_by="callee") == (
+        f"{begun}. sip:bob@x answered after 2.0 s, and one of the two hung up after 2.0 s."
+    )
+    assert told(answered, {}, status=487, hung_up_by="callee") == f"{begun}, and hung up 4.0 s later."
+    failed = made.with_journal(state="failed", outcome="line 2: NameError")
+    assert told(answered, run=failed, status=500, reason="Server Error") == (
+        f"{begun}. The dialplan out failed (line 2: NameError), so the call ended with 500 Server Error."
+    )
+
+
 def test_the_switch_says_why_it_ended_a_call(made):
     def legs(status):
         return made.leg(0, status=status, reason="OK", answered=2.0, ended=7.0, by="switch")

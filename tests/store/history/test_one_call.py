@@ -19,6 +19,9 @@ AT_BOB = leg("b", 0, sip_call_id="s1", answered=3.0)
 HIS_PHONE = leg("b", 1, "sip:bob@x", sip_call_id="s2", answered=3.0)
 HIS_MOBILE = leg("b", 2, "0871@trunk", sip_call_id="s3", answered=8.0)
 
+PLACED = leg("a", 0, sip_call_id="a.0", answered=4.0)
+OWN_PHONE = leg("a", 1, "sip:alice@x", sip_call_id="s5", answered=2.0)
+
 
 @pytest.mark.parametrize(
     ("legs", "who"),
@@ -29,8 +32,15 @@ HIS_MOBILE = leg("b", 2, "0871@trunk", sip_call_id="s3", answered=8.0)
         ([CALLER, TO_BOB, AT_BOB, HIS_PHONE], "sip:bob@x"),
         ([HIS_MOBILE, CALLER, AT_BOB, TO_BOB, HIS_PHONE], "sip:bob@x"),
         ([CALLER, TO_BOB, AT_BOB, HIS_PHONE._replace(sip_call_id="s0")], "sip:bob@x"),
+        ([PLACED, OWN_PHONE, TO_BOB._replace(leg=2)], "bob@local"),
+        ([PLACED, OWN_PHONE, TO_BOB._replace(leg=2), AT_BOB, HIS_PHONE], "sip:bob@x"),
+        ([PLACED._replace(answered_at=None), OWN_PHONE, TO_BOB._replace(answered_at=None)], None),
+        ([PLACED._replace(direction="transfer"), TO_BOB], "bob@local"),
     ],
-    ids=["none", "nobody", "one part", "behind a dialplan", "transferred later", "a circle"],
-)
+    ids=[
+        "none", "nobody", "one part", "behind a dialplan", "transferred later", "a circle", "placed",
+        "placed, behind a dialplan", "placed, and refused", "the target of a transfer",
+    ],
+)  # fmt: skip
 def test_who_answered(legs, who):
     assert who_answered("a", legs) == who

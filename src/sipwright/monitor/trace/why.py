@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from sipwright.sip import ParseError, Request, parse, reason_for
 from sipwright.store.history.calltraces import CallTrace, RunTrace
+from sipwright.store.history.one_call import is_made_here
 
 from .broken_off import broken_off
 from .ladder import rungs
@@ -67,19 +69,51 @@ def _why(trace: CallTrace) -> str:
             f"The switch refused the call before anybody was called: {_heard(caller)}; the log says why, where it says "
             "that a request was refused."
         )
+    if is_made_here(caller["direction"], trace.id, caller["sip_call_id"]):
+        return _placed(trace, caller)
+    return _decided(trace, caller, _Words("Nobody", f"so the caller heard {_heard(caller)}", ""))
+
+
+class _Words(NamedTuple):
+    """How some things are said: who did not answer, what came of that, and who was called and has hung up."""
+
+    nobody: str
+    so: str
+    who: str
+
+
+def _placed(trace: CallTrace, caller: dict[str, Any]) -> str:
+    """Say how a call went that was placed for an account: a phone of its own has to answer first."""
+    answered = [leg for leg in trace.legs[1:] if leg["answered_at"] is not None]
+    if not answered:
+        name, to = _name(caller["from_uri"]), _name(caller["to_uri"])
+        if caller["hung_up_by"] == "control":
+            return f"Somebody ended the call from outside before a phone of {name} had answered."
+        return f"No phone of {name} answered first ({_tried(trace)}), so {to} was not called."
+    first = min(answered, key=lambda leg: leg["answered_at"])
+    begun = f"{first['target']} answered first, after {_span(caller['started_at'], first['answered_at'])}"
+    if caller["answered_at"] is None and caller["hung_up_by"] == "callee" and caller["status"] == 487:
+        return f"{begun}, and hung up {_span(first['answered_at'], caller['ended_at'])} later."
+    others = [leg for leg in trace.legs[1:] if leg["started_at"] >= first["answered_at"]]
+    rest = replace(trace, legs=[{**caller, "started_at": first["answered_at"]}, *others])
+    who = _who_said_bye(trace) or "one of the two"
+    words = _Words("Nobody else", f"so the call ended with {_heard(caller)}", f"{who} ")
+    return f"{begun}. {_decided(rest, rest.legs[0], words)}"
+
+
+def _decided(trace: CallTrace, caller: dict[str, Any], words: _Words) -> str:
     if caller["answered_at"] is not None:
-        return _answered(trace, caller)
+        return _answered(trace, caller, words)
     if caller["hung_up_by"] == "caller":
         return _given_up(trace, caller)
     run = trace.runs[-1] if trace.runs else None
-    heard = _heard(caller)
     if caller["hung_up_by"] == "control":
-        return f"Somebody ended the call from outside before it was answered, so the caller heard {heard}."
+        return f"Somebody ended the call from outside before it was answered, {words.so}."
     if run is not None and run.state == "failed":
-        return f"The dialplan {run.dialplan} failed ({_stripped(run.outcome)}), so the caller heard {heard}."
+        return f"The dialplan {run.dialplan} failed ({_stripped(run.outcome)}), {words.so}."
     if run is not None and (line := _answering_line(run)) is not None:
-        return f"Line {line} of the dialplan {run.dialplan} answered {heard}{_after_trying(trace)}."
-    return _nobody(trace, run, heard)
+        return f"Line {line} of the dialplan {run.dialplan} answered {_heard(caller)}{_after_trying(trace)}."
+    return _nobody(trace, run, words)
 
 
 def _going_on(trace: CallTrace) -> str:
@@ -95,7 +129,7 @@ def _going_on(trace: CallTrace) -> str:
     return f"The call is not over: it is {row['state']}."
 
 
-def _answered(trace: CallTrace, caller: dict[str, Any]) -> str:
+def _answered(trace: CallTrace, caller: dict[str, Any], words: _Words) -> str:
     answered = [leg for leg in trace.legs[1:] if leg["answered_at"] is not None]
     who = (answered[0]["target"] if answered else None) or "the other end"
     waited = _span(caller["started_at"], caller["answered_at"])
@@ -112,7 +146,7 @@ def _answered(trace: CallTrace, caller: dict[str, Any]) -> str:
         case "caller":
             return f"{begun}, and the caller hung up after {talked}."
         case "callee":
-            return f"{begun}, and hung up after {talked}."
+            return f"{begun}, and {words.who}hung up after {talked}."
         case "control":
             return f"{begun}, and somebody ended the call from outside after {talked}."
     reason = broken_off(trace, _reason_of_bye(trace) or _reason_of_record(caller)) or _unusual(caller)
@@ -200,19 +234,19 @@ def _after_trying(trace: CallTrace) -> str:
     return f" after nobody had answered: {tried}" if tried else ""
 
 
-def _nobody(trace: CallTrace, run: RunTrace | None, heard: str) -> str:
+def _nobody(trace: CallTrace, run: RunTrace | None, words: _Words) -> str:
     tried = _tried(trace)
     if tried:
-        return f"Nobody answered ({tried}), so the caller heard {heard}."
+        return f"{words.nobody} answered ({tried}), {words.so}."
     if run is None:
-        return f"Nobody could be called, so the caller heard {heard}."
+        return f"{words.nobody} could be called, {words.so}."
     dial = next((entry for entry in reversed(run.journal) if entry.function == "dial"), None)
     if dial is None:
-        return f"The dialplan {run.dialplan} came to its end without an answer, so the caller heard {heard}."
+        return f"The dialplan {run.dialplan} came to its end without an answer, {words.so}."
     return (
         f"Line {dial.arguments.get('line')} of the dialplan {run.dialplan} dialled {dial.arguments.get('target')}, "
         f"where nobody can be reached now (no such provider or account, it is disabled, or no phone is registered), "
-        f"so the caller heard {heard}."
+        f"{words.so}."
     )
 
 

@@ -16,7 +16,7 @@ from sipwright.services.rows import CdrRow
 from sipwright.store.schema import tables
 from sipwright.store.schema.rows import restored
 
-__all__ = ["Fits", "is_first_part", "is_of_call", "legs_of", "who_answered"]
+__all__ = ["Fits", "is_first_part", "is_made_here", "is_of_call", "legs_of", "who_answered"]
 
 Fits = Callable[[FromClause], Iterable[ColumnElement[bool]]]
 """Gives the conditions on rows of a table, or of one under another name."""
@@ -68,17 +68,36 @@ def legs_of(connection: Connection, common_ids: Iterable[str], user_id: int | No
 
 
 def who_answered(call_id: str, legs: Iterable[CdrRow]) -> str | None:
-    """Return who has answered in a part of a call: behind a leg that leads to another part, whoever answered there."""
+    """Return who has answered in a part of a call: behind a leg that leads to another part, whoever answered there.
+
+    Of a call that the switch makes itself the first to answer is who called.
+    """
     answered: dict[str, list[CdrRow]] = {}
     parts: dict[str | None, str] = {}
+    made_here: set[str] = set()
     for leg in legs:
         if leg.leg == 0:
             parts[leg.sip_call_id] = leg.call_id
+            if is_made_here(leg.direction, leg.call_id, leg.sip_call_id):
+                made_here.add(leg.call_id)
         elif leg.answered_at is not None:
             answered.setdefault(leg.call_id, []).append(leg)
     found: str | None = None
     part: str | None = call_id
     while part is not None and (here := answered.pop(part, None)):
-        first = min(here, key=lambda leg: leg.answered_at or 0.0)
+        here.sort(key=lambda leg: leg.answered_at or 0.0)
+        if part in made_here:
+            del here[0]
+            if not here:
+                break
+        first = here[0]
         found, part = first.target, parts.get(first.sip_call_id)
     return found
+
+
+def is_made_here(direction: str, call_id: str, sip_call_id: str | None) -> bool:
+    """Return whether the switch has made a call itself, one end after the other: its caller has sent no INVITE.
+
+    Neither has that of a call to the target of a transfer, who is the only one that is called.
+    """
+    return sip_call_id == f"{call_id}.0" and direction in ("out", "callback")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from nicegui.events import GenericEventArguments
@@ -11,6 +12,7 @@ from nicegui.events import GenericEventArguments
 from sipwright.usecases.accounts import AccountView
 from sipwright.usecases.errors import NotFound
 from sipwright.web.pages.elements import actions, button, link, note, tag
+from sipwright.web.pages.placed_calls import PlacedCalls
 from sipwright.web.pages.testcall import place_test_call
 from sipwright.web.pages.visit import Visit
 from sipwright.web.pages.widgets import Field, Modal
@@ -26,6 +28,7 @@ class Steering:
         self.calls = visit.usecases.calls
         self.rows = rows
         self.moved = ""
+        self.placed = PlacedCalls(self._why)
 
     async def wish(self, event: GenericEventArguments) -> None:
         """Do what somebody wants of a call."""
@@ -100,12 +103,19 @@ class Steering:
         self.dial_to.fault = "" if to else "Write whom to call."
         if not (from_ and to):
             return
-        placed = await self.visit.attempt(
-            lambda: self.calls.place(self.visit.actor, from_, to),
-            **{"from": self.dial_from, "to": self.dial_to},
-        )
-        if placed:
+        fields = {"from": self.dial_from, "to": self.dial_to}
+        place = partial(self.calls.place, self.visit.actor, from_, to)
+        if await self.visit.attempt(lambda: self.placed.place(place), **fields):
             self.visit.say(f"{from_} rings; when it answers, {to} is called.")
+            await self.say_failures()
+
+    async def say_failures(self) -> None:
+        """Say why calls that were placed here have come to nothing."""
+        for sentence in await self.placed.failures():
+            self.visit.say(sentence, bad=True)
+
+    async def _why(self, call: str) -> str:
+        return (await self.visit.usecases.traces.get(self.visit.actor, call)).why
 
     def test_place(self) -> None:
         """Make the place where it is said how a test call went."""

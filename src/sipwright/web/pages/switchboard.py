@@ -130,6 +130,7 @@ class _Board:
         await self.visit.persistently(lambda: self.usecases.events.follow(actor), self._take)
 
     def _take(self, event: Event) -> None:
+        self.steering.placed.take(event)
         kind = event.type.partition(".")[0]
         if kind in ("call", "script") and event.call is not None:
             self.changed.add(event.call)
@@ -172,6 +173,7 @@ class _Board:
                 except NotFound:
                     pass
             self._send(found, changed)
+        await self.steering.say_failures()
         if self.phones_changed:
             self.phones_changed = False
             phones, count, _ = await self._phones()
