@@ -29,6 +29,7 @@ KINDS = {
     "script": "script effects that are missing, were done twice, or ended otherwise",
     "outside": "pages, posts, mails and stored values that do not match what scripts were told",
     "provider": "challenges of a provider that were answered wrongly",
+    "client": "registrations at a provider that lapsed for too long, or that two nodes seemed to have",
     "left": "calls and runs that are still in the database",
     "late": "calls of a dead node that answered late again, or nodes that nobody took over from",
     "zombie": "nodes that were to end by themselves, and did not, or the other way round",

@@ -72,7 +72,8 @@ async def live(load: Load, plan: Plan) -> None:
 async def converse(plan: Plan, caller: Caller | Callee, callee: Callee) -> None:
     """Talk, with all that the plan has for it, and hang up."""
     started = time.monotonic()
-    if not await until(lambda: callee.acknowledged_at > 0, ACKNOWLEDGED_WITHIN):
+    is_acknowledged = await until(lambda: callee.acknowledged_at > 0, ACKNOWLEDGED_WITHIN)
+    if not (is_acknowledged or _was_cut(callee)):
         callee.fault("ack", "no ACK to the answer")
     ends: dict[str, End] = {"caller": caller, "callee": callee}
     for moment, side, what in plan.actions:
@@ -94,14 +95,19 @@ async def converse(plan: Plan, caller: Caller | Callee, callee: Callee) -> None:
         other.fault("established", "never heard the BYE")
 
 
-def _judge(fork: Fork) -> None:
-    """Note that a phone that answered too late was not acknowledged and hung up.
+def _was_cut(end: End) -> bool:
+    """Return whether an ACK and a BYE may both have been lost between two nodes, each time.
 
-    Both may have been lost between two nodes, each time: then either may come first when the network is there again,
-    and a phone that is hung up repeats no answer more (RFC 3261 §15.1.2), so that nothing asks for its ACK.
+    Either may come first when the network is there again. A phone that is hung up repeats no answer more (RFC 3261
+    §15.1.2), so that nothing asks for its ACK.
     """
-    was_cut = fork.ledger.was_away(fork.bye_heard_at - 1.0, fork.bye_heard_at, harm="cut")
-    if not (fork.bye_heard_at and was_cut):
+    heard = end.bye_heard_at
+    return bool(heard) and end.ledger.was_away(heard - 1.0, heard, harm="cut")
+
+
+def _judge(fork: Fork) -> None:
+    """Note that a phone that answered too late was not acknowledged and hung up."""
+    if not _was_cut(fork):
         fork.fault("fork", f"ACK {fork.acknowledged_at > 0}, BYE {fork.bye_heard_at > 0}")
 
 

@@ -23,8 +23,10 @@ send goes there from then on, and what is new goes to the first node again once 
 node asks all the time, and so measures how soon it is answered again: within two seconds where somebody says that the
 node is dead, within `lost_after` and two seconds otherwise.
 
-What is checked of every call is what `make chaos` checks. `nodes.py` has the processes, `harm.py` what is done to them,
-`standing.py` the call that measures, `database.py` and `bus.py` the servers, `wire.py` what `--keep` writes down.
+What is checked of every call is what `make chaos` checks. A provider counts who registers with it (`registrar.py`): one
+client for each user, without a lapse that is longer than it takes until a node is lost. `nodes.py` has the processes,
+`harm.py` what is done to them, `standing.py` the call that measures, `database.py` and `bus.py` the servers, `wire.py`
+what `--keep` writes down.
 
     make chaos-cluster                                          # 30 rounds; about eleven minutes
     make chaos-cluster ARGS='--nodes 2 --rate 20 --rounds 6'    # for a small machine

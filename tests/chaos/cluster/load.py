@@ -11,11 +11,13 @@ from pathlib import Path
 from ..ledger import Outage
 from ..line import Line
 from ..load import Load, Options
+from ..process import HOST, PASSWORD
 from ..scripts import ACCOUNTS, dialplans
 from .bus import NatsServer
 from .database import Postgres
 from .harm import HARMS, Harm
 from .nodes import Cluster, Node
+from .registrar import Registrar
 
 __all__ = ["ClusterLoad", "ClusterOptions"]
 
@@ -31,8 +33,8 @@ class ClusterOptions(Options):
     """What can be chosen: how many nodes, how many rounds of which harms, and after how long a node is lost.
 
     Where somebody says that a node is dead, its calls have to answer again within `told_within` seconds. The harms take
-    turns, each `interval` seconds after the one before has begun, and so do the nodes that they are done to. What the
-    nodes have logged is left in the folder `keep`.
+    turns, each `interval` seconds after the one before has begun, and so do the nodes that they are done to. So many
+    users are `registered` at a provider. What the nodes have logged is left in the folder `keep`.
     """
 
     nodes: int = 3
@@ -40,6 +42,7 @@ class ClusterOptions(Options):
     harms: tuple[str, ...] = ("kill", "lose", "pause", "database", "restart", "drain")
     lost_after: float = 10.0
     told_within: float = 2.0
+    registered: int = 6
     program: Path | None = None
     keep: Path | None = None
 
@@ -64,7 +67,8 @@ class ClusterLoad(Load):
         self._node_ports = [self.address[1], *(next(self.ports) for _ in range(options.nodes - 1))]
         addresses = [(self.address[0], port) for port in self._node_ports]
         self._standing = [Line(self, next(self.ports), ()) for _ in addresses]
-        self.lines += self._standing
+        self._registrar = Registrar(self, next(self.ports), options.registered, options.lost_after)
+        self.lines += [*self._standing, self._registrar]
         self._first_homes = {}
         for number, line in enumerate(self.lines):
             self._first_homes[line] = line.home = addresses[number % len(addresses)]
@@ -75,11 +79,15 @@ class ClusterLoad(Load):
         settings = self.outside.settings
         if self.bus is not None:
             settings |= {"CLUSTER__NATS": self.bus.url}
-        return Cluster(
+        cluster = Cluster(
             self.database.url(self._name), self._node_ports, self.options.lost_after,
             dialplans(self.outside.web, self.options.longer), ACCOUNTS, providers, settings,
             self.options.program, self.options.keep,
         )  # fmt: skip
+        server = f"{HOST}:{self._registrar.port}"
+        for user in self._registrar.clients:
+            cluster.nodes[0].add_provider(user, server, user, PASSWORD, "--register")
+        return cluster
 
     def said(self, request: bytes) -> bytes:
         """Return a request without the way back to the node that has its call."""
@@ -110,6 +118,7 @@ class ClusterLoad(Load):
                 await harm.recover()
             await asyncio.sleep(max(1.0, began + options.interval - time.monotonic()))
         await harm.recover()
+        self._registrar.check()
 
     # What phones notice.
 

@@ -24,7 +24,7 @@ def database() -> Iterator[Postgres]:
 async def test_no_call_is_lost_when_a_node_dies(database: Postgres):
     options = ClusterOptions(
         rate=8.0, interval=1.0, seed=5, longest=2.0, is_quiet=True, spares_timer_h=True, nodes=2, rounds=1,
-        harms=("kill",), told_within=10.0, kinds=("plain", "busy", "waiting", "through"),
+        harms=("kill",), told_within=10.0, registered=0, kinds=("plain", "busy", "waiting", "through"),
     )  # fmt: skip
     numbers = itertools.count(1)
 
