@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -77,6 +78,8 @@ class LibraryActivation(Activation):
         self._printed = 0
         self._unfinished_line = ""
         self._give_up_at = self._handled_at = 0.0
+        self.is_given_up = False
+        """Whether nobody wants to know what comes of it any more."""
         self.was_kept_waiting = False
         """Whether the script had no time because its worker was given no processor for most of it."""
 
@@ -109,12 +112,24 @@ class LibraryActivation(Activation):
         except NonDeterminismError:
             return self._failed(Kind.SNAPSHOT, "the script cannot go on: it is not where it was")
 
+    def give_up(self) -> None:
+        """End it, from any thread."""
+        self.is_given_up = True
+        if self._worker is not None:
+            self._kill(self._worker)
+
+    def _kill(self, worker: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
     def _compute(self, session: MontySession) -> Result:
         """Compute, and see to it that nobody is blamed for the time that a busy machine, or one that stood still, took.
 
         The interpreter looks at the clock on the wall, which goes on meanwhile.
         """
         began, before = time.monotonic(), processor_seconds(session.worker_pid)
+        if self.is_given_up:
+            raise BudgetExceeded("it was given up before it began")
         try:
             return self._drive(self._begin(session))
         except MontyRuntimeError:
@@ -122,6 +137,8 @@ class LibraryActivation(Activation):
             waited = time.monotonic() - began - computed
             self.was_kept_waiting = computed < self._limits.seconds / 2 < waited
             raise
+        finally:
+            self._worker = None
 
     def _policy(self) -> OSPolicy:
         """Say where time and chance come from; a dump keeps what its script began with.
@@ -270,7 +287,7 @@ class LibraryActivation(Activation):
         self._printed += len(text)
         if self._printed > MAX_PRINTED:
             if self._worker is not None:
-                os.kill(self._worker, signal.SIGKILL)
+                self._kill(self._worker)
             return
         *lines, self._unfinished_line = (self._unfinished_line + text).split("\n")
         for line in lines:

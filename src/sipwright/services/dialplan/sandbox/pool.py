@@ -115,6 +115,7 @@ class Sandbox:
         )
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._under_way: set[LibraryActivation] = set()
         self._activations = self._crashes = 0
         self._loop: asyncio.AbstractEventLoop
 
@@ -136,6 +137,8 @@ class Sandbox:
             self._jobs.put(None)
         if self._fast is not None:
             self._fast.close()
+        for activation in tuple(self._under_way):
+            activation.give_up()
         await asyncio.to_thread(self._stop_workers)
         self._threads.clear()
 
@@ -250,7 +253,9 @@ class Sandbox:
             self._confinement.tell()
         while (job := self._jobs.get()) is not None:
             begun = time.monotonic()
-            result = self._run(job)
+            result = None if self._is_closed else self._run(job)
+            if result is None:
+                continue
             try:
                 self._loop.call_soon_threadsafe(
                     self._finished, self._others, job, result, job.seconds + time.monotonic() - begun
@@ -258,18 +263,27 @@ class Sandbox:
             except RuntimeError:  # the loop is closed
                 return
 
-    def _run(self, job: Job) -> Result:
+    def _run(self, job: Job) -> Result | None:
+        """Return what comes of a job; None when it was given up."""
         try:
-            activation = LibraryActivation(self.limits, job)
-            result = activation.run(self._pool)
-            is_out_of_time = isinstance(result, Failed) and result.kind is Kind.TIME
-            if is_out_of_time and activation.was_kept_waiting and not self._is_closed:
-                log.warning(
-                    "a script was given no processor, and is computed again", dialplan=job.program.name
-                )
-                result = LibraryActivation(self.limits, job).run(self._pool, ONCE_MORE)
+            result, was_kept_waiting = self._activate(job, 1)
+            if was_kept_waiting and isinstance(result, Failed) and result.kind is Kind.TIME:
+                log.warning("a script had no processor, and is computed again", dialplan=job.program.name)
+                result, _ = self._activate(job, ONCE_MORE)
             return result
         except Exception as error:  # the root of a thread
             return Failed(
                 Kind.INTERNAL, one_line(f"internal error: {error}", 120), None, traceback.format_exc()
             )
+
+    def _activate(self, job: Job, times: int) -> tuple[Result | None, bool]:
+        """Return what comes of one activation, and whether it had to wait for a processor."""
+        activation = LibraryActivation(self.limits, job)
+        self._under_way.add(activation)
+        try:
+            if self._is_closed:
+                activation.give_up()
+            result = activation.run(self._pool, times)
+        finally:
+            self._under_way.discard(activation)
+        return (None if activation.is_given_up else result), activation.was_kept_waiting
