@@ -233,7 +233,6 @@ ELSEWHERE = {
     "services/switch/call/ports": "services/switch/dialling/test_emergency",
     "services/switch/call/process": "services/switch/midcall/test_relay",
     "services/switch/call/script_port": "services/switch/recovery/test_recover",
-    "services/switch/call/tally": "node/test_counts",
     "services/switch/call/script_runner": "services/switch/transfer/test_transfer",
     "services/switch/dialling/hunt_events": "services/switch/dialling/test_hunt_machine",
     "services/switch/dialling/hunt_leg": "services/switch/dialling/test_hunt_machine",

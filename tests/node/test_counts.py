@@ -8,7 +8,7 @@ from sipwright.monitor.counts import COUNTS
 from sipwright.node.counts import Changes, read_counts
 from sipwright.node.node import Node
 from sipwright.services.own_probes import NODE_USER
-from sipwright.services.switch.call.tally import CallTally
+from sipwright.services.switch.call.table import CallTally
 from sipwright.services.switch.model.identity import Identity
 
 

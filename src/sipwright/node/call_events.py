@@ -142,7 +142,7 @@ class CallEvents:
 
     def _end_of(self, call: Call, end: News) -> list[News]:
         """Return the end of a call if this was its last part; what is told is how its first part ended."""
-        parts = call.ports.parts(call.linked_id or call.id)
+        parts = call.ports.table.parts(call.linked_id or call.id)
         if parts != [call] and any(_goes_on(part, call) for part in parts):
             if not call.is_part and end[1][1][-1] != "transfer":
                 self._ends[call.common_id, call.identity.user_id] = end

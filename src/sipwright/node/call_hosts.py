@@ -34,7 +34,7 @@ class CallHost:
         call = self._call
         caller, ports = call.caller, call.ports
         call.transition(CallEvent.END)
-        ports.forget(call)
+        ports.table.forget(call)
         if caller.transaction is not None and caller.invite is not None:
             response = caller.reply(503, "Storage Unavailable", ("Retry-After: 10",))
             caller.transaction.answer(503, response, ports.clock())

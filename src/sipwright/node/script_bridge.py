@@ -225,7 +225,7 @@ class Scripts:
             account="" if account is None else account.username,
             user="" if owner is None else owner.name,
             dialplan=plan.name,
-            active=call.ports.active_calls(identity.user_id),
+            active=call.ports.table.active(identity.user_id),
             timezone="UTC" if owner is None else owner.timezone,
             provider=None if provider is None else provider[1],
             **self._verified(call),

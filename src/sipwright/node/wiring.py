@@ -351,7 +351,7 @@ class Wiring:
         self.limit_shares = LimitShares(
             self.store, self.neighbours.membership, self.call_guard, users_of(self.names, self.origins.takers),
             lambda request: settings.is_emergency("out", request.request_uri.user or ""),
-            self.switch.ports.active_calls, last, time.monotonic, time.time,
+            self.switch.ports.table.active, last, time.monotonic, time.time,
         )  # fmt: skip
         return (self.limit_shares,)
 

@@ -27,7 +27,17 @@ from .call.ended import EndedCall
 from .call.entity import Timers
 from .call.leg_ports import LegPorts
 from .call.observer import CallObserver
-from .call.ports import CallPorts, LegGuard, NoGuard, NoOwnLimits, OwnLimits, SwitchSettings
+from .call.ports import (
+    CallListeners,
+    CallPorts,
+    CallStore,
+    Dialling,
+    LegGuard,
+    NoGuard,
+    NoOwnLimits,
+    OwnLimits,
+    SwitchSettings,
+)
 from .call.script_runner import ScriptRunner
 from .call.table import CallTable
 from .dialling.admission import Admission, CallLimits, MostFrom, Share
@@ -121,20 +131,22 @@ class Switch:
         stack.layer.way_again = Repeats(self.table.legs, self.reconnects).way
         unreachable, sessions = Unreachable(stack, clock, why_stopped), Sessions()
         self.ports: CallPorts[Call] = CallPorts(
-            node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token, writer=writer,
+            node=node, settings=settings, stack=stack, clock=clock, wall_clock=wall_clock, token=token,
             timers=timers, routes=routes, servers=self.servers, credentials=credentials, calls=self.calls,
-            legs=self.table.legs, remember=self.table.remember, forget=self.table.forget,
-            active_calls=self.table.active, parts=self.table.parts, relink=self.table.relink,
-            carried=self.table.carried,
-            destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
-            unreachable=unreachable.outcome, sessions=sessions, provisionals=Provisionals.of,
-            decide=lambda call: self.dialler.begin(call),
-            joined=(ring_back_later, probe_later, sessions.rearm),
-            on_timer={PROBE: probe_ends, PARK: lambda call: self.parking.ring_back(call)},
-            in_doubt=probe_ends, further_answer=UnwantedAnswer.begin,
-            call_row=call_row, cdr_row=cdr_row, is_store_away=is_store_away,
-            own_limits=own_limits or NoOwnLimits(), may_pick_up=may_pick_up, guard=guard or NoGuard(),
-            tally=self.table.tally,
+            legs=self.table.legs, table=self.table,
+            store=CallStore(writer=writer, call_row=call_row, cdr_row=cdr_row, is_away=is_store_away),
+            dialling=Dialling(
+                destinations=destinations.of_leg, redirected=Redirects(router.accounts, destinations).lead_to,
+                unreachable=unreachable.outcome, decide=lambda call: self.dialler.begin(call),
+                may_pick_up=may_pick_up,
+            ),
+            listeners=CallListeners(
+                joined=(ring_back_later, probe_later, sessions.rearm),
+                on_timer={PROBE: probe_ends, PARK: lambda call: self.parking.ring_back(call)},
+                in_doubt=probe_ends, further_answer=UnwantedAnswer.begin,
+            ),
+            sessions=sessions, provisionals=Provisionals.of,
+            own_limits=own_limits or NoOwnLimits(), guard=guard or NoGuard(),
         )  # fmt: skip
         limits = CallLimits(self.calls, settings.calls_per_account, most_from, runs_on)
         self.admission = Admission(

@@ -41,8 +41,8 @@ def test_a_call_between_two_accounts_has_one_id(bench, alice, bob, inner):
 
     assert (first.linked_id, second.linked_id) == (None, first.id)
     assert (first.is_part, second.is_part) == (False, True)
-    assert bench.switch.ports.parts(first.id) == inner
-    assert (bench.switch.table.count(), bench.switch.ports.active_calls(1)) == (1, 1)
+    assert bench.switch.ports.table.parts(first.id) == inner
+    assert (bench.switch.table.count(), bench.switch.ports.table.active(1)) == (1, 1)
     assert bench.switch.table.states() == {"setting up": 1}
 
 
@@ -57,7 +57,7 @@ def test_its_records_have_it_and_nothing_is_left(bench, alice, bob, inner):
     assert {row.linked_id or row.call_id for row in rows.values()} == {first}
     assert len(rows) == 4
     assert bench.is_empty()
-    assert (bench.switch.ports.parts(first), bench.switch.ports.active_calls(1)) == ([], 0)
+    assert (bench.switch.ports.table.parts(first), bench.switch.ports.table.active(1)) == ([], 0)
 
 
 def test_it_is_kept_in_another_process(bench, alice, bob, inner):
@@ -67,7 +67,7 @@ def test_it_is_kept_in_another_process(bench, alice, bob, inner):
 
     assert ids(bench) == {first}
     assert [call.is_part for call in bench.switch.calls.values()] == [False, True]
-    assert bench.switch.ports.active_calls(1) == 1
+    assert bench.switch.ports.table.active(1) == 1
 
 
 def test_a_document_of_before_has_none(bench, alice, bob, inner):
@@ -92,7 +92,7 @@ def test_another_owner_counts_its_part(bench, alice, bob):
 
     assert [call.is_part for call in bench.switch.calls.values()] == [False, False]
     assert len(ids(bench)) == 1
-    assert [bench.switch.ports.active_calls(user) for user in (1, 2)] == [1, 1]
+    assert [bench.switch.ports.table.active(user) for user in (1, 2)] == [1, 1]
 
 
 def test_no_header_of_a_script_names_another_call(bench, alice, bob, inner):
@@ -185,4 +185,4 @@ def test_whoever_was_consulted_belongs_to_the_call_that_goes_on(bench, alice, bo
 
     live = [call for call in bench.switch.calls.values() if call.state == "talking"]
     assert ({call.common_id for call in live}, len(live)) == ({first}, 2)
-    assert bench.switch.ports.active_calls(1) == bench.switch.table.count() == 1
+    assert bench.switch.ports.table.active(1) == bench.switch.table.count() == 1

@@ -97,7 +97,7 @@ def test_whoever_is_of_another_owner_may_not(bench, phones):
 
 def test_the_owner_may_let_others_do_it(bench, phones):
     bench.accounts.accounts["carol"].user_id = 2
-    bench.switch.ports.may_pick_up = lambda rings, picks: (rings, picks) == (1, 2)
+    bench.switch.ports.dialling.may_pick_up = lambda rings, picks: (rings, picks) == (1, 2)
     invite = ring(phones)
     pick_up(phones, replaces(invite))
 

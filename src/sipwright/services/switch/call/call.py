@@ -89,14 +89,15 @@ class Call(EndingCall):
 
     def store(self, on_commit: Callable[[], None]) -> None:
         """Put the call's row, and at its end its CDRs, into one transaction."""
-        put, watch = self.ports.writer.put, self.ports.watch
+        store, watch = self.ports.store, self.ports.watch
+        put = store.writer.put
         if watch is not None and (tell := watch.changed(self)) is not None:
             self._actions.append(tell)  # this event is being committed
         if self._are_records_due:
             self.ports.guard.settle(self.legs)
             for leg in (self.caller, *self.legs):
-                put("cdr", (self.id, leg.index), self.ports.cdr_row(self, leg))
-        put("call", self.id, None if self.is_gone else partial(self.ports.call_row, self), on_commit)
+                put("cdr", (self.id, leg.index), store.cdr_row(self, leg))
+        put("call", self.id, None if self.is_gone else partial(store.call_row, self), on_commit)
         self._are_records_due = False
         self.promise_once()
 
@@ -168,7 +169,7 @@ class Call(EndingCall):
 
     def is_store_away(self) -> bool:
         """Return whether what is put to the writer will not be committed soon."""
-        return self.ports.is_store_away()
+        return self.ports.store.is_away()
 
     def nobody_answered(self, outcome: Outcome) -> None:
         """Go on after a hunt without an answer: the script decides, or the caller hears the best response."""
@@ -222,7 +223,7 @@ class Call(EndingCall):
         """End a call that nobody has answered, but for what the caller is told."""
         now = self.ports.wall_clock()
         self.transition(CallEvent.END)
-        self.ports.tally.fail(self.identity, outcome.status, is_part=self.is_part)
+        self.ports.table.failed(self, outcome.status)
         self.disarm_all()
         for process in self.processes:
             process.abandon()
@@ -257,7 +258,7 @@ class Call(EndingCall):
     def _take_success(self, leg: Callee, response: Response) -> None:
         if leg.state in _WAS_ANSWERED or (leg.state is ENDED and leg.ack is not None):
             if not leg.acknowledge_copy(response):
-                self.ports.further_answer(self, leg, response)
+                self.ports.listeners.further_answer(self, leg, response)
         elif leg.is_open and self.state is SETTING_UP and self.hunt is not None:
             if self.provisionals is not None and self.provisionals.postpones(leg, response):
                 return
@@ -319,7 +320,7 @@ class Call(EndingCall):
         """Let the clocks of a call run that talks from now on: how long it may last, and whether its ends are there."""
         self.disarm_all()
         self.limit_duration(leg)
-        for begin in self.ports.joined:
+        for begin in self.ports.listeners.joined:
             begin(self, leg)
 
     def hang_up_late(self, leg: Callee, response: Response) -> None:
@@ -338,7 +339,7 @@ class Call(EndingCall):
             self.hang_up("switch", 'SIP;cause=200;text="Time limit reached"', why="Time Limit Reached")
         elif name == EXPIRES:
             self.reject(EXPIRED)
-        elif (take := self.ports.on_timer.get(name)) is not None:
+        elif (take := self.ports.listeners.on_timer.get(name)) is not None:
             take(self)
         else:
             kind = name.partition(" ")[0]

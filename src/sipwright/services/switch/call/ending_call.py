@@ -60,7 +60,7 @@ class EndingCall(Bridge):
         """Go on to the state that an event leads to; nothing else changes it."""
         self.state = TABLE.after(self.state, event, self.id)
         if event is CallEvent.JOIN:
-            self.ports.tally.answer(self.identity, is_part=self.is_part)
+            self.ports.table.answered(self)
 
     # What goes on in it.
 
@@ -193,7 +193,7 @@ class EndingCall(Bridge):
         """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
         with self.event():
             leg.unacked_response = None
-            self.ports.in_doubt(self)
+            self.ports.listeners.in_doubt(self)
 
     def forget_if_finished(self) -> None:
         """Drop the call when every leg is over; its CDRs are committed with it."""
@@ -207,4 +207,4 @@ class EndingCall(Bridge):
                 return
         self.is_gone = True
         self.changed()
-        self.when_stored(partial(self.ports.forget, self))
+        self.when_stored(partial(self.ports.table.forget, self))

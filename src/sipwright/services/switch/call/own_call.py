@@ -19,6 +19,6 @@ class OwnCall(Call):
     def store(self, on_commit: Callable[[], None]) -> None:
         """Store that."""
         node = self.ports.node
-        self.ports.writer.put("rollup", (0, 0, node), sign_of_life(node), on_commit)
+        self.ports.store.writer.put("rollup", (0, 0, node), sign_of_life(node), on_commit)
         self._are_records_due = False
         self.promise_once()

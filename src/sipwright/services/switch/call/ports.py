@@ -27,12 +27,15 @@ from .entity import Timers
 from .leg import Leg
 from .leg_ports import LegPorts, LegRoutes
 from .process import ReliableProvisionals
-from .tally import CallTally
 
 __all__ = [
     "RING_TIME",
+    "CallListeners",
     "CallPorts",
+    "CallStore",
     "CallWatch",
+    "Calls",
+    "Dialling",
     "NoOwnLimits",
     "OwnLimits",
     "Routes",
@@ -250,54 +253,101 @@ class CallWatch(Protocol[CallT_contra]):
         """Look for the last time at a call that goes on at another node; returns what is to be done, if anything."""
 
 
+class Calls(Protocol[CallT]):
+    """The table of calls, as a call uses it."""
+
+    def remember(self, leg: Leg, /) -> None:
+        """Let requests find a leg by its tag."""
+
+    def relink(self, leg: Leg, call: CallT, /) -> None:
+        """Let what is behind a leg that has moved be part of its new call."""
+
+    def forget(self, call: CallT, /) -> None:
+        """Drop a call that is over."""
+
+    def parts(self, common_id: str, /) -> list[CallT]:
+        """Return those that are one call by the id that they have in common."""
+
+    def active(self, user_id: int, /) -> int:
+        """Return how many calls of a user are in progress."""
+
+    def carried(self, provider: Provider, /) -> int:
+        """Return how many calls go by a provider."""
+
+    def answered(self, call: CallT, /) -> None:
+        """Count a call that is answered."""
+
+    def failed(self, call: CallT, status: int, /) -> None:
+        """Count one that ends without an answer, by what its caller has heard."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class CallStore(Generic[CallT]):
+    """Where calls are written down: the row of one while it lasts, and a CDR for each leg.
+
+    While it `is_away` nothing can be written.
+    """
+
+    writer: Writer
+    call_row: Callable[[CallT], tuple[Any, ...]]
+    cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
+    is_away: Callable[[], bool] = bool
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Dialling(Generic[CallT]):
+    """Who is rung.
+
+    `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
+    destination has given, and `unreachable` says why no way leads to a leg. `decide` lets the dialplan of a call that
+    the switch makes by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one
+    of another owner.
+    """
+
+    destinations: Callable[[CallT, DialLeg], list[Destination]]
+    redirected: Callable[[CallT, Destination, Uri], list[Destination]]
+    unreachable: Callable[[CallT, Callee], Outcome]
+    decide: Callable[[CallT], None]
+    may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class CallListeners(Generic[CallT]):
+    """What a call tells whoever wants to know, without knowing them.
+
+    `joined`, each in turn, that one talks from now on with a leg; `on_timer`, by the names of the timers that they have
+    armed in it, that one has run out; `in_doubt`, that an end is perhaps not there any more; `further_answer`, that one
+    more phone behind a proxy has answered.
+    """
+
+    joined: tuple[Callable[[CallT, Callee], None], ...]
+    on_timer: Mapping[str, Callable[[CallT], None]]
+    in_doubt: Callable[[CallT], None]
+    further_answer: Callable[[CallT, Callee, Response], None]
+
+
 @dataclass(eq=False, slots=True, kw_only=True)
 class CallPorts(LegPorts[Leg], Generic[CallT]):
     """The surroundings of all calls of a node.
 
-    `calls` are found by their ids, `legs` by the tags that they were given; `remember` and `forget` keep both tables,
-    `active_calls` counts those of a user, `parts` finds those that are one call by the id that they have in common, and
-    `relink` lets what is behind a leg that has moved be part of its new call. `carried` counts those of a provider.
-    `destinations` finds what one leg of a dial string rings, `redirected` what the Contact of a redirect does that a
-    destination has given, `unreachable` says why no way leads to a leg, `sessions` are their session timers,
-    `provisionals` gives the reliable provisional responses of a call, and `decide` lets the dialplan of a call that the
-    switch makes by itself say who rings. `may_pick_up` says whether an account may take the calls that ring at one of
-    another owner. What becomes of calls is counted in the `tally`. Nobody need `watch`.
-
-    What a call tells whoever wants to know, without knowing them: `joined`, each in turn, that one talks from now on
-    with a leg; `on_timer`, by the names of the timers that they have armed in it, that one has run out; `in_doubt`,
-    that an end is perhaps not there any more; `further_answer`, that one more phone behind a proxy has answered.
+    `calls` are found by their ids, `legs` by the tags that they were given; the `table` keeps both. `sessions` are the
+    session timers of legs, and `provisionals` gives the reliable provisional responses of a call. Nobody need `watch`.
     """
 
     node: str
     settings: SwitchSettings
     token: Callable[[], str]
-    writer: Writer
     timers: Timers
     routes: Routes
     servers: Servers
     calls: dict[str, CallT]
     legs: dict[str, Leg]
-    remember: Callable[[Leg], None]
-    forget: Callable[[CallT], None]
-    active_calls: Callable[[int], int]
-    parts: Callable[[str], list[CallT]]
-    relink: Callable[[Leg, CallT], None]
-    carried: Callable[[Provider], int]
-    destinations: Callable[[CallT, DialLeg], list[Destination]]
-    redirected: Callable[[CallT, Destination, Uri], list[Destination]]
-    unreachable: Callable[[CallT, Callee], Outcome]
+    table: Calls[CallT]
+    store: CallStore[CallT]
+    dialling: Dialling[CallT]
+    listeners: CallListeners[CallT]
     sessions: Sessions[CallT]
     provisionals: Callable[[CallT], ReliableProvisionals]
-    decide: Callable[[CallT], None]
-    joined: tuple[Callable[[CallT, Callee], None], ...]
-    on_timer: Mapping[str, Callable[[CallT], None]]
-    in_doubt: Callable[[CallT], None]
-    further_answer: Callable[[CallT, Callee, Response], None]
-    call_row: Callable[[CallT], tuple[Any, ...]]
-    cdr_row: Callable[[CallT, Leg], tuple[Any, ...]]
-    is_store_away: Callable[[], bool] = bool
-    may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False
     own_limits: OwnLimits = field(default_factory=NoOwnLimits)
     guard: LegGuard[CallT] = field(default_factory=NoGuard)
-    tally: CallTally = field(default_factory=CallTally)
     watch: CallWatch[CallT] | None = None

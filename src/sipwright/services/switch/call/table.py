@@ -1,4 +1,4 @@
-"""The tables of a switch: its calls by id, their legs by the tags that they were given."""
+"""The tables of a switch: its calls by id, their legs by their tags, and how many calls there have been."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TypeVar
 from sipwright.services.own_probes import NODE_USER
 from sipwright.services.ports import Provider
 
+from ..model.identity import Identity
 from ..model.leg_state import LegState
 from .call import Call
 from .ended import EndedCall
 from .entity import Timers
 from .leg import Leg
 from .observer import CallObserver
-from .tally import CallTally
 
-__all__ = ["CallTable"]
+__all__ = ["CallTable", "CallTally"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -25,6 +25,41 @@ _BUSY = frozenset((LegState.CALLING, LegState.RINGING, LegState.ANSWERED))
 
 MOST_PARTS = 12
 """Parts of a call, one behind the other: more than the loop joins (`dialling/destinations.py:MOST_LOOPS`)."""
+
+
+_CLASSES = range(3, 7)
+
+_NOT_WANTED = frozenset({486, 487, 600, 603})
+"""What says that somebody was there, and did not want to talk, or that the caller did not wait for them."""
+
+
+class CallTally:
+    """Counts calls, those of several parts once, those of probes never."""
+
+    __slots__ = ("answered", "busy", "failed", "started")
+
+    def __init__(self) -> None:
+        self.started = self.answered = 0
+        self.busy = 0
+        """Of the calls that nobody answered, how many were not wanted: nothing is wrong with these."""
+        self.failed = dict.fromkeys(_CLASSES, 0)
+        """Of the calls that nobody answered, by the class of the status that the caller has heard."""
+
+    def begin(self, identity: Identity, *, is_part: bool) -> None:
+        """Count a call that begins."""
+        if not is_part and identity.user_id >= 0:
+            self.started += 1
+
+    def answer(self, identity: Identity, *, is_part: bool) -> None:
+        """Count one that is answered."""
+        if not is_part and identity.user_id >= 0:
+            self.answered += 1
+
+    def fail(self, identity: Identity, status: int, *, is_part: bool) -> None:
+        """Count one that ends without an answer."""
+        if not is_part and identity.user_id >= 0:
+            self.failed[min(max(status // 100, 3), 6)] += 1
+            self.busy += status in _NOT_WANTED
 
 
 class CallTable:
@@ -111,6 +146,14 @@ class CallTable:
             self._part(call, call.linked_id)
         if not self.calls:
             self.timers.clear()
+
+    def answered(self, call: Call) -> None:
+        """Count a call that is answered."""
+        self.tally.answer(call.identity, is_part=call.is_part)
+
+    def failed(self, call: Call, status: int) -> None:
+        """Count one that ends without an answer, by what its caller has heard."""
+        self.tally.fail(call.identity, status, is_part=call.is_part)
 
     def count(self) -> int:
         """Return how many calls are in progress; one that has several parts counts once, one of a probe never."""

@@ -186,7 +186,7 @@ class Admission:
     def _admit_by(self, provider: ProviderView) -> None:
         name = provider.user_id, provider.name
         most = self._ports.own_limits.most_carried(name)
-        if (carried := self._ports.carried(name)) >= most:
+        if (carried := self._ports.table.carried(name)) >= most:
             why = f"{carried} calls go by {provider.name}; 'sipwright provider set --calls' is the limit"
             raise Reject(503, "Too Many Calls Of This Provider", RETRY_AFTER, why=why, is_limit=True)
 

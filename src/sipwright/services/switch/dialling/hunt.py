@@ -168,7 +168,7 @@ class Hunt:
         call, ways = self.call, []
         tried = {each.destination.place for each in call.legs[self.first - 1 :]}
         for uri, q in contacts:
-            for found in call.ports.redirected(call, leg.destination, uri):
+            for found in call.ports.dialling.redirected(call, leg.destination, uri):
                 if found.place not in tried:
                     tried.add(found.place)
                     found.redirected_by, found.q = leg.index, q
@@ -236,7 +236,7 @@ class Hunt:
     def _destinations(self, group: Iterable[DialLeg]) -> list[Destination]:
         """Return what the legs of a group ring; an emergency call waits for none of them while there is another."""
         call = self.call
-        found = [each for leg in group for each in call.ports.destinations(call, leg)]
+        found = [each for leg in group for each in call.ports.dialling.destinations(call, leg)]
         if call.is_emergency:
             is_last = not self.groups and len(found) < 2
             for each in found:
@@ -264,7 +264,7 @@ class Hunt:
         leg = Callee(call, number, f"{call.id}-{number}", f"{call.id}.{number}", now, destination)
         leg.instance = destination.instance
         call.legs.append(leg)
-        ports.remember(leg)
+        ports.table.remember(leg)
         call.changed()
         return leg
 

@@ -193,7 +193,7 @@ def _is_full(call: Call, provider: Provider | None) -> bool:
     if provider is None or call.is_emergency:
         return False
     ports = call.ports
-    return ports.carried(provider) > ports.own_limits.most_carried(provider)
+    return ports.table.carried(provider) > ports.own_limits.most_carried(provider)
 
 
 def _is_avoided(hunt: Hunting, leg: Callee) -> bool:
@@ -203,7 +203,10 @@ def _is_avoided(hunt: Hunting, leg: Callee) -> bool:
         return False
     left = [each.destination for each in call.legs[hunt.first - 1 :] if each.is_open and each is not leg]
     left += [
-        found for group in hunt.groups for each in group for found in call.ports.destinations(call, each)
+        found
+        for group in hunt.groups
+        for each in group
+        for found in call.ports.dialling.destinations(call, each)
     ]
     return not all(is_dead(call, each) for each in left)
 
@@ -224,7 +227,7 @@ def _reached(hunt: Hunting, leg: Callee, target: Target | None, flow: Flow | Non
     if call.hunt is not hunt or not leg.is_open:
         return
     if flow is None:
-        hunt.failed(leg, call.ports.unreachable(call, leg), "switch")
+        hunt.failed(leg, call.ports.dialling.unreachable(call, leg), "switch")
         return
     if _promises_tls(call) and not _is_secured(leg, flow):
         hunt.failed(leg, SIPS_NOT_ALLOWED, "switch")

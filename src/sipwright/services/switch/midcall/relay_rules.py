@@ -40,7 +40,7 @@ def end_if_gone(call: Call, method: str, status: int) -> None:
         what = "Re-INVITE" if method == "INVITE" else method
         call.hang_up("switch", f'SIP;cause={status};text="{what} failed"', status=status)
     elif method in _OF_ITS_OWNER:
-        call.ports.in_doubt(call)
+        call.ports.listeners.in_doubt(call)
 
 
 def status_back(status: int, *, as_invite: bool) -> int:

@@ -129,7 +129,7 @@ class Handing:
         Returns False when nothing waits there any more, or it cannot be done; then nothing was said.
         """
         account = self._accounts.account_by_id(handed.account_id)
-        if account is None or self.waiting_at(account_id) is None or self._ports.is_store_away():
+        if account is None or self.waiting_at(account_id) is None or self._ports.store.is_away():
             return False
         try:
             invite = parse(handed.invite.encode("latin-1"))

@@ -48,8 +48,8 @@ def move(leg: Leg, other: Call, call: Call) -> Callee:
     session = session_of(leg)
     if session is not None:
         session.moved(call, moved)
-    ports.remember(moved)
-    ports.relink(moved, call)
+    ports.table.remember(moved)
+    ports.table.relink(moved, call)
     return moved
 
 

@@ -77,7 +77,7 @@ class Moving:
 
     def may_go(self, parts: Sequence[Call]) -> bool:
         """Return whether a call can go now."""
-        return bool(parts) and not self._ports.is_store_away() and all(map(_is_at_rest, parts))
+        return bool(parts) and not self._ports.store.is_away() and all(map(_is_at_rest, parts))
 
     def give(
         self, parts: Sequence[Call], node: str, place: Place, then: Callable[[], None]
@@ -98,11 +98,11 @@ class Moving:
         rows = [self._row(call, node, place) for call in parts]
         try:
             for call, row in zip(parts, rows, strict=True):
-                ports.writer.put("call", call.id, row, then if call is parts[-1] else None)
+                ports.store.writer.put("call", call.id, row, then if call is parts[-1] else None)
         except Reject:
             for call in parts:  # one may be there by now; where there is no room for it, it is not
                 with suppress(Reject):
-                    ports.writer.put("call", call.id, partial(ports.call_row, call))
+                    ports.store.writer.put("call", call.id, partial(ports.store.call_row, call))
             raise
         for call in parts:
             self._let_go(call)
@@ -122,7 +122,7 @@ class Moving:
             for leg in call.legs:
                 known = leg.destination.flow
                 leg.destination.flow = None if known is None else place(known)
-            return CallRow(*self._ports.call_row(call))._replace(node=node)
+            return CallRow(*self._ports.store.call_row(call))._replace(node=node)
         finally:
             for leg, flow, left in zip(legs, flows, lefts, strict=True):
                 leg.flow, leg.left = flow, left

@@ -118,7 +118,7 @@ def _picked_up(ports: CallPorts[Call], leg: Callee, decision: Decision) -> Leg:
         and (
             account.user_id == call.identity.user_id
             or account.id == rings
-            or ports.may_pick_up(rings, account.id)
+            or ports.dialling.may_pick_up(rings, account.id)
         )
     )
     if not is_own or not decision.may("replace", ports.settings.policy, call.identity.domain):

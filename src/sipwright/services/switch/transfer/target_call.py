@@ -100,7 +100,7 @@ class Target:
         if self._transfer is None or (is_undecided and call.legs):
             call.reject(Outcome(500, "Dialplan Lost"))
         elif is_undecided:  # its script had done nothing yet, so that nothing of it was stored
-            call.ports.decide(call)
+            call.ports.dialling.decide(call)
 
     @property
     def _transfer(self) -> Referrer | None:

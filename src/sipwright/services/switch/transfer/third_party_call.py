@@ -152,7 +152,7 @@ class ThirdParty:
             if any(leg is not first and leg.started_at >= (first.answered_at or 0.0) for leg in call.legs):
                 call.reject(Outcome(500, "Dialplan Lost"))
             else:
-                call.ports.decide(call)
+                call.ports.dialling.decide(call)
             return
         if self.offer is not None and first is not None and first.flow is not None:
             request = parse(self.offer)
@@ -217,7 +217,7 @@ class ThirdParty:
             if self.is_planned:
                 call.hunt = None
                 call.caller.invite = _draft(call.from_text, b"", Uri.parse(call.to_text))
-                call.ports.decide(call)
+                call.ports.dialling.decide(call)
                 return
             call.caller.invite = _draft(call.from_text, b"")
             call.hunt = hunt = Hunt(call, self.then, self.ring)
