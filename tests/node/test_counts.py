@@ -38,6 +38,22 @@ async def test_all_counts_are_read_and_those_of_the_process_are_true(node):
     assert found["cpu_seconds"] > 0
 
 
+async def test_what_the_parts_count_is_read_from_them(node):
+    before = read_counts(node)
+    node.stack.transports[0].sent += 3
+    node.stack.receiver.failed += 1
+    node.stack.layer.transport_errors += 2
+    found = read_counts(node)
+
+    assert {
+        name: found[name] - before[name] for name in ("socket_messages_out", "faults", "send_errors")
+    } == {
+        "socket_messages_out": 3,
+        "faults": 1,
+        "send_errors": 2,
+    }
+
+
 def test_what_rises_is_told_as_its_increase_and_left_out_at_first():
     changes = Changes()
     assert changes.since_last({"calls": 3.0, "calls_started": 10.0}) == {"calls": 3.0}

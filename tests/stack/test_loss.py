@@ -62,7 +62,7 @@ def test_every_transaction_ends_and_every_table_is_empty(  # noqa: C901 (one wal
     assert len({incoming.request.call_id for incoming in callee.received}) == CALLS
     for element in (caller, callee):
         assert len(element.stack.layer) == 0
-        assert element.stack.snapshot().transactions.timers == 0
+        assert element.stack.layer.snapshot().timers == 0
         assert element.stack.ticker.timer is None
         assert element.log.lines == []
     assert isinstance(network, MemoryNetwork)

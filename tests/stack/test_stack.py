@@ -291,7 +291,7 @@ def test_the_snapshot_counts(element, peer, request_text):
     snapshot = element.stack.snapshot()
 
     assert (snapshot.requests, snapshot.responses) == (1, 0)
-    assert snapshot.transactions.transactions == {("ServerNonInvite", "completed"): 1}
+    assert element.stack.layer.snapshot().transactions == {("ServerNonInvite", "completed"): 1}
     assert [transport.received for transport in snapshot.transports] == [1, 0]
 
 

@@ -28,6 +28,18 @@ def _failed(number: int) -> Count:
     )  # fmt: skip
 
 
+def _closed(why: str) -> Count:
+    return Count(
+        f"connections_{why}", "SIP connections that we have closed, by why.", True, "connections_closed", ("why", why)
+    )  # fmt: skip
+
+
+def _stun(outcome: str) -> Count:
+    return Count(
+        f"stun_{outcome}", "STUN requests, by what became of them.", True, "stun", ("outcome", outcome)
+    )
+
+
 def _queue(name: str, said: str) -> Count:
     return Count(f"queue_{name}", said, False, "queue", ("queue", name))
 
@@ -52,13 +64,38 @@ COUNTS = {
         Count("scripts_waiting", "Runs of dialplans that wait for something."),
         Count("scripts_started", "Runs of dialplans that have begun.", True),
         Count("scripts_failed", "Runs of dialplans that have failed.", True),
+        Count("activations", "Activations of scripts: from a start or an answer to the next wait.", True),
+        Count("activations_in_place", "Of these, those that needed no worker.", True),
+        Count("activations_left", "Of these, those that have left the fast path.", True),
+        Count("fast_path_faults", "Faults of our own in the fast path.", True),
+        Count("workers", "Workers of the sandbox."),
+        Count("workers_busy", "Workers of the sandbox that compute."),
+        Count("worker_crashes", "Workers of the sandbox that have died under a script.", True),
         Count("requests", "SIP requests that have come in.", True),
         Count("responses", "SIP responses that have come in.", True),
         Count("malformed", "SIP messages that could not be read.", True),
+        Count("stray_responses", "SIP responses to nothing that was asked.", True),
+        Count("faults", "Messages and timers that a fault of our own has ended.", True),
+        Count("send_errors", "SIP messages that could not be sent.", True),
+        Count("socket_messages_in", "SIP messages that the sockets have read, and sent.", True,
+              "socket_messages", ("direction", "in")),
+        Count("socket_messages_out", "SIP messages that the sockets have read, and sent.", True,
+              "socket_messages", ("direction", "out")),
+        Count("socket_errors", "What the network has said against what was sent over UDP.", True),
+        Count("unsent", "SIP messages over UDP that were dropped, as their socket had no room for long.", True),
+        Count("keep_alives", "Keep-alives that have come in.", True),
+        Count("flows", "Peers that are known over UDP."),
+        Count("connections", "SIP connections over TCP, TLS and WebSockets."),
+        Count("connections_accepted", "SIP connections that others have opened.", True),
+        *map(_closed, ("refused", "slow", "idle", "unreadable")),
+        Count("unfinished_bytes", "Bytes of messages over connections that have yet to come in as a whole."),
+        *map(_stun, ("answered", "refused", "unusable")),
         Count("retransmissions_sent", "SIP messages that were sent again, as nobody had answered.", True,
               "retransmissions", ("direction", "out")),
         Count("retransmissions_received", "SIP requests that came again.", True,
               "retransmissions", ("direction", "in")),
+        Count("subscriptions", "Subscriptions of phones."),
+        Count("notifications", "Notifications of phones that were sent.", True),
         Count("provider_requests", "Registrations at providers that have succeeded.", True,
               "provider_registrations_done", ("outcome", "registered")),
         Count("provider_failures", "Registrations at providers that have failed.", True,
@@ -75,6 +112,10 @@ COUNTS = {
         _queue("requests", "What waits, by the queue."),
         _queue("scripts", "What waits, by the queue."),
         _queue("rows", "What waits, by the queue."),
+        _queue("unsent", "What waits, by the queue."),
+        Count("rows_stored", "Rows that were stored.", True),
+        Count("commits", "Batches of rows that were committed.", True),
+        Count("rows_refused", "Rows that the database does not take.", True),
         Count("cpu_seconds", "CPU time of the switch, in seconds.", True),
         Count("memory_bytes", "Memory of the switch."),
         Count("open_files", "Files that the switch has open."),

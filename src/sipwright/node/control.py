@@ -10,6 +10,7 @@ import asyncio
 import os
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,7 +30,7 @@ from .call_control import CallControl, settle
 from .call_events import CallEvents
 from .call_watches import BindingWatches, CallWatches
 from .control_server import ControlServer, Handler
-from .counts import read_counts
+from .counts import Counted, read_counts, states_of
 from .event_stream import EventStream
 from .messages_waiting import MessagesWaiting
 from .provider_test import ProviderTest
@@ -39,21 +40,12 @@ from .watches import BindingEvents, DirectoryNames, ProviderEvents, ScriptEvents
 if TYPE_CHECKING:
     from sipwright.config import Settings
     from sipwright.monitor.trace.recorder import Recorder
-    from sipwright.services.agent import Agent
     from sipwright.services.authentication import Authenticator
-    from sipwright.services.registrar import LocationService, QuickWay
-    from sipwright.services.switch import Switch
-    from sipwright.stack import Stack
+    from sipwright.services.registrar import QuickWay
     from sipwright.steady_clock import SteadyClock
-    from sipwright.store import Store
 
-    from .call_guard import CallGuard
-    from .guarding import Guarding
     from .monitoring import Monitoring
-    from .outage import Outage
     from .provider_states import ProviderStates
-    from .refusals import Refusals
-    from .script_bridge import Scripts
     from .several.crew import Crew
     from .several.limit_shares import LimitShares
     from .several.neighbours import Neighbours
@@ -85,28 +77,18 @@ def _alone(request: Request) -> dict[str, Any]:
     )
 
 
-class Parts(Protocol):
-    """The parts of a node that can be watched and steered."""
+class Parts(Counted, Protocol):
+    """The parts of a node that can be watched and steered, beside those that count."""
 
     settings: Settings
-    store: Store
     neighbours: Neighbours | None
     crew: Crew | None
-    stack: Stack
     clock: SteadyClock
     authenticator: Authenticator
-    guarding: Guarding
-    call_guard: CallGuard
     limit_shares: LimitShares | None
     unusual_calls: UnusualCalls
-    refusals: Refusals
-    scripts: Scripts
-    switch: Switch
-    location_service: LocationService
     quick_way: QuickWay
-    agent: Agent
     provider_states: ProviderStates
-    outage: Outage
     monitoring: Monitoring
     recorder: Recorder
     call_watches: CallWatches
@@ -253,9 +235,14 @@ class Control:
             "quick_registers": parts.quick_way.taken,
             "activations": sandbox.activations,
             "activations_in_place": sandbox.in_place,
+            "transactions": states_of(parts.stack.layer) if len(parts.stack.layer) <= MOST_COUNTED else None,
+            "in_memory": asdict(parts.store.directory.snapshot()),
+            "registrations_under_way": 0 if registrations is None else registrations.under_way,
+            "registrations_leaving": 0 if registrations is None else registrations.leaving,
             "tables": {
                 "tasks": len(asyncio.all_tasks()),
                 "transactions": len(parts.stack.layer),
+                "timers": len(parts.stack.layer.timers),
                 "calls": switch.table.count(),
                 "legs": len(switch.ports.legs),
             },

@@ -24,7 +24,6 @@ from sipwright.sip.transaction import (
     BriefClientUser,
     ClientTransaction,
     ClientUser,
-    LayerSnapshot,
     ServerTransaction,
     ServerUser,
     TimerValues,
@@ -65,7 +64,6 @@ class StackSnapshot:
     stray_responses: int
     failed: int
     waiting: int
-    transactions: LayerSnapshot
     transports: tuple[object, ...]
 
 
@@ -217,7 +215,6 @@ class Stack:
             stray_responses=receiver.strays,
             failed=receiver.failed + self.ticker.failed + self.pipeline.failed,
             waiting=self.pipeline.waiting,
-            transactions=self.layer.snapshot(),
             transports=tuple(transport.snapshot() for transport in self.transports),
         )
 

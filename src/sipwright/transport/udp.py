@@ -103,7 +103,7 @@ class UdpTransport:
         self.queue: deque[tuple[UdpFlow, bytes]] = deque()
         self.is_closed = True
         self.sent = 0
-        self._received = self._dropped = self._keepalives = self._stun = self._errors = 0
+        self._received = self._dropped = self._keepalives = self._errors = 0
 
     @property
     def local(self) -> Address:
@@ -179,7 +179,6 @@ class UdpTransport:
             queued=len(self.queue),
             dropped=self._dropped,
             keepalives=self._keepalives,
-            stun=self._stun,
             errors=self._errors,
             flows=len(self._young) + len(self._old),
         )
@@ -302,7 +301,6 @@ class UdpTransport:
     def _receive_other(self, data: bytes, flow: UdpFlow) -> None:
         """Sort out STUN (RFC 5764 §5.1.2: first byte 0 to 3) and the keep-alives of phones."""
         if len(data) >= 20 and data[0] < 4:
-            self._stun += 1
             self.on_stun(data, flow)
             return
         message = data.lstrip(b"\r\n")

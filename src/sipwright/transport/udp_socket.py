@@ -77,7 +77,6 @@ class UdpSnapshot:
     queued: int
     dropped: int
     keepalives: int
-    stun: int
     errors: int
     flows: int
 

@@ -8,7 +8,8 @@ def status(node, calls, at, **storage):
         "node": node, "pid": calls, "started_at": 1.0, "at": 9.0, "calls": calls, "legs": 2 * calls, "scripts": 1,
         "refused": 0, "quick_registers": 3, "activations": 5, "activations_in_place": 4, "readers": 0, "clients": 1,
         "call_states": {"talking": calls},
-        "registrations": {"registered": 1}, "tables": {"tasks": 5},
+        "registrations": {"registered": 1}, "tables": {"tasks": 5}, "transactions": {"ServerInvite proceeding": calls},
+        "registrations_under_way": 1, "registrations_leaving": 0,
         "counts": {"phones": 7, "bindings": 8, "bans": 2, "lag_seconds": at, "requests": 10},
         "errors": [{"at": at, "text": node}], "locked": [{"account": node}], "troubled": [[node, "403"]],
         "alerts": [
@@ -27,6 +28,7 @@ def test_what_is_counted_is_added_up_but_for_what_all_have_in_common():
     assert (found["node"], found["calls"], found["legs"], found["clients"]) == ("north", 3, 6, 2)
     assert (found["activations"], found["activations_in_place"]) == (10, 8)
     assert found["call_states"] == {"talking": 3}
+    assert found["transactions"] == {"ServerInvite proceeding": 3}
     assert found["counts"] == {"phones": 7, "bindings": 8, "bans": 2, "lag_seconds": 2.0, "requests": 20}
     assert found["storage"] == {"is_away": True, "is_short": False, "waiting": 4, "free_bytes": 100}
     assert [error["text"] for error in found["errors"]] == ["north+2", "north"]

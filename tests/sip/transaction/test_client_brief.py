@@ -56,7 +56,7 @@ def test_timer_e_doubles_up_to_t2_until_timer_f_gives_up(bench, user, notify):
 
     assert [now for now, _ in sent] == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
     assert user.answers == [(32.0, branch, 408, True)]
-    assert bench.layer.snapshot().resent == 10
+    assert bench.layer.resent == 10
     assert bench.leftovers() == (0, 0, 0)
 
 

@@ -12,9 +12,9 @@ SHARED = frozenset({"phones", "bindings", "bans", "free_bytes", "lag_seconds"})
 
 _SUMS = (
     "calls", "legs", "scripts", "refused", "quick_registers", "activations", "activations_in_place", "readers",
-    "clients",
+    "clients", "registrations_under_way", "registrations_leaving",
 )  # fmt: skip
-_TABLES = ("call_states", "registrations", "tables", "counts")
+_TABLES = ("call_states", "registrations", "transactions", "tables", "counts")
 _SHOWN = ("pid", "started_at", "calls", "scripts")
 _COUNTED = ("requests", "cpu_seconds")
 MOST_ERRORS = 10

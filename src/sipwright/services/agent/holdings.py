@@ -35,7 +35,7 @@ _TROUBLED = (State.FAILED, State.STOPPED)
 
 @dataclass(frozen=True, slots=True)
 class AgentSnapshot:
-    """How many registrations there are by state, how many are asked for right now, and what has come of it.
+    """How many registrations there are by state, how many are asked for right now, and how many are being removed.
 
     `troubled` are some of those that do not hold: the provider, and why.
     """
@@ -44,8 +44,6 @@ class AgentSnapshot:
     troubled: tuple[tuple[str, str], ...]
     under_way: int
     leaving: int
-    succeeded: int
-    failed: int
 
 
 class Holdings:
@@ -87,9 +85,7 @@ class Holdings:
                 troubled.append((registration.provider.name, registration.reason or str(registration.state)))
         everything = (*self._registrations.values(), *self._leaving)
         under_way = sum(registration.is_under_way for registration in everything)
-        return AgentSnapshot(
-            states, tuple(troubled), under_way, len(self._leaving), self._succeeded, self._failed
-        )
+        return AgentSnapshot(states, tuple(troubled), under_way, len(self._leaving))
 
     @property
     def done(self) -> tuple[int, int]:

@@ -56,18 +56,10 @@ class LayerSnapshot:
     Attributes:
         transactions: How many there are of each kind in each state, as `("ServerInvite", "accepted")`.
         timers: How many timers are armed.
-        absorbed: Requests and responses that belonged to a live transaction, so far.
-        transport_errors: Messages that could not be sent, so far.
-        resent: Messages that were sent again since nobody had answered them, so far.
-        repeated: Requests that came again, so far.
     """
 
     transactions: Mapping[tuple[str, str], int]
     timers: int
-    absorbed: int
-    transport_errors: int
-    resent: int
-    repeated: int
 
 
 class TransactionLayer(TransactionTable):
@@ -78,6 +70,8 @@ class TransactionLayer(TransactionTable):
         values: T1, T2 and T4.
         clocks: The clocks of each machine, by whether the flow is reliable.
         resent: Messages that were sent again since nobody had answered them, so far.
+        repeated: Requests that came again, so far.
+        transport_errors: Messages that could not be sent, so far.
         brief: The client transactions that are no more than an entry of a table.
         is_own: Whether a host and a port are where we listen.
         way_again: Says over which flow a request is repeated: its peer may be elsewhere by then.
@@ -95,8 +89,7 @@ class TransactionLayer(TransactionTable):
             for is_reliable in (False, True)
         }
         self._unsent: deque[ClientTransaction] = deque()
-        self._absorbed = self.repeated = self.resent = 0
-        self._transport_errors = 0
+        self.repeated = self.resent = self.transport_errors = 0
         self.is_own: Callable[[str, int | None], bool] = _is_nowhere
         self.way_again: Callable[[bytes, Any], Any] = _as_before
         self.brief = BriefClients(self)
@@ -117,7 +110,6 @@ class TransactionLayer(TransactionTable):
 
     def complete(self, tx: ClientNonInvite, now: float) -> None:
         """End a transaction with a 2xx that nobody has to read."""
-        self._absorbed += 1
         tx.complete(now)
         if tx.outbox:
             self.perform(tx, now)
@@ -158,7 +150,6 @@ class TransactionLayer(TransactionTable):
         return self._absorb(tx, REQUEST, request, now)
 
     def _absorb(self, tx: Transaction, event: str, message: Request | Response, now: float) -> bool:
-        self._absorbed += 1
         tx.handle(event, message, now)
         if tx.outbox:
             self.perform(tx, now)
@@ -285,7 +276,7 @@ class TransactionLayer(TransactionTable):
                     try:
                         self._send(effect, tx.flow)
                     except OSError:
-                        self._transport_errors += 1
+                        self.transport_errors += 1
                         is_sent = False
                 elif type(effect) is Deliver:
                     tx.deliver(effect.message)
@@ -315,7 +306,7 @@ class TransactionLayer(TransactionTable):
         try:
             self._send(data, flow)
         except OSError:
-            self._transport_errors += 1
+            self.transport_errors += 1
             return False
         return True
 
@@ -327,10 +318,6 @@ class TransactionLayer(TransactionTable):
         return LayerSnapshot(
             transactions=Counter((type(tx).__name__, tx.state) for tx in live) + self.brief.states(),
             timers=len(self.timers),
-            absorbed=self._absorbed,
-            transport_errors=self._transport_errors,
-            resent=self.resent,
-            repeated=self.repeated,
         )
 
     def let_go(self) -> None:
@@ -374,7 +361,6 @@ class TransactionLayer(TransactionTable):
         tx = self._cancelled_by(request)
         if tx is None:
             return False
-        self._absorbed += 1
         answer = self.server(request, flow or tx.flow, None, now)
         # §9.2 wants the tag that the INVITE is answered with.  If it has none yet, it is any that we can
         # give again, which is all that a tag has to be.

@@ -264,11 +264,6 @@ class Executions:
         """Whether there is no run that still goes on."""
         return not self._live
 
-    @property
-    def totals(self) -> tuple[int, int]:
-        """How many runs have begun so far, and how many have failed."""
-        return self._started, self._failed
-
     def snapshot(self) -> ExecutionsSnapshot:
         """Count the runs."""
         waiting = sum(execution.state is RunState.WAITING for execution in self._live.values())
