@@ -15,6 +15,7 @@ from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses, return_address
 from sipwright.stack.failed_servers import FailedServers
 from sipwright.stack.own_network import OwnNetwork
+from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.timer_heap import CallLater
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
@@ -155,6 +156,22 @@ class Outbound:
         target = Target(flow.protocol, *address)
         is_refused = self._own_network.refuses(target, target.host, flow, is_proved=flow.is_known)
         return None if is_refused else self.flow_to(target)
+
+    def way_back(self, key: str, response: Response | None) -> Flow | None:
+        """Return the flow with a key, or, where that connection has ended, one over which its peer gets a response.
+
+        That leads to the same host, to the port of the Via (RFC 3261 §18.2.2); without a response there is none.
+        """
+        flow = self.from_key(key)
+        if flow is not None or response is None:
+            return flow
+        try:
+            before = ReconnectingFlow(parse_flow_key(place_of(key)[1]))
+            address = return_address(response)
+            is_there = address is not None and address[0] == before.remote[0] and before.protocol != "udp"
+            return self.flow_back(response, before) if is_there else None
+        except (ValueError, OSError):
+            return None
 
     def _reach(self, uri: Uri, then: OnWay, refuses: Refuses | None, trust: Trust | None = None) -> None:
         """Call `then` with the first way that is not refused, at once where nothing must be looked up."""

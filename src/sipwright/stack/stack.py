@@ -271,6 +271,10 @@ class Stack:
         """Return the flow that `Flow.key` described, perhaps in an earlier process; None when it is gone."""
         return self.outbound.from_key(key)
 
+    def way_back(self, key: str, response: Response | None) -> Flow | None:
+        """Return the flow with a key, or another one over which its peer gets a response (`Outbound.way_back`)."""
+        return self.outbound.way_back(key, response)
+
     def reconnecting_flow(self, key: str) -> ReconnectingFlow | None:
         """Return a flow for a connection that is gone, which its peer may open again; None over UDP."""
         try:

@@ -8,12 +8,13 @@ import pytest
 
 from sipwright.services.edge import Edge
 from sipwright.sip import Reject, Request, Response, make_response, parse
-from sipwright.stack import Incoming
+from sipwright.stack import Incoming, Pipeline, Stack
 from sipwright.transport.flow_token import FlowTokens
 
 HERE, NORTH, PHONE = ("127.0.0.1", 5060), ("127.0.0.2", 5060), ("127.0.0.3", 5070)
 TOKENS = FlowTokens(b"secret")
 AT_NORTH = "udp/127.0.0.2:5060/127.0.0.3:5070"
+OVER_TCP = "tcp/127.0.0.1:5060/127.0.0.3:5070"
 TAG = "0123456789abcdef0-b7.0"
 
 
@@ -161,6 +162,29 @@ def test_it_goes_back_to_whoever_has_sent_the_request_where_that_has_taken_over_
     edge.take_response(answer, stack.transports[0].flow(PHONE))
 
     assert sent(stack).last[0] == third
+
+
+@pytest.mark.parametrize(
+    ("source", "sent_by", "is_heard"),
+    [
+        (NORTH, "127.0.0.3:5080", True),
+        (NORTH, "127.0.0.5:5080", False),  # where the connection has not come from
+        (PHONE, "127.0.0.3:5080", False),  # nobody but a node has the answer to a phone
+    ],
+)
+def test_a_response_to_a_phone_whose_connection_has_ended_opens_another(network, source, sent_by, is_heard):
+    """RFC 3261 §18.2.2: to the port in the sent-by, as the node itself would do that it has connected to."""
+    udp, tcp = network.transport(*HERE), network.transport(*HERE, "tcp")
+    phone, heard = network.transport(sent_by.split(":")[0], 5080, "tcp"), []
+    phone.on_message = lambda data, flow: heard.append(data)
+    stack = Stack([udp, tcp], Pipeline(), clock=network.clock, call_later=network.call_later)
+    edge = Edge(stack, FakePeers(), TOKENS, HERE)
+    ours = f"SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKedge1;flow={TOKENS.write(OVER_TCP, 'south')}"
+    theirs = f"SIP/2.0/TCP {sent_by};branch=z9hG4bK1;rport=5070"
+    edge.take_response(response(200, [("Via", ours), ("Via", theirs)]), udp.flow(source))
+    network.advance(1.0)
+
+    assert [parse(data).top_via.branch for data in heard] == ["z9hG4bK1"] * is_heard
 
 
 def test_a_response_whose_way_back_nobody_has_signed_goes_nowhere(stack, edge):
@@ -879,9 +903,6 @@ def test_what_nobody_gets_while_a_node_is_lost_is_said_again(network, stack, edg
     network.advance(8.0 if what != "SIP/2.0 180" else 60.0)
 
     assert any(data.startswith(what.encode()) for data, _ in sent(stack))
-
-
-OVER_TCP = "tcp/127.0.0.1:5060/127.0.0.3:5070"
 
 
 class Connection:

@@ -352,29 +352,30 @@ class Edge:
         via = response.top_via
         if (via.branch or "").startswith(BRANCH):
             if not self._cancels.waits_on(response, flow.remote):
-                self._send_back(response, via)
+                self._send_back(response, via, flow)
         elif not (self._hand_back(response, flow) or self.is_leaving) and self.others is not None:
             self.others(response, flow)
 
-    def _send_back(self, response: Response, via: Via) -> None:
+    def _send_back(self, response: Response, via: Via, flow: Flow) -> None:
         self._repeats.answered(via.branch or "")
         if self._unanswered and len(vias := response.headers.get_list("Via")) > 1:
             phones, cseq = Via.parse(vias[1]), response.cseq.number
             self._unanswered.pop(f"{phones.branch}|{phones.sent_by}|{response.call_id}|{cseq}", None)
         back = self._tokens.read(via.params.get(BACK) or "")
-        known = None if back is None else self._stack.flow_from_key(back.flow_key)
         rest = response.headers.get_list("Via")[1:]
-        if known is None or not rest:
+        if back is None or not rest:
             return
-        edge = self._speakers.edge_for(response, known.remote)
-        if edge is not None:
-            known = self._stack.flow_to_edge(edge) or known
         response.headers.remove("Via")
         for value in reversed(rest):
             response.headers.insert("Via", value)
+        # A phone is answered over another connection only when it is a node that has the answer.
+        way = self._stack.way_back(back.flow_key, response if self._peers.is_peer(flow.remote) else None)
+        if way is None:
+            return
+        edge = self._speakers.edge_for(response, way.remote)
         if _BARE in via.params:
             self._signed.take_records(response)
-        self._stack.send_response(response, known)
+        self._stack.send_response(response, (edge and self._stack.flow_to_edge(edge)) or way)
 
     def _hand_back(self, response: Response, flow: Flow) -> bool:
         """Hand a response on to the node that has its dialog, if a phone has sent it to another one."""
