@@ -12,11 +12,11 @@ from sipwright.sip import Response
 TRUNK = "30.0.0.9"
 
 
-def redirect(phone, *contacts, status=302):
+def redirect(phone, *contacts, status=302, headers=()):
     request = phone.last("INVITE")
     lines = [(name, request.headers.get(name)) for name in ("Via", "From", "Call-ID", "CSeq")]
     lines.append(("To", f"{request.headers.get('To')};tag={phone.name}"))
-    phone.send(Response(status, None, [*lines, *(("Contact", contact) for contact in contacts)]))
+    phone.send(Response(status, None, [*lines, *(("Contact", contact) for contact in contacts), *headers]))
 
 
 @pytest.fixture
@@ -85,6 +85,36 @@ def test_whoever_is_rung_instead_is_told_whom_the_call_was_for(bench, bob, carol
     assert bob.last("INVITE").headers.get_all("Diversion") == [BEFORE[1]]
     assert carol.last("INVITE").headers.get_all("Diversion") == [by_bob, BEFORE[1]]
     assert dave.last("INVITE").headers.get_all("Diversion") == [by_carol, by_bob, BEFORE[1]]
+
+
+@pytest.mark.parametrize(
+    ("contact", "diversion", "reason"),
+    [
+        ("<sip:carol@example.org>", "<sip:bob@example.org>;reason=user-busy", "user-busy"),
+        (
+            "<sip:carol@example.org>",
+            '<sip:bob@h>;Reason="do-not-disturb";counter=1, <sip:x@h>;reason=away',
+            "do-not-disturb",
+        ),
+        ("<sip:carol@example.org;cause=486>", None, "user-busy"),
+        ("<sip:carol@example.org;cause=408>", "<sip:bob@example.org>;reason=deflection", "deflection"),
+        ("<sip:carol@example.org>", "<sip:bob@example.org>;reason=x-mine", "unconditional"),
+        ("<sip:carol@example.org>", "<sip:bob", "unconditional"),
+    ],
+)
+def test_a_phone_that_says_why_it_sends_a_call_on_is_believed(
+    bench, alice, bob, carol, contact, diversion, reason
+):
+    """RFC 5806 §4, RFC 4458 §2.1; also a process later."""
+    alice.invite()
+    bench.database.is_eager = False
+    redirect(bob, contact, headers=() if diversion is None else [("Diversion", diversion)])
+    assert carol.methods() == []
+    bench.database.commit_and_tell_nobody()
+    bench.database.is_eager = True
+    bench.restart()
+
+    assert carol.last("INVITE").headers.get_all("Diversion") == [f"<sip:bob@example.org>;reason={reason}"]
 
 
 @pytest.mark.parametrize("privacy", ["history", "header;id"])

@@ -25,7 +25,7 @@ from . import hunt_events as events
 from .audio import audio_with
 from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine
 from .launch import comes_again, is_dead, launch, moves_on, waits_for
-from .redirects import NO_OTHER_PLACE, contacts_of
+from .redirects import NO_OTHER_PLACE, contacts_of, reason_of
 
 __all__ = ["Hunt"]
 
@@ -172,6 +172,7 @@ class Hunt:
                 if found.place not in tried:
                     tried.add(found.place)
                     found.redirected_by, found.q = leg.index, q
+                    found.diverted = reason_of(response, uri)
                     ways.append(events.Way(found.target, found, q, found.answer_within))
         return ways
 

@@ -127,9 +127,9 @@ def _diversions(call: Call, leg: Callee) -> list[str]:
     lines = []
     while destination.redirected_by:
         by = call.legs[destination.redirected_by - 1]
+        reason = destination.diverted or ("unconditional" if by.rang_at is None else "no-answer")
         destination = by.destination
         if destination.account_id is not None:
-            reason = "unconditional" if by.rang_at is None else "no-answer"
             lines.append(f"Diversion: <{destination.to}>;reason={reason}")
     return lines
 

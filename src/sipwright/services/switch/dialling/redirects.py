@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.ports import Directory, ProviderView
-from sipwright.sip import ParseError, Response, Uri
+from sipwright.sip import NameAddr, ParseError, Response, Uri
 from sipwright.sip.headers.contact import q_of, readable_contacts
 from sipwright.sip.telephone import dialled_uri
 from sipwright.sip.uri import hop_uri
@@ -14,10 +14,22 @@ from sipwright.sip.uri import hop_uri
 from ..model.destination import Destination
 from .destinations import Destinations, Dialler, sender_of
 
-__all__ = ["NO_OTHER_PLACE", "Redirects", "contacts_of"]
+__all__ = ["NO_OTHER_PLACE", "Redirects", "contacts_of", "reason_of"]
 
 NO_OTHER_PLACE = (305, 380)
 """Their Contacts are no other place for the callee, but a proxy, or a service that the body describes (§21.3)."""
+
+_REASONS = frozenset({
+    "unknown", "user-busy", "no-answer", "unavailable", "unconditional", "time-of-day", "do-not-disturb", "deflection",
+    "follow-me", "out-of-service", "away",
+})  # fmt: skip
+"""RFC 5806 §4."""
+
+_CAUSES = {
+    "302": "unconditional", "408": "no-answer", "480": "deflection", "486": "user-busy", "487": "deflection",
+    "503": "unavailable",
+}  # fmt: skip
+"""RFC 4458 §2.1."""
 
 
 def contacts_of(response: Response) -> list[tuple[Uri, float]]:
@@ -27,6 +39,19 @@ def contacts_of(response: Response) -> list[tuple[Uri, float]]:
     """
     contacts = readable_contacts(response.headers.get_all("Contact"), ("sip", "sips", "tel"))
     return [(contact.uri, q_of(contact)) for contact in contacts]
+
+
+def reason_of(response: Response, contact: Uri) -> str:
+    """Return why a redirect says that it leads to a Contact: in its Diversion, or by a cause in the Contact's URI."""
+    try:
+        said = [NameAddr.parse(value) for value in response.headers.get_list("Diversion")[:1]]
+    except ParseError:
+        said = []
+    for each in said:
+        reason = (each.params.get("reason") or "").strip('"').lower()
+        if reason in _REASONS:
+            return reason
+    return _CAUSES.get(contact.params.get("cause") or "", "")
 
 
 class Redirects:

@@ -18,12 +18,13 @@ class Destination:
     """What a leg is to reach, and with which options; `target` is what was dialled.
 
     `flow` is the socket that a registered phone is behind; without it `uri` is resolved. `redirects` is how many
-    redirects have led here, `redirected_by` the leg that the last of them came from, and `q` what that preferred this
-    at; `redirect_to` is the Contact of a redirect that is left to the script. A neighbour is a phone of another owner
-    than the call's. A server has `answer_within` seconds for its first response; 0 is for as long as it may be. Where a
-    call is `parked` it rings back after so many seconds, to that account. A provider is told that `number` calls, in
-    the headers that `caller` names; where `is_route_named` it has chosen the first hop of the route itself (RFC 3608).
-    With `patience` it is waited for a phone whose flow has failed; the next process begins anew with that.
+    redirects have led here, `redirected_by` the leg that the last of them came from, `diverted` why, if that has
+    said so, and `q` what that preferred this at; `redirect_to` is the Contact of a redirect that is left to the
+    script. A neighbour is a phone of another owner than the call's. A server has `answer_within` seconds for its
+    first response; 0 is for as long as it may be. Where a call is `parked` it rings back after so many seconds, to
+    that account. A provider is told that `number` calls, in the headers that `caller` names; where `is_route_named`
+    it has chosen the first hop of the route itself (RFC 3608). With `patience` it is waited for a phone whose flow
+    has failed; the next process begins anew with that.
     """
 
     target: str
@@ -37,6 +38,7 @@ class Destination:
     redirects: int = 0
     redirect_to: str = ""
     redirected_by: int = 0
+    diverted: str = ""
     q: float = 1.0
     instance: str | None = None
     is_neighbour: bool = False

@@ -369,6 +369,8 @@ def _destination(to: Destination) -> dict[str, Any]:  # noqa: C901 - a line for 
     if to.redirects:
         stored["redirects"] = to.redirects
         stored["redirected_by"] = to.redirected_by
+        if to.diverted:
+            stored["diverted"] = to.diverted
         if to.q != 1.0:
             stored["q"] = to.q
     if to.redirect_to:
