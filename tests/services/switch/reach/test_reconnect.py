@@ -133,6 +133,42 @@ def test_a_connection_that_breaks_without_a_restart_is_waited_for_too(bench, ali
     assert carol.connect().methods() == ["BYE"]
 
 
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_a_phone_that_was_not_heard_before_its_connection_ended_rings_for_nobody(
+    bench, alice, carol, gives_up
+):
+    """It may have got the INVITE, and the caller has heard that it cannot be reached."""
+    phone = carol.connect(instance=DEVICE)
+    sent = alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    if gives_up:
+        alice.send(alice.request("CANCEL", sent.uri_text, cseq=1, branch=sent.top_via.branch))
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    bench.run(0.05)
+    assert alice.statuses()[-1] == (487 if gives_up else 480)
+    phone = carol.connect(instance=DEVICE)
+
+    cancel = phone.last("CANCEL")
+    assert (phone.methods(), cancel.top_via.branch) == (["CANCEL"], invite.top_via.branch)
+    phone.answer(cancel, 200)
+    phone.answer(invite, 487)
+    assert phone.methods() == ["CANCEL", "ACK"]
+    assert carol.connect(instance=DEVICE).methods() == []
+    assert (bench.switch.reconnects.away, bench.is_empty()) == ({}, True)
+
+
+def test_it_is_not_waited_for_longer_than_it_could_ring(bench, alice, carol):
+    phone = carol.connect()
+    alice.invite("sip:carol@example.org")
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    bench.run(181)
+
+    assert bench.switch.reconnects.away == {}
+    assert "CANCEL" not in (*phone.methods(), *carol.connect().methods())
+
+
 def test_right_after_a_start_a_new_call_waits_for_a_phone_that_should_be_there(bench, alice, carol):
     carol.connect()
     bench.restart()

@@ -201,3 +201,6 @@ class Callee(Leg):
             # Until the ACK the peer repeats itself, so it comes when what it said is stored.
             owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))
         owner.callee_responded(self, response)
+        is_gone = response.local and response.status == 503 and self.is_phone
+        if is_gone and self.state is LegState.ENDED and isinstance(transaction, ClientInvite):
+            owner.ports.routes.take_back(self, transaction.request)

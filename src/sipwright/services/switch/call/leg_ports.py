@@ -36,6 +36,9 @@ class LegRoutes(Protocol[LegT_contra]):
     def learn_flow(self, leg: LegT_contra, flow: Flow) -> None:
         """Take the flow that the peer of a leg speaks by, when the leg's own is gone."""
 
+    def take_back(self, leg: LegT_contra, invite: Request) -> None:
+        """Cancel an INVITE, which may have come to a phone before its connection ended, as soon as that is back."""
+
     def heard_from(self, leg: LegT_contra, flow: Flow) -> None:
         """Note where the peer of a leg really is, from a request that may change the call."""
 

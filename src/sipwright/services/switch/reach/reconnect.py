@@ -34,6 +34,9 @@ TIME_TO_RETURN = 15.0
 TIME_TO_CONNECT = 4.0
 """For how many seconds a phone is waited for that may listen where its Contact says."""
 
+RINGS_FOR = 180.0
+"""For how many seconds a phone may ring for nobody (RFC 3261 §16.7: Timer C)."""
+
 LOOK_AGAIN = 0.25
 
 _UNANSWERED = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED)
@@ -180,6 +183,27 @@ class Reconnects:
                 away.append(leg)
             if leads_to(_contact(leg), flow):  # no NAT is in between, so that it may be connected to
                 self._connect(leg, flow)
+
+    def take_back(self, leg: Leg, cancel: bytes) -> None:
+        """Have a phone ring no more when it is back that may ring: its connection has ended before it was heard.
+
+        A CANCEL waits for a provisional response lest it overtake its INVITE (RFC 3261 §9.1), which it cannot over the
+        next connection. Who knows nothing of that answers 481, and nobody waits for what else is said.
+        """
+        account_id, known = self._account_of(leg), leg.flow
+        if account_id is None or known is None or not known.is_reliable or "!" in known.key:
+            return
+        flow = self._stack.reconnecting_flow(known.key)
+        if flow is not None:
+            flow.send(cancel)
+            leg.flow = flow
+            self.away.setdefault(account_id, []).append(leg)
+            self._call_later(RINGS_FOR, partial(self._rings_no_more, account_id, leg))
+
+    def _rings_no_more(self, account_id: int, leg: Leg) -> None:
+        left = [other for other in self.away.pop(account_id, ()) if other is not leg]
+        if left:
+            self.away[account_id] = left
 
     def registered(self, account_id: int) -> None:
         """Look whether a phone that has registered is one of those that are away."""

@@ -9,7 +9,7 @@ import structlog
 from sipwright.sdp import is_private
 from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import Message, ParseError, Request, Uri, parse
-from sipwright.sip.build import Written
+from sipwright.sip.build import Written, make_cancel
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientTransaction, ClientUser
 from sipwright.stack import LARGEST_OVER_UDP, ReconnectingFlow, Stack
@@ -60,6 +60,10 @@ class PeerRoutes(DestinationRoutes):
     def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
         self._reconnects.learn_flow(leg, flow)
+
+    def take_back(self, leg: Leg, invite: Request) -> None:
+        """Cancel an INVITE, which may have come to a phone before its connection ended, as soon as that is back."""
+        self._reconnects.take_back(leg, bytes(make_cancel(invite)))
 
     def heard_from(self, leg: Leg, flow: Flow) -> None:
         """Note where the peer of a leg really is, from a request that may change the call: so are its media."""
