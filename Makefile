@@ -21,7 +21,7 @@ PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile --no-loadsco
 SLOW := benchmarks chaos commands console docs interop nights scenarios store usecases web
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench flood soak fuzz chaos chaos-cluster chaos-patroni docs screenshots package peers clean
+.PHONY: help run test check bench flood soak fuzz walks chaos chaos-cluster chaos-patroni docs screenshots package peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -50,6 +50,9 @@ soak: $(VENV)/.development ## Let the switch work for half an hour on a bad netw
 
 fuzz: $(VENV)/.development $(VENV)/.fuzzing ## Feed parsers and stored formats what nobody should say, one minute (ARGS='--seconds 3600')
 	@PYTHONPATH=tests:. $(BIN)/python -m fuzz $(ARGS)
+
+walks: $(VENV)/.development ## Let an office act by chance on virtual time, and compare what everybody knows, one minute (ARGS='--seconds 3600')
+	@PYTHONPATH=tests:. $(BIN)/python -m walks $(ARGS)
 
 chaos: $(VENV)/.development ## Kill the switch twenty times under load; counts every call
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

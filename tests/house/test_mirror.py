@@ -423,6 +423,7 @@ WITHOUT_MIRROR = (
     "nights",
     "scenarios",
     "torture",
+    "walks",
 )
 """The folders of tests that do not mirror the source."""
 
