@@ -34,6 +34,8 @@ def md5(text):
 class Night:
     """One switch, its log, and a phone that speaks to it."""
 
+    program = ("-m", "sipwright.commands")
+
     def __init__(self, folder, log, **environment):
         self.folder, self.log, self.port = Path(folder), Path(log), free_port()
         self.environment = (
@@ -63,7 +65,7 @@ class Night:
 
     def start(self):
         """Start the switch, and wait until it listens."""
-        line = [sys.executable, "-m", "sipwright.commands", "run", "--data", str(self.folder)]
+        line = [sys.executable, *self.program, "run", "--data", str(self.folder)]
         with self.log.open("ab") as log:
             begin = self.log.stat().st_size
             self.process = subprocess.Popen(line, env=self.environment, stdout=log, stderr=log)

@@ -74,7 +74,18 @@ def test_whoever_locks_the_database_holds_up_nobody(night):
     assert night.end() == 0
 
 
+IMPATIENT = """
+import sys
+from sipwright.commands.__main__ import run
+from sipwright.store.database import urls
+urls.PATIENCE = 0.5
+sys.exit(run(sys.argv[1:]))
+"""
+"""The switch, which waits half a second for a lock in the place of ten."""
+
+
 def test_a_start_with_a_locked_database_is_one_line(night):
+    night.program = ("-c", IMPATIENT)
     with locked(night):
         assert "sipwright.db does not work: database is locked" in refused(night)
 
