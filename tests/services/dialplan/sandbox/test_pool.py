@@ -4,8 +4,10 @@ import asyncio
 import gc
 import itertools
 import sys
+import time
 import weakref
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -216,7 +218,11 @@ async def test_closing_gives_up_what_is_under_way(inputs, fast_path):
     assert [future.done() for future in (*futures, late)] == [False] * 4
 
 
-async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(inputs):
+async def test_an_owner_who_has_computed_long_enough_waits_for_the_next_minute(inputs, monkeypatch):
+    """The minute has just begun, so that it does not end here."""
+    began = time.monotonic()
+    clock = SimpleNamespace(monotonic=lambda: 60_000.0 + time.monotonic() - began)
+    monkeypatch.setattr(pool, "time", clock)
     box = Sandbox(Limits(), workers=1, owner_seconds=lambda owner: 0.0001)
     await box.start()
     first = await submit(box, "x = sum(range(100_000))", inputs)
