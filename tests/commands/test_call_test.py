@@ -120,7 +120,7 @@ def test_json_has_everything(runs: dict[str, Done]):
     assert [entry["line"] for entry in report["log"]] == [2, 4]
     assert {check["ok"] for check in report["checks"]} == {True}
     assert report["ladder"][0]["wire"].startswith("REGISTER sip:")
-    assert report["seconds"] < 20
+    assert 0 < report["seconds"] < PATIENCE
 
 
 def test_nothing_stays_behind(runs: dict[str, Done], switch: RunningSwitch):

@@ -17,7 +17,7 @@ from .network import is_listening, until
 SCENARIOS = Path(__file__).parents[1] / "sipp"
 
 # How long a scenario may take in all; sipp then gives up by itself.
-PATIENCE = 60
+PATIENCE = 120
 
 _ENTRY = re.compile(
     rb"^-{40,} [-0-9]+ [:.0-9]+\n(?:UDP|TCP) message (sent|received) [(\[](\d+)[^\n]*\n\n", re.MULTILINE

@@ -93,7 +93,7 @@ def test_wrong_input_is_told_at_its_field(site, page):
     dialog.get_by_role("button", name="Add", exact=True).click()
 
     expect(dialog.get_by_role("alert")).to_be_visible()
-    assert dialog.get_by_label("Name").get_attribute("aria-invalid") == "true"
+    expect(dialog.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
 
 
 def test_an_account_is_made_and_its_page_says_what_to_type_into_a_phone(site, page):

@@ -47,7 +47,7 @@ def test_a_key_that_is_held_down_and_the_button_beside_it_are_one_wish(site, pag
     dialog.get_by_role("button", name="Make token").evaluate(ENTER_AND_CLICK)
     expect(page.get_by_test_id("token-secret")).to_be_visible()
     expect(dialog).to_be_hidden()
-    assert page.get_by_test_id("token").filter(has_text="held-down").count() == 1
+    expect(page.get_by_test_id("token").filter(has_text="held-down")).to_have_count(1)
     assert dialog.locator(".fault").count() == 0
 
     site.switch.run_command("token", "remove", "held-down", "--user", "root")
