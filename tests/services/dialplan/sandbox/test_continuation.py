@@ -6,10 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sipwright.services.dialplan.language.values import LegSpec
+from sipwright.services.dialplan.language.values import DialResult, LegResult, LegSpec
 from sipwright.services.dialplan.sandbox.continuation import Continuation, Dump, Replay, decode, encode
 
 NOON = datetime(2026, 11, 30, 12, 0, 1, tzinfo=ZoneInfo("Europe/Dublin"))
+NOBODY = DialResult(
+    False, 486, "Busy", [LegResult("a@local", 486, "Busy", 1.25, audio="no")], 1.5, hung_up=True
+)
 FUNCTIONS = {"deadline": 1300.5, "dials": 2, "variables": {"dst": "300"}}
 
 
@@ -22,11 +25,21 @@ FUNCTIONS = {"deadline": 1300.5, "dials": 2, "variables": {"dst": "300"}}
         Continuation(
             {"deadline": 1.0}, Replay(3, [LegSpec("a", delay=2.5, headers={"X-A": "b"}), None, NOON]), 2
         ),
+        Continuation(
+            {"deadline": 1.0},
+            Replay(3, [NOBODY, True, 5, 1.5, ["a", None], {"leg": {}, "now": 1, "dial": 2}]),
+            6,
+        ),
         Continuation({"deadline": float("inf"), "used": {"lone \udc80": 1 << 70}}, Dump(b"x"), 1),
     ],
 )
 def test_what_is_written_is_read(continuation):
     assert decode(encode(continuation)) == continuation
+
+
+@pytest.mark.parametrize("value", [NOBODY, True, 5, 1.5, ["a"], {"a": "b"}])
+def test_a_script_that_was_told_an_answer_is_none_of_those_that_earlier_versions_know(value):
+    assert encode(Continuation({"deadline": 1.0}, Replay(3, ["x", value, NOON]))).startswith(b"SW4")
 
 
 def test_a_script_that_was_told_more_than_texts_is_none_of_those_that_earlier_versions_know():

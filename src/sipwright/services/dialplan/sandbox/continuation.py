@@ -16,13 +16,15 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from ..language.call_functions import zone
-from ..language.values import LegSpec
+from ..language.values import DialResult, LegSpec
 
 __all__ = ["Continuation", "Dump", "NonDeterminismError", "Replay", "decode", "encode"]
 
 _MARK = b"SW2"
 _VALUES_MARK = b"SW3"
-"""The same, where a script was told more than texts and nothing."""
+"""The same, where a script was told the time, or a leg."""
+_ANSWERS_MARK = b"SW4"
+"""The same, where it was told what it had waited for."""
 _OLD_MARK = b"SW1"
 _OLD_BUDGETS = {"HTTP requests": "http_requests", "calls of the store": "store_calls"}
 _OLD_NAMES = ("variables", "deadline", "dials", "log_lines", "log_size", "facts", "used", "shape", "last")
@@ -70,8 +72,8 @@ def encode(continuation: Continuation) -> bytes:
         dump = how.data
     else:
         head["replay"] = {"start": how.start, "values": [_written(value) for value in how.values]}
-        if any(isinstance(value, LegSpec | datetime) for value in how.values):
-            mark = _VALUES_MARK
+        if how.values:
+            mark = max(map(_mark_of, how.values))
     try:
         text = orjson.dumps(head)
     except TypeError:  # a number, or a text, that no other JSON knows
@@ -85,7 +87,7 @@ def decode(data: bytes) -> Continuation:
     Raises:
         ValueError: These are not the bytes of a continuation that this version knows.
     """
-    if not data.startswith((_MARK, _VALUES_MARK, _OLD_MARK)):
+    if not data.startswith((_MARK, _VALUES_MARK, _ANSWERS_MARK, _OLD_MARK)):
         raise ValueError("a continuation in a format that this version does not know")
     try:
         return _read(data)
@@ -106,9 +108,20 @@ def _read(data: bytes) -> Continuation:
     return Continuation(head["functions"], how, head.get("call_id"))
 
 
+def _mark_of(value: Any) -> bytes:
+    """Return the first format that knows a value."""
+    if value is None or isinstance(value, str):
+        return _MARK
+    return _VALUES_MARK if isinstance(value, LegSpec | datetime) else _ANSWERS_MARK
+
+
 def _written(value: Any) -> Any:
     """Write what a script was told."""
     match value:
+        case DialResult():
+            return {"dial": value.to_json()}
+        case dict():
+            return {"dict": value}
         case LegSpec():
             return {"leg": {name: one for name, one in value._asdict().items() if one is not None}}
         case datetime(tzinfo=ZoneInfo(key=name)):
@@ -118,6 +131,10 @@ def _written(value: Any) -> Any:
 
 def _value(written: Any) -> Any:
     match written:
+        case {"dial": kept}:
+            return DialResult.from_json(kept)
+        case {"dict": value}:
+            return value
         case {"leg": named}:
             return LegSpec(**named)
         case {"now": seconds, "timezone": name}:

@@ -178,10 +178,17 @@ class LibraryActivation(Activation):
     def _replay(self, snapshot: SyncSnapshot, replay: Replay) -> FunctionSnapshot:
         """Have a script that was run from its start come to where it waited: it is told what it was told."""
         for value in replay.values:
-            if not isinstance(snapshot, FunctionSnapshot):
-                raise NonDeterminismError
-            snapshot = snapshot.resume({"return_value": value})
-        if not isinstance(snapshot, FunctionSnapshot) or snapshot.position.start != replay.start:
+            snapshot = self._called(snapshot).resume({"return_value": value})
+        called = self._called(snapshot)
+        if called.position.start != replay.start:
+            raise NonDeterminismError
+        return called
+
+    def _called(self, snapshot: SyncSnapshot) -> FunctionSnapshot:
+        """Return the next call of a script that is replayed; what our names mean it is told as ever."""
+        while isinstance(snapshot, NameLookupSnapshot):
+            snapshot = self._look_up(snapshot)
+        if not isinstance(snapshot, FunctionSnapshot):
             raise NonDeterminismError
         return snapshot
 

@@ -1,7 +1,7 @@
 """Runs scripts in worker processes of `pydantic-monty`.
 
-A job is one activation of a script, from its start or its continuation to its next wait. A start that only compares
-and calls our functions needs no worker (``inplace/``). All else begins on the fast path, in small steps in the event
+A job is one activation of a script, from its start or its continuation to its next wait. One that does little needs
+no worker (``inplace/``). All else begins on the fast path, in small steps in the event
 loop (``fastpath/``). What is not plain is computed by the library, in a thread for each of its
 workers, which keeps everything that such a script sends away from the loop: arguments are checked in that thread, and
 only a ``Result`` reaches the loop. Which job runs next is decided in the loop (``turns.py``).

@@ -1,1 +1,1 @@
-"""What a script computes without a worker: comparing texts, and calling our functions, up to its first wait."""
+"""What a script computes without a worker, from one of its waits to the next: little, and within bounds."""

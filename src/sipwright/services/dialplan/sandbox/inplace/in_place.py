@@ -1,4 +1,4 @@
-"""One activation computed in place, to the first wait of a script or on from there to its end: without a worker.
+"""One activation computed in place, to the next wait of a script or to its end: without a worker.
 
 Most dialplans look at who calls whom, and dial. What takes the time of a worker there is neither looking nor dialling,
 but to be woken up, to read the script, to be told its call, and to be heard again. So the switch follows the script's
@@ -7,7 +7,7 @@ yet, and a worker computes the script from its first line, as it does for the fi
 whether the interpreter takes it at all.
 
 How a script goes on afterwards is the same as if a worker had come to that wait: it is replayed. That can be done in
-place, too, as most of those that go on have nothing more to do than to answer; what comes to wait again is a worker's.
+place, too, and so can what waits again: it is replayed from its first line with all that it was told.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from sipwright.memo import Bounded
 from ...language.call_functions import BudgetExceeded
 from ...language.commands import Ask, Command, Dial, Sleep
 from ...language.limits import Limits
-from ...language.values import Inputs, LegSpec, Raised
+from ...language.values import DialResult, Inputs, LegSpec, Raised
 from ..activation import Activation
 from ..continuation import Dump, Replay
 from ..job import Job
 from ..program import Program
 from ..result import Completed, Result, Suspended
-from .operations import MOST_MEMBERS, LeaveError
+from .operations import LARGEST
 from .reader import read
 from .steps import Step
+from .texts import MOST_MEMBERS, LeaveError
 
 __all__ = ["MOST_CALLS", "MOST_LEFT", "InPlace", "InPlaceActivation"]
 
@@ -44,17 +45,24 @@ MOST_CALLS = 16
 MOST_GIVEN = 2_048
 """Characters that our functions are given in place, all together: to read one as what to dial takes a microsecond."""
 
+MOST_STEPS = 2_000
+"""Statements and expressions of loops and functions, each time that they are run."""
+
 MOST_LEFT = 16
 """So many times in a row a script may be begun in place and left; after that it is not tried again."""
 
 MOST_KNOWN = 1_024
 """Scripts that are known at once."""
 
+MOST_READ = 1_048_576
+"""Characters of all of them that were read; their steps take 40 bytes for each, or 200 where somebody means it."""
+
 _COMMANDS = (Dial, Sleep, Ask)
 _CARRIED = frozenset({int, float, bool, type(None), LegSpec})
 _KEPT = frozenset({str, type(None), LegSpec, datetime})
 """Values of our functions that a script can be told again when it is replayed."""
-_LEAVES = (LeaveError, BudgetExceeded, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+_WRITTEN = frozenset({str, bool, int, float, type(None), LegSpec, datetime, DialResult})
+_LEAVES = (LeaveError, BudgetExceeded, ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 """An error of the script is found once more by the worker, which says where it is."""
 
 
@@ -73,8 +81,11 @@ class InPlaceActivation(Activation):
     def __init__(self, limits: Limits, job: Job, clock: Callable[[], float] = time.time) -> None:
         super().__init__(limits, job, clock)
         self.names: dict[str, Any] = {}
+        self.script = self.names
+        self.outer: tuple[dict[str, Any], ...] = ()
+        self.depth = 0
         self._values: list[Any] = []
-        self._made = self._given = 0
+        self._made = self._given = self._spent = 0
 
     def result(self, steps: Step) -> Result | None:
         """Compute it; None when a worker has to."""
@@ -91,8 +102,18 @@ class InPlaceActivation(Activation):
 
     # What the steps call.
 
+    def spend(self, steps: int) -> None:
+        """Count what may be done again and again."""
+        self._spent += steps
+        if self._spent > MOST_STEPS:
+            raise LeaveError("many steps")
+
     def ask(
-        self, function: Callable[..., Any], place: tuple[int, int], args: list[Any], kwargs: dict[str, Any]
+        self,
+        function: Callable[..., Any],
+        place: tuple[int | None, int],
+        args: list[Any],
+        kwargs: dict[str, Any],
     ) -> Any:
         """Do what one of our functions says; a command, and a final answer, end the activation."""
         how = self._how
@@ -102,7 +123,11 @@ class InPlaceActivation(Activation):
         self._given += sum(map(_length, args)) + sum(map(_length, kwargs.values()))
         if self._made > MOST_CALLS or self._given > MOST_GIVEN:
             raise LeaveError("many calls, or long texts")
-        self._line, start = place
+        for name, value in kwargs.items():  # what a leg is given may be changed by the script later on
+            if type(value) is dict:
+                kwargs[name] = dict(value)
+        line, start = place
+        self._line = line or self._line
         reply = function(self._api, *args, **kwargs)
         if isinstance(reply, _COMMANDS):
             raise _OverError(self._waiting(reply, start))
@@ -128,12 +153,12 @@ class InPlaceActivation(Activation):
         else:
             raise LeaveError("not where it waited, or an exception")
         self._values.append(value)
-        return value
+        return _own(value)
 
     def _waiting(self, command: Command, start: int) -> Suspended:
-        """Wait, at the first command: at a later one a worker has to write down what the script is."""
-        if self._how is not None or len(self._values) >= MOST_CALLS:
-            raise LeaveError("another wait, or many calls")
+        """Wait, as what is replayed: it was told little, all of which can be written down."""
+        if len(self._values) >= MOST_CALLS or not all(map(_is_written, self._values)):
+            raise LeaveError("many calls, or a value that is not written")
         return self._suspend(command, Replay(start, list(self._values)), len(self._values))
 
     def end(self) -> NoReturn:
@@ -141,6 +166,25 @@ class InPlaceActivation(Activation):
         if self._is_retold:
             raise LeaveError("the end, before it came to where it waited")
         raise _OverError(Completed(None, None, self._side_effects))
+
+
+def _own(value: Any) -> Any:
+    """Return what a script was answered so that it may change it, and we still know what it was."""
+    kind = type(value)
+    if kind is not list and kind is not dict:
+        return value
+    members = value if kind is list else value.values()
+    if len(value) > MOST_MEMBERS or not all(type(one) in _WRITTEN for one in members):
+        raise LeaveError("a large answer")
+    return kind(value)
+
+
+def _is_written(value: Any) -> bool:
+    """Tell whether a value is the same when it was written down and read again."""
+    kind = type(value)
+    if kind is int:
+        return bool(-LARGEST < value < LARGEST)
+    return kind in _WRITTEN or kind in (list, dict)
 
 
 def _length(value: Any) -> int:
@@ -167,7 +211,7 @@ class _Known:
     __slots__ = ("left", "steps")
 
     def __init__(self, program: Program) -> None:
-        self.steps = None if program.is_special else read(program.source)
+        self.steps = None if program.is_special else read(program)
         self.left = 0
 
 
@@ -178,6 +222,7 @@ class InPlace:
         """Know none; each run is within those limits."""
         self._limits = limits
         self._known: Bounded[Program, _Known | None] = Bounded(MOST_KNOWN)
+        self._read = 0
         self.taken = 0
         """How many activations were computed in place."""
 
@@ -187,7 +232,7 @@ class InPlace:
             self._known.keep(program, None)
 
     def compute(self, job: Job, clock: Callable[[], float] = time.time) -> Result | None:
-        """Return what a job computes up to its first wait, or from there to its end; None when a worker has to."""
+        """Return what a job computes up to its next wait or its end; None when a worker has to."""
         program = job.program
         if program not in self._known:
             return None
@@ -204,7 +249,7 @@ class InPlace:
     def _computed(self, job: Job, program: Program, clock: Callable[[], float]) -> Result | None:
         known = self._known[program]
         if known is None:
-            known = self._known[program] = _Known(program)
+            known = self._known[program] = self._reading(program)
         if known.steps is None or known.left >= MOST_LEFT:
             return None
         known.left += not job.continuation
@@ -212,3 +257,11 @@ class InPlace:
         if result is not None:
             known.left = 0
         return result
+
+    def _reading(self, program: Program) -> _Known:
+        """Read a script; when all that was read takes much memory it is forgotten, and learned again when it is run."""
+        self._read += program.size
+        if self._read > MOST_READ:
+            self._known.clear()
+            self._read = program.size
+        return _Known(program)

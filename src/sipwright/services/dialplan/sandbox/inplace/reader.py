@@ -1,287 +1,211 @@
 """Makes steps of a script's syntax tree: functions of a run, which read its tree and execute no Python of it.
 
 What is not known here becomes a step that leaves (`LeaveError`) when the script comes there: so a script is computed in
-place as far as its way goes, whatever it may say elsewhere. There are no loops, so each step runs once at most, and a
-script is over in less than a millisecond.
+place as far as its way goes, whatever it may say elsewhere. What may be run again costs a run steps, of which it has a
+fixed number, so a script is over in about a millisecond.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 from sipwright.services.linking import parse
 
 from ...language.catalogue import FUNCTIONS
 from ..activation import ENDS
-from .operations import (
-    BUILTINS,
-    CALLED,
-    COMPARISONS,
-    LONGEST,
-    LeaveError,
-    as_text,
-    attribute,
-    item,
-    member,
-    plus,
+from ..program import FIRST, PRELUDE, Program
+from .expressions import Expressions, is_constant
+from .flow import (
+    BREAK,
+    CONTINUE,
+    Function,
+    Plan,
+    Store,
+    assigned,
+    attempted,
+    defined,
+    looped,
+    repeated,
+    returned,
+    stored,
 )
-from .steps import (
-    Run,
-    Step,
-    applied,
-    compared,
-    constant,
-    either,
-    field,
-    forget,
-    header,
-    leave,
-    nothing,
-    of_value,
-    total,
-)
+from .operations import ARITHMETIC, BUILTINS, put
+from .scopes import Scope, bound, names_of_target, nodes_of_own
+from .steps import Run, Step, block, constant, decided, done, forget, leave, nothing
 
 __all__ = ["LONGEST_SOURCE", "read"]
 
 LONGEST_SOURCE = 8_192
-"""Characters: reading a tree takes a microsecond for some of them, and all calls wait for it."""
+"""Characters of a script with all that it imports: reading takes a microsecond for some, and all calls wait for it."""
+
+MOST_NODES = 3_000
+"""Statements and expressions, of which a text that somebody has written has one for six characters."""
 
 _OURS = frozenset({*FUNCTIONS, *BUILTINS, *ENDS, "req", "call", "store"})
 """Names that mean what they say as long as a script gives them no other meaning."""
 
+_PLAN = "_SipwrightPlan"
 
-def read(source: str) -> Step | None:
+
+def read(program: Program) -> Step | None:
     """Return a script as one step; None for one that is left to the workers as it is."""
-    if len(source) > LONGEST_SOURCE or "\r" in source or "\f" in source:
+    head = PRELUDE if program.has_headers else ""
+    imported, source = program.prelude[len(head) :], program.source
+    if len(source) + len(imported) > LONGEST_SOURCE or not {"\r", "\f"}.isdisjoint(source + imported):
         return None
-    tree = parse(source)
-    if tree is None or not _OURS.isdisjoint(_bound(tree)):
+    trees = [parse(imported), parse(source)]
+    if any(tree is None or not _is_plain(tree) for tree in trees):
         return None
+    first, main = (tree.body for tree in trees if tree is not None)
     try:
-        return _Reader(source).block(tree.body)
+        before = _Reader(imported, program, len(head.encode())).plans(first)
+        return block([*before, _Reader(source, program, None).block(main)])
     except RecursionError:  # deeper than anybody writes
         return None
 
 
-def _bound(tree: ast.AST) -> Iterator[str]:
-    """Return every name that a script gives a meaning, wherever it does."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                yield name
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.alias(name="*"):
-                yield "req"  # who knows
-            case ast.alias(name=name, asname=other):
-                yield other or name.partition(".")[0]
-            case (
-                ast.ExceptHandler(name=str(name))
-                | ast.MatchAs(name=str(name))
-                | ast.MatchStar(name=str(name))
-            ):
-                yield name
-            case ast.MatchMapping(rest=str(name)):
-                yield name
+def _is_plain(tree: ast.Module) -> bool:
+    """Tell whether our names mean what they say, and whose a name is can be seen by where it is assigned."""
+    nodes = list(ast.walk(tree))
+    if any(isinstance(node, ast.NamedExpr) for node in nodes) or not _OURS.isdisjoint(bound(nodes)):
+        return False
+    return sum(isinstance(node, ast.stmt | ast.expr) for node in nodes) <= MOST_NODES
 
 
 class _Reader:
-    """Reads one script."""
+    """Reads one text: the script, or with the number of bytes before it what the script imports."""
 
-    def __init__(self, source: str) -> None:
-        self._starts = [0]
+    def __init__(self, source: str, program: Program, before: int | None) -> None:
+        self._program = program
+        self._is_script = before is None
+        self._starts = [before or 0]
         for line in source.split("\n"):
             self._starts.append(self._starts[-1] + len(line.encode("utf-8", "replace")) + 1)
+        self._expressions = Expressions(self._place)
+        self._value = self._expressions.value
+
+    def _place(self, node: ast.Call) -> tuple[int | None, int]:
+        start = self._starts[node.lineno - 1] + node.col_offset
+        return node.lineno if self._is_script else self._program.line_of(FIRST, start), start
+
+    def plans(self, statements: list[ast.stmt]) -> list[Step]:
+        """Return what gives the dialplans that are imported their names, as they were linked."""
+        if not statements:
+            return []
+        return [assigned([stored([_PLAN], is_tuple=False)], constant(Plan)), self.block(statements[1:])]
 
     def block(self, statements: Iterable[ast.stmt]) -> Step:
         """Run statements one after the other."""
         steps = [self._statement(one) for one in statements]
-        if len(steps) == 1:
-            return steps[0]
-
-        def run_all(run: Run) -> None:
-            for step in steps:
-                step(run)
-
-        return run_all
-
-    # Statements.
+        return block(steps) if steps else nothing
 
     def _statement(self, node: ast.stmt) -> Step:
+        self._expressions.count += 1
         match node:
             case ast.Expr(value=value):
-                return self._value(value)
+                return done(self._value(value))
             case ast.If():
-                return self._if(node)
-            case ast.Assign(targets=targets, value=value) if all(
-                isinstance(one, ast.Name) for one in targets
-            ):
-                return self._assign(
-                    [one.id for one in targets if isinstance(one, ast.Name)], self._value(value)
-                )
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
-                return self._add(name, self._value(value))
-            case ast.Try():
-                return self.block([*node.body, *node.orelse, *node.finalbody])  # whatever is raised leaves
+                return decided(self._value(node.test), self.block(node.body), self.block(node.orelse))
+            case ast.Assign():
+                return self._assign(node)
+            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
+                return self._compute(node, name, type(op).__name__, self._value(value))
+            case ast.Return(value=value):
+                return returned(nothing if value is None else self._value(value))
+            case ast.For() | ast.While():
+                return self._loop(node)
+            case ast.FunctionDef():
+                return self._define(node)
+        return self._rarer(node)
+
+    def _rarer(self, node: ast.stmt) -> Step:
+        match node:
             case ast.Pass():
                 return nothing
-            case ast.FunctionDef(decorator_list=[], args=ast.arguments(defaults=[], kw_defaults=[])):
-                return forget(node.name)  # who calls it leaves
+            case ast.Break():
+                return lambda run: BREAK
+            case ast.Continue():
+                return lambda run: CONTINUE
+            case ast.Try():
+                return attempted(self.block(node.body), self.block(node.orelse), self.block(node.finalbody))
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                return assigned([stored([name], is_tuple=False)], self._value(value))
         return leave(node)
 
-    def _if(self, node: ast.If) -> Step:
-        test, then, other = self._value(node.test), self.block(node.body), self.block(node.orelse)
+    # Assignments.
 
-        def decide(run: Run) -> None:
-            if test(run):
-                then(run)
-            else:
-                other(run)
+    def _assign(self, node: ast.Assign) -> Step:
+        stores = [self._store(target) for target in node.targets]
+        known = [store for store in stores if store is not None]
+        return assigned(known, self._value(node.value)) if len(known) == len(stores) else leave(node)
 
-        return decide
+    def _store(self, target: ast.expr) -> Store | None:
+        """Return what assigns to a target: names, a member of a dict, or a name of a plan."""
+        match target:
+            case ast.Subscript(value=owner, slice=key) if not isinstance(key, ast.Slice):
+                owned, place = self._value(owner), self._value(key)
+                return lambda run, value: put(owned(run), place(run), value)
+            case ast.Attribute(value=owner, attr=name):
+                owned = self._value(owner)
+                return lambda run, value: owned(run).names.__setitem__(name, value)
+        names = names_of_target(target)
+        return None if names is None else stored(names, is_tuple=not isinstance(target, ast.Name))
 
-    def _assign(self, names: list[str], value: Step) -> Step:
-        def assign(run: Run) -> None:
-            found = value(run)
-            for name in names:
-                run.names[name] = found
+    def _compute(self, node: ast.AugAssign, name: str, operator: str, value: Step) -> Step:
+        compute = ARITHMETIC.get(operator)
+        if compute is None:
+            return leave(node)
 
-        return assign
-
-    def _add(self, name: str, value: Step) -> Step:
         def add(run: Run) -> None:
-            run.names[name] = plus(run.names[name], value(run))
+            run.names[name] = compute(run.names[name], value(run))
 
         return add
 
-    # Values.
+    # What may be run again.
 
-    def _value(self, node: ast.expr) -> Step:
-        match node:
-            case ast.Constant(value=str() | bool() | None | float()):
-                return constant(node.value)
-            case ast.Constant(value=int(number)) if number < 2**31:
-                return constant(number)
-            case ast.Name(id=name):
-                return lambda run: run.names[name]
-            case ast.Attribute(value=ast.Name(id="req" | "call" as owner), attr=name):
-                return field(owner, name) or leave(node)
-            case ast.Attribute(value=owner, attr=name):
-                value = self._value(owner)
-                return lambda run: attribute(value(run), name)
-            case ast.Call():
-                return self._call(node)
-            case ast.Compare():
-                return self._comparison(node)
-            case ast.BoolOp():
-                return either(isinstance(node.op, ast.Or), [self._value(one) for one in node.values])
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                value = self._value(operand)
-                return lambda run: not value(run)
-            case ast.JoinedStr():
-                return self._joined(node)
-            case ast.BinOp(op=ast.Add()):
-                return total(self._value(node.left), self._value(node.right))
-        return self._rarer(node)
-
-    def _rarer(self, node: ast.expr) -> Step:
-        match node:
-            case ast.IfExp():
-                return self._choice(node)
-            case ast.Tuple(elts=members) | ast.List(elts=members) | ast.Set(elts=members):
-                kind = {ast.Tuple: tuple, ast.List: list, ast.Set: frozenset}[type(node)]
-                values = [self._value(one) for one in members]
-                return lambda run: kind([member(value(run)) for value in values])
-            case ast.Dict(keys=keys, values=members) if None not in keys:
-                pairs = [
-                    (self._value(key), self._value(one))
-                    for key, one in zip(keys, members, strict=True)
-                    if key
-                ]
-                return lambda run: {member(key(run)): member(value(run)) for key, value in pairs}
-            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="req"), attr="headers"), slice=key):
-                name = self._value(key)
-                return lambda run: run.inputs.request.headers[name(run).lower()]
-            case ast.Subscript(value=owner, slice=ast.Slice(lower=lower, upper=upper, step=None)):
-                owned = self._value(owner)
-                first, last = (nothing if one is None else self._value(one) for one in (lower, upper))
-                return lambda run: item(owned(run), slice(first(run), last(run)))
-            case ast.Subscript(value=owner, slice=key):
-                owned, place = self._value(owner), self._value(key)
-                return lambda run: item(owned(run), place(run))
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))) if number < 2**31:
-                return constant(-number)
-        return leave(node)
-
-    def _choice(self, node: ast.IfExp) -> Step:
-        test, then, other = self._value(node.test), self._value(node.body), self._value(node.orelse)
-        return lambda run: then(run) if test(run) else other(run)
-
-    def _comparison(self, node: ast.Compare) -> Step:
-        one = self._value(node.left)
-        match node:
-            case ast.Compare(
-                ops=[ast.Is() | ast.IsNot() as operator], comparators=[ast.Constant(value=None)]
-            ):
-                wanted = isinstance(operator, ast.Is)
-                return lambda run: (one(run) is None) is wanted
-        if any(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops):
+    def _loop(self, node: ast.For | ast.While) -> Step:
+        before = self._expressions.count
+        if isinstance(node, ast.While):
+            test, body = self._value(node.test), self.block(node.body)
+            cost = self._expressions.count - before + 1
+            return repeated(test, body, self.block(node.orelse), cost)
+        names = names_of_target(node.target)
+        if names is None:
             return leave(node)
-        found = zip(node.ops, node.comparators, strict=True)
-        return compared(one, [(COMPARISONS[type(how).__name__], self._value(other)) for how, other in found])
+        members, body = self._value(node.iter), self.block(node.body)
+        cost = self._expressions.count - before + 1
+        store = stored(names, is_tuple=not isinstance(node.target, ast.Name))
+        return looped(members, store, body, self.block(node.orelse), cost)
 
-    def _joined(self, node: ast.JoinedStr) -> Step:
-        parts: list[Step] = []
-        for part in node.values:
-            match part:
-                case ast.Constant():
-                    parts.append(constant(part.value))
-                case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
-                    parts.append(self._value(value))
-                case _:
-                    return leave(node)
+    def _define(self, node: ast.FunctionDef) -> Step:
+        """Define a function; who calls one that is not known here leaves."""
+        function = self._function(node)
+        if function is not None:
+            return defined(node.name, function, is_inner=self._expressions.scope is not None)
+        computes = node.decorator_list or node.args.defaults or any(node.args.kw_defaults)
+        return leave(node) if computes else forget(node.name)
 
-        def join(run: Run) -> str:
-            text = "".join([as_text(part(run)) for part in parts])
-            if len(text) > LONGEST:
-                raise LeaveError("a long text")
-            return text
-
-        return join
-
-    # Calls.
-
-    def _call(self, node: ast.Call) -> Step:
-        if any(isinstance(one, ast.Starred) for one in node.args) or any(
-            one.arg is None for one in node.keywords
+    def _function(self, node: ast.FunctionDef) -> Function | None:
+        given, own = node.args, list(nodes_of_own(node.body))
+        if node.decorator_list or given.vararg or given.kwarg or given.posonlyargs:
+            return None
+        if any(
+            isinstance(one, ast.Global | ast.Nonlocal | ast.Yield | ast.YieldFrom | ast.Await) for one in own
         ):
-            return leave(node)
-        args = [self._value(one) for one in node.args]
-        match node:
-            case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
-                return self._ask(FUNCTIONS[name], node, args)
-            case ast.Call(func=ast.Name(id=name), args=[], keywords=[]) if name in ENDS:
-                return lambda run: run.end()
-            case ast.Call(func=ast.Name(id=name), args=[_], keywords=[]) if name in BUILTINS:
-                return applied(BUILTINS[name], args)
-            case ast.Call(
-                func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="req"), attr="headers"), attr="get"),
-                keywords=[],
-            ) if len(args) in (1, 2):
-                return header(args)
-            case ast.Call(func=ast.Attribute(value=owner, attr=name), keywords=[]) if name in CALLED:
-                return of_value(name, self._value(owner), args)
-        return leave(node)
-
-    def _ask(self, function: Callable[..., Any], node: ast.Call, args: list[Step]) -> Step:
-        place = node.lineno, self._starts[node.lineno - 1] + node.col_offset
-        named = [(one.arg or "", self._value(one.value)) for one in node.keywords]
-
-        def ask(run: Run) -> Any:
-            return run.ask(
-                function, place, [value(run) for value in args], {name: value(run) for name, value in named}
-            )
-
-        return ask
+            return None
+        positional = tuple(one.arg for one in given.args)
+        values = [*zip(reversed(given.args), reversed(given.defaults), strict=False)]
+        values += [
+            (one, value) for one, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value
+        ]
+        defaults = {one.arg: value.value for one, value in values if is_constant(value)}
+        if len(defaults) < len(values):
+            return None
+        parameters = frozenset({*positional, *(one.arg for one in given.kwonlyargs)})
+        around, before = self._expressions.scope, self._expressions.count
+        self._expressions.scope = Scope(parameters.union(bound(own)), around)
+        body = self.block(node.body)
+        cost = self._expressions.count - before + 1
+        self._expressions.scope, self._expressions.count = around, before
+        return Function(positional, parameters, defaults, body, cost)
