@@ -142,6 +142,30 @@ async def test_what_is_revoked_while_the_feed_is_read_is_looked_for_again(
     assert await usecases.login.by_session(WEB, session.token) is None
 
 
+async def test_who_comes_just_as_a_slow_look_has_ended_looks_again(
+    usecases: UseCases, carol: Actor, clock: Clock
+):
+    """The look has begun too long ago for who comes now, and has not been told to be over."""
+    session = await let_in(usecases, carol)
+    assert await usecases.login.by_session(WEB, session.token)
+    clock.now = began = LOOK_AGAIN
+    look, later = usecases.ground.look, []
+
+    async def slow(work: Callable[[Any], Any]) -> Any:
+        found = await look(work)
+        if not later:
+            clock.now = began + LOOK_AGAIN
+            later.append(asyncio.create_task(usecases.login.by_session(WEB, session.token)))
+        return found
+
+    usecases.ground.look = slow  # type: ignore[method-assign, assignment]
+    before = clock.questions
+    assert await usecases.login.by_session(WEB, session.token)
+    assert await later[0]
+
+    assert clock.questions - before == 2
+
+
 async def test_a_bearer_is_read_again_now_and_then_whatever_the_feed_says(
     usecases: UseCases, carol: Actor, clock: Clock
 ):

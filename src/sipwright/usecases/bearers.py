@@ -76,7 +76,8 @@ class Bearers:
         """Wait until the feed was read after what was revoked here, and not long ago."""
         since = self._timer() - LOOK_AGAIN
         while self._looked_for != self.revoked or self._looked_at <= since:
-            if self._looking is None:
+            # One that is done is none, though it has yet to be told to us: to wait for it would let nobody else run.
+            if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look(), name="revoked")
                 self._looking.add_done_callback(self._looked)
             await asyncio.shield(
@@ -97,7 +98,8 @@ class Bearers:
         self._looked_at, self._looked_for = began, revoked
 
     def _looked(self, looking: asyncio.Task[None]) -> None:
-        self._looking = None
+        if self._looking is looking:
+            self._looking = None
         if not looking.cancelled():
             looking.exception()  # told to whoever waits, of whom there may be none any more
 
