@@ -81,6 +81,23 @@ def test_what_a_call_says_has_its_names(as_notes, kind, own, data):
     assert event.data == {name: value for name, value in {**SAID, **data}.items() if value is not None}
 
 
+@pytest.mark.parametrize(
+    ("kind", "own", "data"),
+    [
+        ("script.line", (2, "dial('bob')", "dial", None), {"line": 2, "text": "dial('bob')", "function": "dial"}),
+        ("script.line", (1, "log('a')", None, "a\n"), {"line": 1, "text": "log('a')", "says": "a\\n"}),
+        (
+            "script.failed", (None, None, "it took too long", "time"),
+            {"why": "it took too long", "kind": "time"},
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_script_says_has_its_names(as_notes, kind, own, data):
+    (event,) = told([note(kind, (("out", 3), own))], as_notes=as_notes)
+
+    assert event.data == {"dialplan": "out", "version": 3, **data}
+
+
 def test_what_nobody_may_see_is_written_out_and_what_is_long_is_cut(as_notes):
     caller = ("sip:" + "x" * 300, "caf\udce9\n", *OF_ALL[2:])
     (event,) = told([note(said=(caller, ()))], as_notes=as_notes)

@@ -12,7 +12,7 @@ from house.source import SOURCE
 from sipwright.control.events import LOST, TYPES
 
 CALL = ("control/notes", "_of_all")
-SCRIPT = ("node/watches", "ScriptEvents._tell")
+SCRIPT = ("control/notes", "_of_script")
 BINDING = ("node/watches", "BindingEvents._tell")
 PROVIDER = ("node/watches", "ProviderEvents.registered")
 MADE_IN: dict[str, list[tuple[str, str]]] = {
@@ -21,8 +21,8 @@ MADE_IN: dict[str, list[tuple[str, str]]] = {
     "call.answered": [CALL, ("control/notes", "_answered")],
     "call.held": [CALL, ("control/notes", "_held")],
     "call.ended": [CALL, ("control/notes", "_ended")],
-    "script.line": [SCRIPT, ("node/watches", "waits"), ("node/watches", "said")],
-    "script.failed": [SCRIPT, ("node/watches", "ScriptEvents.failed")],
+    "script.line": [SCRIPT, ("control/notes", "_line")],
+    "script.failed": [SCRIPT, ("control/notes", "_failed")],
     "binding.added": [BINDING],
     "binding.removed": [BINDING],
     "provider.state": [PROVIDER, ("node/watches", "reached"), ("node/watches", "ProviderEvents._tell")],

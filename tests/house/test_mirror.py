@@ -288,7 +288,6 @@ ELSEWHERE = {
     "testing/plans": "testing/test_in_plans",
     "testing/result": "testing/test_stage",
     "testing/scene": "testing/test_replay",
-    "monitor/trace/report": "commands/test_trace",
     "store/admin/account_pages": "usecases/test_accounts",
     "store/history/binding_pages": "usecases/test_bindings",
     "store/history/call_pages": "usecases/test_calls",

@@ -1,9 +1,9 @@
 """Events as a node notes them, many to a line; whoever reads makes of them what people are told.
 
-A call is not to pay for those who watch it. So it says no more than what it has at hand, as a `Sketch`: the values that
-all of its events have, and those of this one, as they are. What they are called, and how they are shown, is found out
-here: in the process that reads, once for all its readers. Anything else says what it has to by name (`shown`), as does
-whoever tells a reader that does not know notes.
+A call is not to pay for those who watch it. So it, and its script, say no more than what they have at hand, as a
+`Sketch`: the values that all of their events have, and those of this one, as they are. What they are called, and how
+they are shown, is found out here: in the process that reads, once for all its readers. Anything else says what it has
+to by name (`shown`), as does whoever tells a reader that does not know notes.
 
 ::
 
@@ -35,7 +35,7 @@ LONGEST_VALUE = 200
 """Characters of a value in an event."""
 
 Sketch = tuple[tuple[Any, ...], tuple[Any, ...]]
-"""What a call says: what all of its events do (`_of_all`), and what one of its type does (`_OWN`)."""
+"""What a call or a script says: what all of its events do (`_of_all`, `_of_script`), and what one of its type does."""
 
 Note = tuple[str, float, str | None, str | None, Mapping[str, Any] | Sketch, str | None]
 """Its type, when it happened, whose it is, the call, its data, and the node if it is another one than tells of it."""
@@ -103,7 +103,8 @@ def _data_of(kind: str, data: Mapping[str, Any] | Sketch) -> Mapping[str, Any]:
     if isinstance(data, Mapping):
         return data
     of_all, own = data
-    return shown({**_of_all(*of_all), **_OWN[kind](*own)})
+    names = _of_script if kind.startswith("script.") else _of_all
+    return shown({**names(*of_all), **_OWN[kind](*own)})
 
 
 # What the events of a call say.
@@ -148,12 +149,29 @@ def _ended(
     }  # fmt: skip
 
 
+# What the events of a script say.
+
+
+def _of_script(dialplan: str | None, version: int | None) -> dict[str, Any]:
+    return {"dialplan": dialplan, "version": version}
+
+
+def _line(line: int | None, text: str | None, function: str | None, says: str | None) -> dict[str, Any]:
+    return {"line": line, "text": text, "function": function, "says": says}
+
+
+def _failed(line: int | None, text: str | None, why: str, kind: str) -> dict[str, Any]:
+    return {"line": line, "text": text, "why": why, "kind": kind}
+
+
 _OWN: dict[str, Callable[..., dict[str, Any]]] = {
     "call.started": _started,
     "call.ringing": _ringing,
     "call.answered": _answered,
     "call.held": _held,
     "call.ended": _ended,
+    "script.line": _line,
+    "script.failed": _failed,
 }
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BindingEvents", "DirectoryNames", "ProviderEvents", "ScriptEvents", "SecurityEvents"]
 
+MOST = 256
+"""Characters of a text of a script that are noted: somewhat more than are shown."""
+
 InTurn = Callable[[str, Callable[[str], None]], None]
 """Calls for a call by its id, when what was stored of it is told, with the id that all its parts have in common."""
 
@@ -117,35 +120,26 @@ class ScriptEvents:
 
     def waits(self, row: ExecutionRow, plan: Plan, function: str, line: int | None) -> None:
         """Tell in which line a script waits."""
-        self._tell("script.line", row, plan, {"line": line, "text": _text(plan, line), "function": function})
+        self._tell("script.line", row, plan, (line, _text(plan, line), function, None))
 
     def said(self, row: ExecutionRow, plan: Plan, lines: list[LogLine]) -> None:
         """Tell what a script has said."""
         for line in lines[:10]:
-            self._tell(
-                "script.line",
-                row,
-                plan,
-                {"line": line.line, "text": _text(plan, line.line), "says": line.text},
-            )
+            said = line.line, _text(plan, line.line), None, line.text[:MOST]
+            self._tell("script.line", row, plan, said)
 
     def failed(self, row: ExecutionRow, plan: Plan, failed: Failed) -> None:
         """Tell why a script has failed."""
-        data = {
-            "line": failed.line,
-            "text": _text(plan, failed.line),
-            "why": failed.message,
-            "kind": str(failed.kind),
-        }
-        self._tell("script.failed", row, plan, data)
+        said = failed.line, _text(plan, failed.line), failed.message[:MOST], str(failed.kind)
+        self._tell("script.failed", row, plan, said)
 
-    def _tell(self, kind: str, row: ExecutionRow, plan: Plan, data: dict[str, Any]) -> None:
+    def _tell(self, kind: str, row: ExecutionRow, plan: Plan, own: tuple[Any, ...]) -> None:
         if row.user_id == NODE_USER:
             return
-        data = {"dialplan": plan.name, "version": plan.version, **data}
+        said = (plan.name, plan.version), own
 
         def tell(common_id: str | None) -> None:
-            self._stream.tell(kind, row.user_id, common_id, data)
+            self._stream.tell(kind, row.user_id, common_id, said)
 
         if row.call_id is None:
             tell(None)
@@ -177,7 +171,7 @@ def _text(plan: Plan, line: int | None) -> str | None:
     if line is None:
         return None
     lines = listing(plan.source, plan.modules).split("\n", line)
-    return lines[line - 1].strip() if 0 < line <= len(lines) else None
+    return lines[line - 1].strip()[:MOST] if 0 < line <= len(lines) else None
 
 
 def _source(flow: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sipwright.printable import printable
 from sipwright.store.history.calltraces import CallTrace, RunTrace
+from sipwright.store.history.one_call import is_made_here
 
 from .audio import audio_of
 from .ladder import Rung, numbered_legs, to_lines
@@ -40,7 +41,8 @@ def report(found: CallTrace, ladder: list[Rung], columns: int = 120) -> list[str
     for run in found.all_runs:
         lines += ["", _title(run), "", *listing(run, start)]
     if legs := numbered_legs(found):
-        lines += ["", "legs", "", *_table(legs, start)]
+        nobody = "(the switch)" if _is_made_here(found) else "(the caller)"
+        lines += ["", "legs", "", *_table(legs, start, nobody)]
     lines.append("")
     if ladder:
         said = [remark for run in found.all_runs for remark in remarks(run, start)]
@@ -74,13 +76,22 @@ def _title(run: RunTrace) -> str:
     return f"dialplan {run.dialplan or '(removed)'}{version}: {run.state}, {run.outcome or 'no outcome yet'}"
 
 
-def _table(legs: list[dict[str, Any]], start: float) -> list[str]:
+def _is_made_here(found: CallTrace) -> bool:
+    if not found.legs:
+        return False
+    first = found.legs[0]
+    return first["direction"] == "callback" or is_made_here(
+        first["direction"], found.id, first["sip_call_id"]
+    )
+
+
+def _table(legs: list[dict[str, Any]], start: float, nobody: str) -> list[str]:
     rows: list[tuple[str, ...]] = [("", "to", "began", "rang", "answered", "ended", "status", "hung up by")]
     for leg in legs:
         rows.append(
             (
                 str(leg["leg"]),
-                leg["target"] or ("(the switch)" if leg["direction"] == "callback" else "(the caller)"),
+                leg["target"] or nobody,
                 *(_after(leg[key], start) for key in ("started_at", "rang_at", "answered_at", "ended_at")),
                 f"{leg['status']} {leg['reason'] or ''}".rstrip(),
                 leg["hung_up_by"] or "",
