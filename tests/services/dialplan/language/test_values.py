@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from sipwright.services.dialplan import Call, DialResult, Inputs, LegResult
 from sipwright.services.dialplan.language.values import clean, protect
 from sipwright.services.dialstring import parse_dial_string
@@ -20,6 +22,22 @@ def test_a_user_stays_one_part_of_a_dial_string():
 
     assert len(parse_dial_string(f"{user}@local")) == 1
     assert len(parse_dial_string(f"{user}@local")[0]) == 1
+
+
+ODD = [
+    chr(code)
+    for code in range(0x110000)
+    if code < 0x100 or chr(code).isspace() or code in (0x200F, 0x202E, 0xDC80)
+]
+
+
+@pytest.mark.parametrize("form", ["{}@trunk", "<sip:{}@[::1]>", "sip:{}@host"])
+def test_no_character_of_a_user_is_an_error_of_the_script_that_dials_it(form):
+    """Blanks of Unicode were: whoever dialled a next line (U+0085) was told 500, and the log had a traceback."""
+    read = {odd: parse_dial_string(form.format(inputs(user=f"a{odd}b").request.user)) for odd in ODD}
+
+    assert {odd for odd, groups in read.items() if [len(group) for group in groups] != [1]} == set()
+    assert inputs(uri="sip:a\u2028b@host").request.uri == "sip:a%E2%80%A8b@host"
 
 
 def test_what_phones_dial_reads_as_dialled():

@@ -252,13 +252,14 @@ def protect(text: str) -> str:
     return _SPECIAL.sub(_escape, clean(text))
 
 
-_SPECIAL = re.compile(r"""[\x00-\x20\x7f&|\[\],@<>"%:{}]""")
-_SPECIAL_IN_URI = re.compile(r"""[\x00-\x20\x7f&|,<>"{}]""")
+# A dial string ends a name at any blank of Unicode.
+_SPECIAL = re.compile(r"""[\x00-\x20\x7f\s&|\[\],@<>"%:{}]""")
+_SPECIAL_IN_URI = re.compile(r"""[\x00-\x20\x7f\s&|,<>"{}]""")
 _NO_BRACKETS = str.maketrans('[]{}"', "()()'", "".join(map(chr, range(32))))
 
 
 def _escape(match: re.Match[str]) -> str:
-    return f"%{ord(match[0]):02X}"
+    return "".join(f"%{byte:02X}" for byte in match[0].encode())
 
 
 def _protect_uri(text: str) -> str:
