@@ -145,7 +145,9 @@ class Phone(Reliable):
             talk.begun(message)
             self.acknowledge(talk, message)
         if message.status >= 200:
-            talk.state, talk.is_answered = TALKING, True
+            talk.is_answered = True
+            if talk.state != OVER:  # or a BYE has overtaken it
+                talk.state = TALKING
             self._confirm(talk, message)
             self._report(talk, 200)
         if talk.is_given_up:
