@@ -95,9 +95,9 @@ class Office:
         if is_lossy:
             self.network.drop, self.network.duplicate, self.network.reorder = 0.05, 0.05, 0.1
             self.network._random.seed(seed)
-        self._move_in()
+        self._move_in(seed)
 
-    def _move_in(self) -> None:
+    def _move_in(self, seed: int) -> None:
         for number, (name, count) in enumerate(PEOPLE.items(), 1):
             self.bench.account(name)
             for index in range(1, count + 1):
@@ -111,7 +111,7 @@ class Office:
             self.bench.account(name, in_plan=len(self.bench.accounts.accounts) + 1)
         self.bench.accounts.providers["trunk"] = Provider("trunk", TRUNK)
         self.bench.follow_providers()
-        self.trunk = Phone(self, "trunk", TRUNK, DOMAIN, home=TRUNK)
+        self.trunk = Phone(self, "trunk", TRUNK, DOMAIN, home=TRUNK, challenges=seed % 2 == 1)
         self.phones.append(self.trunk)
         self._plug_in(self.trunk)
         self.bench.use_scripts(self)

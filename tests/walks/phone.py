@@ -18,10 +18,10 @@ class Phone(Reliable):
 
     def __init__(
         self, world: World, name: str, host: str, domain: str, *, home: str = "", protocol: str = "udp",
-        forks: bool = False, is_reliable: bool = False,
+        forks: bool = False, is_reliable: bool = False, challenges: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(world, name, host, domain, home or domain, protocol)
-        self.forks, self.is_reliable = forks, is_reliable
+        self.forks, self.is_reliable, self.challenges = forks, is_reliable, challenges
         self.flow: Any = None
 
     # What it does.
@@ -189,6 +189,14 @@ class Phone(Reliable):
     def _request(self, message: Heard) -> None:
         to_tag, method = tag_of(message["to"]), message.method
         talk = self._find(message, to_tag, tag_of(message["from"])) if to_tag else None
+        if self.challenges and not message["proxy-authorization"]:
+            challenge = (
+                f'Proxy-Authenticate: Digest realm="{self.home}", nonce="n{self.next()}", algorithm=MD5'
+            )
+            self.respond(
+                message, 407, message["to"] + ("" if to_tag else f";tag=r{self.next()}"), "", (challenge,)
+            )
+            return
         if method == "INVITE" and not to_tag:
             self._rung(message)
         elif talk is not None and method == "PRACK" and talk.invite is not None:

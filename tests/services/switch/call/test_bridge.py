@@ -99,6 +99,27 @@ def test_each_fork_of_a_leg_has_an_early_dialog_of_its_own(bench, alice, bob, re
     assert bench.is_empty()
 
 
+def test_who_is_heard_again_is_heard_in_the_same_early_dialog(bench, alice, bob):
+    """RFC 3261 §12.1: with another tag in between the first one was lost, and stayed in the table of legs for good."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    for status, tag, body in (
+        (183, "x", SDP.format("1.1.1.1")),
+        (180, "y", None),
+        (183, "x", SDP.format("1.1.1.1")),
+    ):
+        bob.answer(invite, status, tag=tag, body=body)
+    bob.answer(invite, 200, tag="y", body=SDP.format("2.2.2.2"))
+    alice.ack(alice.last(200))
+
+    x, y, again, answered = (tag for _, tag, _ in heard(alice))
+    assert (again, answered, x != y) == (x, y, True)
+    assert len(bench.switch.ports.legs) == 2
+    alice.send(alice.in_dialog("BYE", alice.last(200)))
+    bob.answer(bob.last("BYE"), 200, tag="y")
+    assert bench.is_empty()
+
+
 def test_an_answer_with_other_media_than_were_heard_has_a_tag_of_its_own(bench, alice, phones):
     """RFC 3264 §4: an offer has one answer in each dialog."""
     first, second = phones

@@ -71,12 +71,15 @@ class Bridge(Entity):
         of, or comes when their leg is over, has a To tag of its own.
         """
         leg.turn_to(tag)
-        if self.early_leg is not None and (self.early_leg, self.early_tag or tag) != (leg.index, tag):
-            self._take_tag(leg.index, tag)
+        number = leg.index
+        is_other = self.early_leg is not None and (self.early_leg, self.early_tag or tag) != (number, tag)
+        if is_other or (number, tag) in self.caller.tags:  # who was heard before is heard under the same tag
+            self._take_tag(number, tag)
+        if is_other:
             self.early_leg = self.early_tag = None
         if has_media:
-            self.early_leg, self.early_tag = leg.index, tag
-            self.caller.tags = {**self.caller.tags, (leg.index, tag): self.caller.local_tag}
+            self.early_leg, self.early_tag = number, tag
+            self.caller.tags = {**self.caller.tags, (number, tag): self.caller.local_tag}
         self.changed()
 
     def _take_tag(self, number: int, tag: str) -> None:
