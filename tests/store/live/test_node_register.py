@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from sipwright.services.leases import Ask, Fence, node_lease
 from sipwright.services.rows import CallRow, ExecutionRow, SubscriptionRow
 from sipwright.store import RegistrationRow, Store
 from sipwright.store.errors import FencedError
-from sipwright.store.live.node_register import NodeRegister
+from sipwright.store.live import node_register
+from sipwright.store.live.node_register import NodeRegister, read_nodes
 from sipwright.store.schema import tables, watching_tables
-from sipwright.store.schema.cluster_tables import boots
+from sipwright.store.schema.cluster_tables import boots, nodes
 
 A, B = Fence(node_lease("a"), 1), Fence(node_lease("b"), 1)
 
@@ -75,6 +76,22 @@ async def test_a_beat_renews_the_lease_and_tells_of_the_others(register: NodeReg
     assert [row.name for row in beat.nodes] == ["a", "b"]
     assert [row.name for row in beat.leases] == ["node:a", "node:b"]
     assert sorted(beat.owners.values()) == ["a", "b"]
+
+
+async def test_who_is_lost_has_an_heir_though_that_is_committed_while_a_beat_looks(
+    register: NodeRegister, monkeypatch
+):
+    """Each statement sees what is committed by then; without an heir no phone of that node would be waited for."""
+
+    def relieved(connection):
+        connection.execute(update(nodes).where(nodes.c.name == "a").values(state="lost"))
+        connection.execute(update(boots).where(boots.c.node == "a").values(owner="b"))
+        return read_nodes(connection)
+
+    monkeypatch.setattr(node_register, "read_nodes", relieved)
+    seen = await register.beat(Ask(B.lease, "b/1", 60.0, renew=1), "b")
+
+    assert ([row.state for row in seen.nodes if row.name == "a"], seen.heirs["a"]) == (["lost"], "b")
 
 
 async def test_all_that_is_in_progress_at_a_node_is_taken_over(store: Store, register: NodeRegister):

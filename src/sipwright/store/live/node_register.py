@@ -114,12 +114,15 @@ class NodeRegister:
             if answer.is_granted:
                 now = database_time(connection)
                 connection.execute(update(nodes).where(nodes.c.name == name).values(heartbeat_at=now))
+            # Before it is asked who goes on with their calls: who is lost by then has an heir, whatever is committed
+            # in between.
+            there = read_nodes(connection)
             known = connection.execute(
                 select(boots.c.number, boots.c.node, boots.c.owner).order_by(boots.c.number)
             ).all()
             return Beat(
                 answer,
-                read_nodes(connection),
+                there,
                 read_leases(connection, node_lease("")),
                 {row.number: row.owner for row in known},
                 {row.node: row.owner for row in known},
