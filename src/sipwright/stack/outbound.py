@@ -64,6 +64,8 @@ class Outbound:
         """The flow to a phone at another node, by its key."""
         self.lent: Callable[[str, str], Flow | None] = _nobody_lends
         """The flow of a connection that another worker has, by its name and the key of the flow there."""
+        self.instead: Callable[[Flow, Flow], Flow | None] = _by_same_node
+        """The way to where a phone has come from another flow, for what it may have heard of by that."""
 
     # --- finding flows -------------------------------------------------------------------------------
 
@@ -370,6 +372,11 @@ def _if_same(found: Flow | None, remote: Address, serial: str) -> Flow | None:
 def _nobody_lends(node: str, key: str) -> Flow | None:
     """Return None: there is no other worker."""
     return None
+
+
+def _by_same_node(flow: Flow, before: Flow) -> Flow | None:
+    """Return the flow that was found, unless it is at another node than the one before."""
+    return flow if place_of(flow.key)[0] == place_of(before.key)[0] else None
 
 
 def _alone(key: str) -> Flow | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sipwright.services.edge import Edge
+from sipwright.services.edge.copies import branch_of
 from sipwright.sip import Reject, Request, Response, make_response, parse
 from sipwright.stack import Incoming, Pipeline, Stack
 from sipwright.transport.flow_token import FlowTokens
@@ -905,6 +906,9 @@ def test_what_nobody_gets_while_a_node_is_lost_is_said_again(network, stack, edg
     assert any(data.startswith(what.encode()) for data, _ in sent(stack))
 
 
+THIRD = ("127.0.0.4", 5060)
+
+
 class Connection:
     """One that stands, and what is sent over it."""
 
@@ -966,3 +970,64 @@ def test_an_answer_over_a_connection_is_heard_whatever_the_node_of_the_call_is_c
         bytes(response(183, [("Via", vias[0][1].replace("flow=", "flow=A")), vias[1]])), connection
     )
     assert sent(stack).last[1].status == 180
+
+
+ELSEWHERE = "udp/127.0.0.1:5060/127.0.0.3:5071"
+"""Where the phone is now, at this node."""
+
+
+def test_a_phone_that_has_come_here_hears_what_it_may_have_heard_in_the_name_of_the_edge_before(stack, edge):
+    """Else it would be a second INVITE of the call (RFC 3261 §8.2.2.2), and no transaction would have its CANCEL."""
+    third = Edge(stack, FakePeers("third"), TOKENS, THIRD).flows
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, THIRD)
+    way = third.instead(third.routed(f"south!{ELSEWHERE}"), third.routed(f"north!{AT_NORTH}"))
+    for method in ("INVITE", "CANCEL"):
+        asked = request(stack, THIRD, method).request
+        way.send(bytes(asked))
+        remote, routed = sent(stack).last
+        assert remote == HERE
+        incoming = Incoming(
+            stack, routed, stack.transports[0].flow(THIRD), stack.transports[0].flow(THIRD), 0.0
+        )
+        assert edge(incoming) is True
+        remote, heard = sent(stack).last
+
+        assert remote == ("127.0.0.3", 5071)
+        assert (heard.top_via.sent_by, heard.top_via.branch) == ("127.0.0.2:5060", branch_of(asked))
+        assert heard.headers.get("Route") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "found", "name"),
+    [
+        (f"south!{ELSEWHERE}", f"north!{AT_NORTH}", "south", "north"),
+        (f"north!{AT_NORTH}", f"north!{AT_NORTH}", "north", "north"),
+        (ELSEWHERE, f"south!{key_of(PHONE)}", "south", "south"),
+        (ELSEWHERE, key_of(PHONE), "", ""),
+        (f"north!{AT_NORTH}", key_of(PHONE), None, ""),
+        (f"south!{ELSEWHERE.replace('udp', 'tcp')}", f"north!{AT_NORTH}", None, ""),
+        (f"south!{ELSEWHERE}", f"north!{AT_NORTH.replace('udp', 'tcp')}", None, ""),
+    ],
+)
+def test_there_is_a_way_instead_of_another_where_its_phone_can_know_what_it_hears(
+    stack, edge, key, before, found, name
+):
+    way = edge.flows.instead(_flow(stack, edge, key), _flow(stack, edge, before))
+
+    assert (way if way is None else getattr(way, "node", "")) == found
+    assert name in ("", getattr(way, "name", ("",))[0])
+
+
+def test_who_moves_on_hears_the_name_of_the_first(stack, edge):
+    """And by that edge its own, when it is back there."""
+    flows = edge.flows
+    first = flows.routed(f"north!{AT_NORTH}")
+    second = flows.instead(flows.routed(f"south!{ELSEWHERE}"), first)
+    third = flows.instead(flows.routed(f"south!{key_of(PHONE)}"), second)
+
+    assert (third.node, third.name) == ("south", first.name)
+    assert flows.instead(first, third) is first
+
+
+def _flow(stack, edge, key):
+    return edge.flows.routed(key) if "!" in key else stack.flow_from_key(key)

@@ -239,6 +239,7 @@ class Neighbours:
         edge = Edge(stack, membership, FlowTokens(secret), parse_address(membership.itself.edge))
         stack.join(edge.flows.flow, membership.is_peer)
         stack.by_edge, stack.receiver.is_signed = edge.flows.by_edge, edge.is_signed
+        stack.outbound.instead = edge.flows.instead
         self._edge = edge
         stack.receiver.take_cancel, stack.receiver.take_copy = edge.take_cancel, edge.take_copy
         edge.on_ack, stack.receiver.on_ack = stack.receiver.on_ack, edge.take_ack

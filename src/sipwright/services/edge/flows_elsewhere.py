@@ -8,10 +8,10 @@ from sipwright.memo import Bounded
 from sipwright.services.edge.handed_on import without_edges
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
 from sipwright.services.edge.reminders import Reminders
-from sipwright.services.edge.routed_flow import RoutedFlow
-from sipwright.services.edge.signed_headers import KEEPS
+from sipwright.services.edge.routed_flow import Name, RoutedFlow
+from sipwright.services.edge.signed_headers import IN_NAME, KEEPS
 from sipwright.stack import Stack
-from sipwright.transport.flow import Flow, parse_flow_key, place_of
+from sipwright.transport.flow import Flow, flow_key, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowTokens
 
 __all__ = ["FlowsElsewhere"]
@@ -32,7 +32,7 @@ class FlowsElsewhere:
         known = self.routed(key)
         if known is None:
             return None
-        is_there = self._peers.is_up(known.node) or parse_flow_key(known.plain_key).protocol == "udp"
+        is_there = self._peers.is_up(known.node) or _protocol(known) == "udp"
         return known if is_there and not known.is_closed else None
 
     def routed(self, key: str) -> RoutedFlow | None:
@@ -52,10 +52,26 @@ class FlowsElsewhere:
         """Return the way to a phone by the edge of whichever node it is at, though that be this one."""
         return flow if "!" in flow.key else self.flow(f"{self._peers.name}!{flow.key}")
 
+    def instead(self, flow: Flow, before: Flow) -> Flow | None:
+        """Return the way to where a phone has come from the flow before, for what it may have heard of by that.
+
+        It is to take that for the same (RFC 3261 §17.2.3), so whichever edge it is near says it in the name of the one
+        before. None where there is no such way: for a connection, or where the one before had no edge.
+        """
+        if not isinstance(before, RoutedFlow):
+            return None if "!" in flow.key else flow
+        way, name = self.by_edge(flow), before.name
+        if not isinstance(way, RoutedFlow):
+            return None
+        is_udp = _protocol(way) == _protocol(before) == "udp"
+        if way.node == name.node:
+            return way if is_udp or way is flow else None
+        return way.renamed(name) if is_udp else None
+
     def _is_reached(self, node: str) -> bool:
         return self._peers.edge_of(node) is not None
 
-    def _send_to(self, data: bytes, node: str, flow_key: str) -> None:
+    def _send_to(self, data: bytes, node: str, key: str, name: Name | None) -> None:
         """Send a message to the edge that leads to a phone.
 
         What is lost on the way is said again, and by then the network, or another node, is there. So is what is said
@@ -68,12 +84,22 @@ class FlowsElsewhere:
         if edge is None or flow is None:
             return
         line, _, rest = data.partition(b"\r\n")
-        token, there = self._tokens.write(flow_key, node), f"{edge[0]}:{edge[1]}"
+        there = f"{edge[0]}:{edge[1]}"
+        if name is None:
+            token, how = self._tokens.write(key, node), KEEPS
+        else:
+            named = flow_key("udp", name.address, parse_flow_key(key).remote)
+            token, how = self._tokens.write(named, name.node), f"{KEEPS};{IN_NAME}"
         if line.startswith(b"SIP/2.0 "):
             # What the edge would have put on top, had the request come through there, or through it and no other.
             rest = without_edges(rest)
             way = f"Via: SIP/2.0/UDP {there};branch={BRANCH};{BACK}={token}"
         else:
-            way = f"Route: <sip:{token}@{there};lr;{KEEPS}>"
+            way = f"Route: <sip:{token}@{there};lr;{how}>"
         with suppress(OSError):
             flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
+
+
+def _protocol(flow: RoutedFlow) -> str:
+    """Return what a phone speaks with its edge."""
+    return parse_flow_key(flow.plain_key).protocol

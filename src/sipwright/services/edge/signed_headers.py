@@ -8,10 +8,14 @@ from sipwright.stack import Stack
 from sipwright.transport.flow import Address, Flow, parse_flow_key
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
-__all__ = ["KEEPS", "SignedHeaders"]
+__all__ = ["IN_NAME", "KEEPS", "SignedHeaders"]
 
 KEEPS = "flow"
 """The parameter of a Route whose sender keeps the flow by itself, and wants no Record-Route in the answer."""
+
+IN_NAME = "named"
+"""The parameter of a Route to this edge whose token names another one: what its phone may have heard by that, which has
+come here since, is said in the name of that."""
 
 
 class SignedHeaders:
@@ -79,6 +83,6 @@ class SignedHeaders:
         except ParseError:
             return None
         token = None if uri.raw_user is None else self._tokens.read(uri.raw_user)
-        if token is None or not (is_of_any or self._peers.acts_for(token.node)):
+        if token is None or not (is_of_any or IN_NAME in uri.params or self._peers.acts_for(token.node)):
             return None
         return token, KEEPS in uri.params

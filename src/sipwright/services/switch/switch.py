@@ -119,6 +119,7 @@ class Switch:
             trust=trust,
             node=node,
         )
+        self.reconnects.is_store_away = is_store_away
         self.servers = DeadServers(stack, trust)
         routes = PeerRoutes(stack, self.reconnects, trust, why_stopped, destinations.next_flow)
         timers = Timers(clock, call_later, self.calls.get, lambda: stack.backlog.unread_since)

@@ -18,7 +18,7 @@ class North:
         self.bench = bench
         self.account = account or bench.account("carol").id
         self.edge = bench.phone("north", "10.0.0.2")
-        self.keys = []
+        self.keys, self.names = [], []
         bench.stack.join(self.flow, lambda address: address == ("10.0.0.2", 5060))
         bench.stack.by_edge = self.by_edge
         self.register(BEFORE)
@@ -31,7 +31,8 @@ class North:
         local = self.bench.stack.transports[0].local
         return RoutedFlow(node, plain_key, local, self._send, lambda node: True)
 
-    def _send(self, data, node, plain_key):
+    def _send(self, data, node, plain_key, name):
+        self.names.append(name and name.node)
         self.keys.append(f"{node}!{plain_key}")
         self.bench.stack.transports[0].flow(("10.0.0.2", 5060)).send(data)
 

@@ -3,6 +3,8 @@
 import pytest
 from tests.services.switch.conftest import SDP, Binding
 
+from sipwright.services.switch.reach.reconnect import Reconnects
+
 CONTACT = "sip:carol@10.9.9.9:5060;transport=tcp"
 DEVICE = "<urn:uuid:1>"
 
@@ -279,3 +281,16 @@ def test_a_phone_whose_proxy_has_lost_its_connection_is_reached_by_its_path(
 
     assert proxy.methods() == methods
     assert [request.headers.get_list("Route") for request in proxy.heard] == [path] * len(methods)
+
+
+def test_phones_are_expected_for_as_long_as_no_news_of_them_can_be_heard():
+    """That goes by the database; a BYE to where a phone was would be given up before it is back."""
+    is_away = [True]
+    reconnects = Reconnects(None, None, {}, clock=lambda: 100.0, wall_clock=lambda: 0.0, call_later=None)
+    reconnects.is_store_away = lambda: is_away[0]
+    meanwhile = reconnects.expects_for()
+    is_away[0] = False
+    afterwards = reconnects.expects_for()
+    reconnects.began()
+
+    assert (meanwhile, afterwards, reconnects.expects_for()) == (4.0, 0.0, 15.0)

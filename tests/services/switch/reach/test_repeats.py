@@ -8,6 +8,7 @@ from sipwright.services.switch.reach.repeats import Repeats
 from sipwright.transport import Flow
 
 from ..conftest import SDP
+from .test_failed_flow import North
 from .test_routes import Natted, talk
 
 
@@ -54,6 +55,28 @@ def test_one_that_has_only_registered_at_another_node_hears_the_same_by_the_edge
     way = Repeats({"t1": leg}, reconnects).way(b"BYE sip:b SIP/2.0\r\nFrom: <sip:a@x>;tag=t1\r\n\r\n", before)
 
     assert way is (before if port == 5060 else now)
+
+
+@pytest.mark.parametrize("does", ["answers", "is cancelled"])
+def test_one_that_has_come_to_another_edge_hears_the_same_in_the_name_of_the_first(bench, alice, does):
+    """It may have heard the INVITE by that, and would take it for a second call by any other (§8.2.2.2)."""
+    north = North(bench)
+    bench.stack.outbound.instead = lambda flow, before: flow.renamed(before.name)
+    north.register("n1!udp/10.0.0.2:5060/30.0.0.1:5060")
+    invite = alice.invite("sip:carol@example.org")
+    if does == "is cancelled":
+        north.edge.answer(north.edge.last("INVITE"), 180)
+    north.register(now := "n2!udp/10.0.0.3:5060/30.0.0.1:40002")
+    if does == "is cancelled":
+        alice.send(alice.request("CANCEL", invite.uri_text, cseq=1, branch=invite.top_via.branch))
+    bench.run(5.0)
+
+    said = {"answers": "INVITE", "is cancelled": "CANCEL"}[does]
+    assert (north.edge.last(said).branch, north.keys[-1]) == (north.edge.last("INVITE").branch, now)
+    assert set(north.names[1:]) == {"n1"}
+    if does == "answers":
+        north.answer()
+        assert alice.statuses()[-1] == 200
 
 
 @pytest.mark.parametrize("tag", [b";tag=t2", b""])

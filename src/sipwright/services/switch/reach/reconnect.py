@@ -37,6 +37,9 @@ TIME_TO_CONNECT = 4.0
 RINGS_FOR = 180.0
 """For how many seconds a phone may ring for nobody (RFC 3261 §16.7: Timer C)."""
 
+NEWS_WITHIN = 4.0
+"""Seconds after the return of the database in which every node hears where phones have registered meanwhile."""
+
 LOOK_AGAIN = 0.25
 
 _UNANSWERED = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED)
@@ -61,14 +64,19 @@ class Reconnects:
         """The legs whose phones are waited for, by account."""
         self._lenient_until = 0.0
         self._own = f"{node}!"
+        self.is_store_away: Callable[[], bool] = bool
+        """Whether other nodes cannot be told of phones, as the database is away."""
 
     def began(self) -> None:
         """Note that this process begins, or acts for another one, without any of the connections that were there."""
         self._lenient_until = self._clock() + TIME_TO_RETURN
 
     def expects_for(self) -> float:
-        """Return for how many seconds more phones are expected back."""
-        return max(0.0, self._lenient_until - self._clock())
+        """Return for how many seconds more phones are expected back, or other nodes hear nothing of where they are.
+
+        News of them go by the database.
+        """
+        return max(NEWS_WITHIN if self.is_store_away() else 0.0, self._lenient_until - self._clock())
 
     def await_again(self, destination: Destination, then: Callable[[None, Flow | None], None]) -> None:
         """Look in a moment where a phone is by then whose flow has failed."""
@@ -133,9 +141,10 @@ class Reconnects:
         # What it was registered at when it came from elsewhere inside the dialog is older than that, at whichever node.
         left = None if leg.left is None else _remote(leg.left)
         for target in _moved(leg, flow, [target for target in targets if _remote(target.source) != left]):
-            if leg.state in _UNANSWERED and place_of(target.source)[0] != place_of(flow.key)[0]:
-                continue  # what goes with an INVITE goes by the same edge, which has given that its branch
             found = self._stack.flow_from_key(target.source)
+            if found is not None and leg.state in _UNANSWERED:
+                # What goes with an INVITE goes by the same edge, which has given that its branch, or in its name.
+                found = self._stack.outbound.instead(found, flow)
             if found is not None and not found.is_closed:
                 if is_followed:
                     with leg.owner.event():
