@@ -77,8 +77,8 @@ def test_whoever_locks_the_database_holds_up_nobody(night):
 IMPATIENT = """
 import sys
 from sipwright.commands.__main__ import run
-from sipwright.store.database import urls
-urls.PATIENCE = 0.5
+from sipwright.store.database import sqlite
+sqlite.PATIENCE = 0.5
 sys.exit(run(sys.argv[1:]))
 """
 """The switch, which waits half a second for a lock in the place of ten."""
