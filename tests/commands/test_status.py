@@ -100,7 +100,7 @@ def test_what_is_wrong_is_said_and_is_the_exit_status(command, switch, monkeypat
 
 def test_a_provider_that_refuses_us_is_wrong_also_when_nobody_asks_it_any_more(command, switch, monkeypatch):
     states, why = {"registered": 1, "stopped": 2}, "Wrong Password: 403 Forbidden; stopped after 3 refusals"
-    snapshot = AgentSnapshot(states, (("blueface", why),), 0, 0, 1, 3)
+    snapshot = AgentSnapshot(states, (("blueface", why),), 0, 0)
     monkeypatch.setattr(Agent, "snapshot", lambda agent: snapshot)
 
     assert command("status") == status.TROUBLED
@@ -113,7 +113,7 @@ def test_what_the_switch_alerts_about_is_wrong_once(command, switch, monkeypatch
     book.begin("phones", "9 of 10 phones are gone", "the network", now)
     book.begin("part/provider/admin/blueface", "provider blueface does not answer", "", now)
     book.begin("disk", "the disk is nearly full", "df -h", now)
-    snapshot = AgentSnapshot({"failed": 1}, (("blueface", "403 Forbidden"),), 0, 0, 0, 1)
+    snapshot = AgentSnapshot({"failed": 1}, (("blueface", "403 Forbidden"),), 0, 0)
     monkeypatch.setattr(Agent, "snapshot", lambda agent: snapshot)
 
     assert command("status") == status.TROUBLED
