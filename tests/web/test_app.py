@@ -9,7 +9,14 @@ from structlog.testing import capture_logs
 
 from sipwright.config import Settings, WebSettings
 from sipwright.web.app import create_app, wrap
-from sipwright.web.shield import LARGEST_BODY, BoundedBodies, CarefulBrowsers, HeadsOnly, NoFaults
+from sipwright.web.shield import (
+    LARGEST_BODY,
+    LARGEST_PASSED_OVER,
+    BoundedBodies,
+    CarefulBrowsers,
+    HeadsOnly,
+    NoFaults,
+)
 
 
 @pytest.fixture
@@ -80,13 +87,44 @@ def assert_problem(answer, status):
     assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
 
 
-async def test_a_body_that_is_too_large_is_refused_by_its_length_alone(client):
-    async def body():
-        raise AssertionError("nobody reads it")
-        yield b""
+@pytest.mark.parametrize(
+    ("size", "headers", "passed_over"),
+    [
+        (5_000_000, [], 5_000_000),
+        (10**9, [], LARGEST_PASSED_OVER),
+        (5_000_000, [(b"expect", b"100-continue")], 0),
+    ],
+)
+async def test_a_body_that_is_too_large_is_refused_by_its_length_alone(size, headers, passed_over):
+    """Before any of it has come; what comes all the same is thrown away, up to a bound."""
+    told, read = [], 0
 
-    answer = await client.post("/api/v1/x", content=body(), headers={"Content-Length": "5000000"})
-    assert_problem(answer, 413)
+    async def receive():
+        nonlocal read
+        assert told[0]["status"] == 413
+        read += 1_000_000
+        return {"type": "http.request", "body": bytes(1_000_000), "more_body": read < size}
+
+    async def send(message):
+        told.append(message)
+
+    scope = {"type": "http", "headers": [(b"content-length", str(size).encode()), *headers]}
+    await BoundedBodies(None)(scope, receive, send)
+    assert [message.get("more_body", False) for message in told] == [False, True, False]
+    assert passed_over <= read < passed_over + 1_000_000
+
+
+async def test_who_goes_away_while_a_body_is_refused_is_waited_for_no_more():
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    told = []
+
+    async def send(message):
+        told.append(message)
+
+    await BoundedBodies(None)({"type": "http", "headers": [(b"content-length", b"5000000")]}, gone, send)
+    assert len(told) == 3
 
 
 async def test_a_body_that_does_not_say_how_large_it_is_is_refused_on_the_way():

@@ -18,6 +18,9 @@ __all__ = ["BoundedBodies", "CarefulBrowsers", "HeadsOnly", "NoBanned", "NoFault
 
 log = structlog.get_logger(__name__)
 
+LARGEST_PASSED_OVER = 16 * 1024 * 1024
+"""Bytes of a refused body that are read and thrown away, so that its sender gets to the answer."""
+
 LARGEST_BODY = 2 * 1024 * 1024
 
 _FOR_ALL = [
@@ -167,7 +170,7 @@ class BoundedBodies:
             return
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if int(length) > LARGEST_BODY:
-            await _refuse(send, 413, _too_large())
+            await _refuse_body(scope, receive, send)
             return
         left = LARGEST_BODY
 
@@ -186,6 +189,23 @@ async def _refuse(send: Send, status: int, said: str) -> None:
     head, body = problem(status, said)
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse_body(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a body by its length, and let who sends it all the same finish: nothing of it is kept.
+
+    To close while it comes would reset the connection, and many clients only look for an answer when all is sent.
+    """
+    head, body = problem(413, _too_large())
+    await send({"type": "http.response.start", "status": 413, "headers": head})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    left = 0 if any(name == b"expect" for name, _ in scope["headers"]) else LARGEST_PASSED_OVER
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _too_large() -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -114,6 +117,17 @@ def test_five_megabytes_are_refused(rest):
     answer = rest("PUT", "/dialplans/large", content=b"x" * 5_000_000)
 
     assert (answer.status_code, answer.json()["status"]) == (413, 413)
+
+
+def test_who_sends_five_megabytes_before_it_looks_for_an_answer_gets_one(rest):
+    """As the client of Python's own library does: a connection that is reset would tell it nothing."""
+    headers = {"Authorization": f"Bearer {rest.tokens['root']}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{rest.url}/api/v1/calls", b"x" * 5_000_000, headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+
+    assert refused.value.code == 413
+    assert "send less" in json.load(refused.value)["detail"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/me"), ("DELETE", "/accounts"), ("PUT", "/calls/x")])
