@@ -56,7 +56,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, data_dir: Path) -> Settings:
-        """Read the settings of a data folder; a missing file means defaults."""
+        """Read the settings of a data folder; a missing file means defaults.
+
+        Raises:
+            ConfigError: They make no sense; it says which, and what to write.
+        """
         path = data_dir / CONFIG_FILE
         if unknown := unknown_variable(os.environ, cls):
             raise ConfigError(unknown)

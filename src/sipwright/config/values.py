@@ -33,7 +33,11 @@ class ConfigError(UserError):
 
 
 def listen_address(text: str) -> tuple[str, int]:
-    """Split ``host:port``; an IPv6 address stands in brackets, as in ``[::]:5060``."""
+    """Split ``host:port``; an IPv6 address stands in brackets, as in ``[::]:5060``.
+
+    Raises:
+        ValueError: It is none; the text says how one is written.
+    """
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{text!r} is not an address; write HOST:PORT, such as 0.0.0.0:5060 or [::]:5060")

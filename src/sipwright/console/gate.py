@@ -101,7 +101,11 @@ class Gate(asyncssh.SSHServer):
         return True
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Say whether a key is one of the user's; that they have it is proved afterwards."""
+        """Say whether a key is one of the user's; that they have it is proved afterwards.
+
+        Raises:
+            PermissionDenied: Too many keys were offered.
+        """
         self._offered += 1
         if self._offered > KEYS:
             raise asyncssh.PermissionDenied(f"more than {KEYS} keys; name the right one with -i")

@@ -86,7 +86,11 @@ class CallControl:
         return {"call": call.id, "transfer": others[0].id}
 
     async def redirect(self, request: Request) -> dict[str, Any]:
-        """Let a call that rings ring elsewhere, if the dialplan allows it."""
+        """Let a call that rings ring elsewhere, if the dialplan allows it.
+
+        Raises:
+            ControlError: There is no such call, it cannot go there, or not now.
+        """
         call = self._call(request)
         target = self._target(request, call.identity.domain)
         await self._is_ready(call.identity.user_id)
@@ -148,6 +152,9 @@ class CallControl:
         """Send a text message of an account to another one, or to whoever a dial string leads to.
 
         A phone that says nothing is waited for a while: who has sent the text is told then that it is on its way.
+
+        Raises:
+            ControlError: There is nobody to send it to, or no phone has taken it.
         """
         account = await self._account(request, "from")
         text = request.text("text", longest=LONGEST_TEXT)

@@ -28,7 +28,11 @@ def answer_options(incoming: Incoming, told: str = Switch.told) -> bool:
 
 
 def refuse_method(incoming: Incoming) -> bool:
-    """Answer 405 to what nobody takes (RFC 3261 §8.2.1)."""
+    """Answer 405 to what nobody takes (RFC 3261 §8.2.1).
+
+    Raises:
+        Reject: 405, always but for an ACK.
+    """
     if incoming.request.method != "ACK":
         raise Reject(405, None, (("Allow", ALLOW),))
     return True

@@ -122,7 +122,11 @@ Groups = tuple[tuple[DialLeg, ...], ...]
 
 
 def parse_dial_string(text: str, *, most: int = MAX_LENGTH) -> Groups:
-    """Read a dial string: groups that ring one after the other, each of legs that ring together."""
+    """Read a dial string: groups that ring one after the other, each of legs that ring together.
+
+    Raises:
+        DialStringError: It is none; it says what is wrong, and where.
+    """
     if len(text) > most:
         raise DialStringError(f"more than {most} characters", most)
     if control := _CONTROL.search(text):
@@ -131,7 +135,11 @@ def parse_dial_string(text: str, *, most: int = MAX_LENGTH) -> Groups:
 
 
 def parse_target(text: str) -> Target:
-    """Read one target, with neither options nor a second leg behind it."""
+    """Read one target, with neither options nor a second leg behind it.
+
+    Raises:
+        DialStringError: It is none, or more than that.
+    """
     groups = parse_dial_string(text)
     if len(groups) > 1 or len(groups[0]) > 1 or groups[0][0].options != PLAIN:
         raise DialStringError("more than one target", 0)

@@ -41,7 +41,11 @@ _IN_A_LINE = re.compile(rf"(\\[^{_UNSHOWN}])|\\?[{_UNSHOWN}]")
 
 
 def forbid_breaks(text: str) -> None:
-    """Refuse what would let whoever chose the text write headers of their own."""
+    """Refuse what would let whoever chose the text write headers of their own.
+
+    Raises:
+        ValueError: There is such a character.
+    """
     if "\n" in text or "\r" in text or "\0" in text:
         raise ValueError(f"a line break in {text[:40]!r}")
 
@@ -69,6 +73,9 @@ def parse_params(text: str, header: str) -> dict[str, str | None]:
     """Read `;name=value;flag` into a dict; names in lower case, values as written, quotes included.
 
     Some write a name with nothing behind its "=", or a ";" behind the last one: neither says anything.
+
+    Raises:
+        ParseError: One cannot be read, or is there twice; it names `header`.
     """
     params: dict[str, str | None] = {}
     for name, value, garbage in _PARAM.findall(text):
@@ -157,7 +164,11 @@ def parse_seconds(text: str | None) -> int | None:
 
 
 def parse_max_forwards(text: str) -> int:
-    """Read Max-Forwards (RFC 3261 §20.22)."""
+    """Read Max-Forwards (RFC 3261 §20.22).
+
+    Raises:
+        ParseError: It is no number from 0 to 255.
+    """
     hops = read_number(text, 255)
     if hops is None:
         raise ParseError("Max-Forwards is not a number from 0 to 255", "Max-Forwards")
@@ -165,7 +176,11 @@ def parse_max_forwards(text: str) -> int:
 
 
 def parse_content_length(values: list[str]) -> int:
-    """Read Content-Length (RFC 3261 §20.14); more than one must say the same."""
+    """Read Content-Length (RFC 3261 §20.14); more than one must say the same.
+
+    Raises:
+        ParseError: It is no number, or there are several.
+    """
     lengths = {read_number(value, _MOST_BYTES) for value in values}
     length = lengths.pop()
     if lengths:

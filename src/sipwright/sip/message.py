@@ -285,7 +285,11 @@ class Request(Message):
 
     @property
     def request_uri(self) -> Uri:
-        """The Request-URI."""
+        """The Request-URI.
+
+        Raises:
+            ParseError: It cannot be read.
+        """
         uri = self._request_uri
         if uri is None:
             try:

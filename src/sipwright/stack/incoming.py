@@ -75,6 +75,9 @@ class Incoming:
         """Create the server transaction, or give the existing one a user that hears of CANCEL and ACK.
 
         Its To tag is that of the request, else the one that is given, else the same for every copy of the request.
+
+        Raises:
+            TypeError: The request is an ACK, which has no transaction.
         """
         tx = self._transaction
         if tx is None:

@@ -57,7 +57,11 @@ class KeyRing:
 
     @classmethod
     def load(cls, path: Path) -> KeyRing:
-        """Read a key file, and refuse one that every user of the machine can read."""
+        """Read a key file, and refuse one that every user of the machine can read.
+
+        Raises:
+            StoreError: It is not there, cannot be read, or anybody can read it.
+        """
         try:
             mode = path.stat().st_mode
             text = path.read_text(encoding="ascii")
@@ -77,7 +81,11 @@ class KeyRing:
         return self._prefix + nonce + self._cipher.encrypt(nonce, plain, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
-        """Decrypt a value that was sealed for the same place."""
+        """Decrypt a value that was sealed for the same place.
+
+        Raises:
+            WrongKeyError: It was encrypted with another key, or for another place.
+        """
         cipher = self._ciphers.get(sealed[0]) if sealed else None
         if cipher is None and sealed:
             self.follow_file()
@@ -149,7 +157,11 @@ def create_key_file(path: Path) -> None:
 
 
 def rotate_key_file(path: Path) -> int:
-    """Add a fresh key to the file, which seals from the next start on; give its id."""
+    """Add a fresh key to the file, which seals from the next start on; give its id.
+
+    Raises:
+        StoreError: The file is full.
+    """
     keys = _parse(path.read_text(encoding="ascii"), path)
     fresh = next((key_id for key_id in range(1, 256) if key_id not in keys), None)
     if fresh is None:

@@ -26,7 +26,11 @@ class ScriptError(UserError):
 
 
 def script_of(plan: str | Path, folders: Sequence[Path]) -> PretendedPlan:
-    """Return a script: a file in one of the folders, or the text itself; what it imports stands beside it."""
+    """Return a script: a file in one of the folders, or the text itself; what it imports stands beside it.
+
+    Raises:
+        ScriptError: There is no such file.
+    """
     if isinstance(plan, str) and ("\n" in plan or "(" in plan):
         return PretendedPlan.of_text(plan, "script", beside(folders))
     places = [folder / plan for folder in folders]

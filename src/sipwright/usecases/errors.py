@@ -134,7 +134,11 @@ def without_command(text: str) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Say in the words of this layer what the store has said."""
+    """Say in the words of this layer what the store has said.
+
+    Raises:
+        UseCaseError: What is wrong, in these words.
+    """
     from sipwright.store.errors import (
         AlreadyExistsError,
         DatabaseAwayError,

@@ -73,7 +73,11 @@ class Guard:
 
     @needs("read")
     async def show(self, actor: Actor, user: str | None = None) -> GuardView:
-        """Show what a user may use and has used; another's only to an admin."""
+        """Show what a user may use and has used; another's only to an admin.
+
+        Raises:
+            NotFound: There is no such user, or they are none of the actor's business.
+        """
         if user is not None and user != actor.name and not actor.is_admin:
             raise NotFound(f"there is no user {user!r}")
         reserved = await self._reserved()

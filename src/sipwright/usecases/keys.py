@@ -54,6 +54,10 @@ class Keys:
         """Add a key, a line as it stands in a ``.pub`` file; without a name it is called as its comment says.
 
         Who has a key may do everything that its user may: a token that may do less adds none.
+
+        Raises:
+            Forbidden: The actor has a token that may do less.
+            Invalid: It is no public key.
         """
         if actor.scopes != ALL_SCOPES:
             raise Forbidden("this token may not add a key, with which one may do more; log in to add one")

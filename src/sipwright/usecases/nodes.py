@@ -62,7 +62,11 @@ class Nodes:
 
     @needs("read", admin=True)
     async def get(self, actor: Actor, name: str) -> NodeView:
-        """Show a node."""
+        """Show a node.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
         for view in await self._all():
             if view.node == name:
                 return view

@@ -70,6 +70,10 @@ class Recovery:
         """Send a link to a user, by name or mail address, if there is one with an address.
 
         Who asks is not told whether there is: everything that depends on it is done afterwards.
+
+        Raises:
+            Forbidden: No mails are sent from here.
+            Throttled: It was asked for too often.
         """
         if not self.is_open:
             raise Forbidden("no mails are sent from here; ask an admin for a new password")

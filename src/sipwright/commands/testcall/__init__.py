@@ -1,4 +1,7 @@
-"""The test call: two simulated phones, the call that they make through a running switch, and what is checked of it."""
+"""The test call: two simulated phones, the call that they make through a running switch, and what is checked of it.
+
+A step that does not come about is an `Unfinished`, and what was hoped for stands in it.
+"""
 
 from .ladder import Hop, Ladder
 from .phone import Phone

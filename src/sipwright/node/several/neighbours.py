@@ -95,7 +95,7 @@ class Parts(Protocol):
 
 
 class Neighbours:
-    """The other nodes, as one sees them."""
+    """The other nodes, as one sees them; what cannot be asked of them is a `ControlError`."""
 
     registrations: NamedWriter
     """The writer as the registrar has it."""

@@ -83,7 +83,11 @@ class SharedLamps:
     # For lamps at other nodes.
 
     def want(self, request: Request) -> dict[str, Any]:
-        """Tell the dialogs of accounts from now on, for a while."""
+        """Tell the dialogs of accounts from now on, for a while.
+
+        Raises:
+            ControlError: The accounts make no sense.
+        """
         accounts = request.arguments.get("accounts")
         if not isinstance(accounts, list) or len(accounts) > MOST_ACCOUNTS:
             raise ControlError(

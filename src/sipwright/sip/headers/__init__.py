@@ -1,4 +1,7 @@
-"""Headers: the ordered collection of a message, and one small file per structured header."""
+"""Headers: the ordered collection of a message, and one small file per structured header.
+
+What cannot be read is a `ParseError`, which names the header.
+"""
 
 from sipwright.sip.headers.auth import Challenge, Credentials
 from sipwright.sip.headers.collection import Headers

@@ -209,6 +209,9 @@ class TransactionLayer(TransactionTable):
         """Bring back a server transaction of an earlier process that had sent this final response.
 
         Nothing else is needed of it: the response names the request, and is sent once more.
+
+        Raises:
+            ValueError: There is such a transaction already.
         """
         answered = parse(response)
         method = answered.cseq.method
@@ -228,6 +231,9 @@ class TransactionLayer(TransactionTable):
         """Bring back a client transaction of an earlier process.
 
         An INVITE in PROCEEDING waits for its final response; everything else is sent (once more).
+
+        Raises:
+            ValueError: In that `state` nothing is to be restored.
         """
         if state not in (CALLING, PROCEEDING):
             raise ValueError(f"a request that is {state} has nothing to be restored for")

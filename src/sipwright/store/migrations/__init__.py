@@ -53,7 +53,11 @@ def _upgrade(connection: Connection) -> bool:
 
 
 def require_head(connection: Connection) -> None:
-    """Refuse a database that another version of Sipwright left behind."""
+    """Refuse a database that another version of Sipwright left behind.
+
+    Raises:
+        StoreError: It is empty, older or newer; it says what to do.
+    """
     revision = current_revision(connection)
     if revision is None:
         raise StoreError("the database is empty; run 'sipwright init'")

@@ -63,6 +63,9 @@ class MariadbSession:
 
         Who takes the lease at the same server waits for its end. At two servers of a Galera cluster one of both is
         taken back, as both write that row.
+
+        Raises:
+            FencedError: Somebody else has the lease.
         """
         if fence is not None and not await self._execute(_HOLD, tuple(fence)):
             raise FencedError(*fence, None)

@@ -80,6 +80,9 @@ class PostgresSession:
         """Begin a transaction, in one round trip as BEGIN alone: who takes the lease waits for its end.
 
         But not for that of a process which is stopped in the middle of it, or of a machine that the network has lost.
+
+        Raises:
+            FencedError: Somebody else has the lease.
         """
         if fence is None:
             await self.command("BEGIN")
