@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
 from sipwright.store.errors import StoreError
 
-__all__ = ["FORGET_EVERY", "KEPT_FOR", "LOOK_BACK", "keep_looking"]
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from sipwright.store import Store
+
+__all__ = ["News", "keep_looking"]
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +25,41 @@ LOOK_BACK = 60.0
 
 FORGET_EVERY, KEPT_FOR = 3_600.0, 7 * 86_400.0
 """Seconds between two looks for old news, and how old they are: no node is without the database for so long."""
+
+
+class News:
+    """What other nodes have said of accounts, each time in a row of one table; those that are old are forgotten.
+
+    `read` returns when what was said last of each account within so many seconds, and `forget` deletes what is older.
+    """
+
+    def __init__(
+        self, store: Store, read: Callable[[Connection, float], dict[int, float]],
+        forget: Callable[[Connection, float], object], clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._read = read
+        self._forget = forget
+        self._clock = clock
+        self._seen: dict[int, float] = {}
+        self._looked_at = self._forgot_at = clock()
+
+    async def look(self, take: Callable[[set[int]], Awaitable[None]]) -> None:
+        """Look once; `take` gets the accounts of which something was said since, and when it fails gets them again.
+
+        Raises:
+            StoreError: The database is away.
+        """
+        looked_at = self._clock()
+        within = (
+            looked_at - self._looked_at + LOOK_BACK
+        )  # also what was said while the database was away from here
+        news = await self._store.database.read(lambda c: self._read(c, within))
+        await take({account_id for account_id, at in news.items() if self._seen.get(account_id) != at})
+        self._seen, self._looked_at = news, looked_at
+        if looked_at > self._forgot_at + FORGET_EVERY:
+            self._forgot_at = looked_at
+            await self._store.database.write(lambda c: self._forget(c, KEPT_FOR))
 
 
 async def keep_looking(look: Callable[[], Awaitable[object]], every: float, complaint: str) -> None:

@@ -18,7 +18,7 @@ from sipwright.services.rows import StoredBinding
 from sipwright.store.live.binding_news import forget_news, read_bindings, read_news
 from sipwright.transport.flow import place_of
 
-from .looking import FORGET_EVERY, KEPT_FOR, LOOK_BACK, keep_looking
+from .looking import News, keep_looking
 
 if TYPE_CHECKING:
     from sipwright.services.registrar import LocationTable
@@ -99,10 +99,8 @@ class SharedBindings:
         self._node = node
         self._unix_time = unix_time
         self._clock = clock
-        self._seen: dict[int, float] = {}
         self._doubtful: set[int] = set()
-        self._looked_at = clock()
-        self._forgot_at = 0.0
+        self._news = News(store, read_news, forget_news, clock)
         self.on_merged: Callable[[int, Sequence[Binding], Sequence[Binding], str], object] = _nobody_watches
         """Is told which bindings an account had here, and has, when those of other nodes were taken."""
 
@@ -139,24 +137,17 @@ class SharedBindings:
         Raises:
             StoreError: The database is away.
         """
-        looked_at = self._clock()
-        within = (
-            looked_at - self._looked_at + LOOK_BACK
-        )  # what was said while the database was away from here, too
-        news = await self._store.database.read(lambda c: read_news(c, within))
-        ids = {account_id for account_id, at in news.items() if self._seen.get(account_id) != at}
+        await self._news.look(self._look_up)
+
+    async def _look_up(self, news: set[int]) -> None:
         doubtful, self._doubtful = self._doubtful, set()
-        wanted = ids | doubtful
+        wanted = news | doubtful
         if wanted:
             before = {account_id: set(self._locations.bindings(account_id)) for account_id in wanted}
             await self._store.writer.settle()
             found = await self._store.database.read(lambda c: read_bindings(c, wanted))
             for account_id, rows in found.items():
                 self._merge(account_id, rows, before[account_id])
-        self._seen, self._looked_at = news, looked_at
-        if looked_at > self._forgot_at + FORGET_EVERY:
-            self._forgot_at = looked_at
-            await self._store.database.write(lambda c: forget_news(c, KEPT_FOR))
 
     def _merge(self, account_id: int, rows: Iterable[BindingRow], before: set[Binding]) -> None:
         """Take the bindings of an account as they are stored; those of our own that are newer than that stay."""

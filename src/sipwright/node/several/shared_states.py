@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sipwright.store.live.state_news import forget_news, read_news, read_states
 
-from .looking import FORGET_EVERY, KEPT_FOR, LOOK_BACK, keep_looking
+from .looking import News, keep_looking
 
 if TYPE_CHECKING:
     from sipwright.services.notifier import MessageSummary, Notifier, Presence
@@ -31,13 +31,10 @@ class SharedStates:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._store = store
-        self._node = node
         self._presence = presence
         self._summaries = summaries
         self._notifier = notifier
-        self._clock = clock
-        self._seen: dict[int, float] = {}
-        self._looked_at = self._forgot_at = clock()
+        self._news = News(store, lambda c, within: read_news(c, within, node), forget_news, clock)
 
     async def follow(self) -> None:
         """Look for news, until cancelled."""
@@ -51,12 +48,9 @@ class SharedStates:
         Raises:
             StoreError: The database is away.
         """
-        looked_at = self._clock()
-        within = (
-            looked_at - self._looked_at + LOOK_BACK
-        )  # what was said while the database was away from here, too
-        news = await self._store.database.read(lambda c: read_news(c, within, self._node))
-        changed = {account_id for account_id, at in news.items() if self._seen.get(account_id) != at}
+        await self._news.look(self._take)
+
+    async def _take(self, changed: set[int]) -> None:
         if changed:
             await self._store.writer.settle()
             found = await self._store.database.read(lambda c: read_states(c, changed))
@@ -64,7 +58,3 @@ class SharedStates:
                 for package in (self._presence, self._summaries):
                     if package.replace(account_id, rows):
                         self._notifier.changed(package.event, account_id)
-        self._seen, self._looked_at = news, looked_at
-        if looked_at > self._forgot_at + FORGET_EVERY:
-            self._forgot_at = looked_at
-            await self._store.database.write(lambda c: forget_news(c, KEPT_FOR))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Document", "attribute", "text"]
+__all__ = ["Document", "Serials", "attribute", "text"]
 
 # Written out here, as `xml.sax.saxutils` loads an HTTP client.
 _NOT_XML = {code: None for code in range(32) if code not in (9, 10, 13)} | dict.fromkeys((65534, 65535))
@@ -21,6 +21,21 @@ class Document(NamedTuple):
     def body(self, version: int) -> bytes:
         """Return the body with a version."""
         return self.head + b"%d" % version + self.tail if self.tail else self.head
+
+
+class Serials:
+    """Counts the changes of what is told of each account, so that a subscriber has a document once."""
+
+    def __init__(self) -> None:
+        self._serials: dict[int, int] = {}
+
+    def touch(self, account_id: int) -> None:
+        """Take note that there is something new about an account."""
+        self._serials[account_id] = self.serial(account_id) + 1
+
+    def serial(self, account_id: int) -> int:
+        """Return the serial of the last change."""
+        return self._serials.get(account_id, 0)
 
 
 def attribute(value: str) -> str:

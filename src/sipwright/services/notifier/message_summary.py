@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sipwright.services.ports import AccountView, Clock, Writer
 from sipwright.services.rows import EventStateRow
 
-from .document import Document
+from .document import Document, Serials
 from .rights import Rights
 
 __all__ = ["MessageSummary", "Summary"]
@@ -57,7 +57,7 @@ class Summary(NamedTuple):
         return cls(new, old, urgent_new, urgent_old)
 
 
-class MessageSummary:
+class MessageSummary(Serials):
     """The summaries of all accounts that have had messages."""
 
     event = "message-summary"
@@ -65,10 +65,10 @@ class MessageSummary:
     is_public = False
 
     def __init__(self, writer: Writer, unix_time: Clock) -> None:
+        super().__init__()
         self._writer = writer
         self._unix_time = unix_time
         self._summaries: dict[int, Summary] = {}
-        self._serials: dict[int, int] = {}
 
     def load(self, rows: Iterable[EventStateRow]) -> None:
         """Take over what an earlier process was told."""
@@ -89,7 +89,7 @@ class MessageSummary:
         row = EventStateRow(*key, self.content_type, summary.lines(""), None, self._unix_time())
         self._writer.put("event_state", key, row if summary != Summary() else None)
         self._summaries[account_id] = summary
-        self._serials[account_id] = self.serial(account_id) + 1
+        self.touch(account_id)
         return True
 
     def replace(self, account_id: int, rows: Iterable[EventStateRow]) -> bool:
@@ -99,7 +99,7 @@ class MessageSummary:
         if self.of(account_id) == summary:
             return False
         self._summaries[account_id] = summary
-        self._serials[account_id] = self.serial(account_id) + 1
+        self.touch(account_id)
         return True
 
     def of(self, account_id: int) -> Summary:
@@ -116,10 +116,6 @@ class MessageSummary:
 
     def unwatch(self, *account_ids: int) -> None:
         """Take note that nobody does any more."""
-
-    def serial(self, account_id: int) -> int:
-        """Return the serial of the last change."""
-        return self._serials.get(account_id, 0)
 
     def document(self, account: AccountView, rights: Rights, seen: int, *, is_full: bool) -> Document:
         """Return what a subscriber is told: always the whole of it."""

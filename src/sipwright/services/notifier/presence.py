@@ -17,7 +17,7 @@ from sipwright.services.ports import AccountView, Clock, Writer
 from sipwright.services.rows import EventStateRow
 from sipwright.sip import Reject
 
-from .document import Document, attribute
+from .document import Document, Serials, attribute
 from .rights import Rights
 
 __all__ = ["LONGEST_BODY", "MOST_OF_ONE", "Presence", "Publication", "is_presence"]
@@ -55,7 +55,7 @@ def is_presence(body: bytes) -> bool:
     )
 
 
-class Presence:
+class Presence(Serials):
     """What is published of all accounts, and how each looks to those who watch it."""
 
     event = "presence"
@@ -67,12 +67,12 @@ class Presence:
         on_use: Callable[[int, bool], object] = lambda _account, _is_used: None,
     ) -> None:  # fmt: skip
         """Make it; `on_use` hears which accounts are watched, and no more."""
+        super().__init__()
         self._writer = writer
         self._unix_time = unix_time
         self._is_registered = is_registered
         self._on_use = on_use
         self._published: dict[int, dict[str, Publication]] = {}
-        self._serials: dict[int, int] = {}
         self._due: list[tuple[float, int, str]] = []
         """When each publication runs out, a heap; those that were changed meanwhile stay in it, and count no more."""
 
@@ -185,10 +185,6 @@ class Presence:
             self._published.pop(account_id, None)
         self.touch(account_id)
 
-    def touch(self, account_id: int) -> None:
-        """Take note that there is something new about an account."""
-        self._serials[account_id] = self.serial(account_id) + 1
-
     # Telling.
 
     def watch(self, *account_ids: int) -> None:
@@ -200,10 +196,6 @@ class Presence:
         """Take note that nobody does any more."""
         for account_id in account_ids:
             self._on_use(account_id, False)
-
-    def serial(self, account_id: int) -> int:
-        """Return the serial of the last change."""
-        return self._serials.get(account_id, 0)
 
     def document(self, account: AccountView, rights: Rights, seen: int, *, is_full: bool) -> Document:
         """Return what a subscriber is told: all that was published, or only whether somebody is there."""

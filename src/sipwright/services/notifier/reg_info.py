@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sipwright.services.ports import AccountView
 
-from .document import Document, attribute, text
+from .document import Document, Serials, attribute, text
 from .rights import Rights
 
 __all__ = ["Contact", "RegInfo"]
@@ -21,7 +21,7 @@ class Contact(NamedTuple):
     expires: int
 
 
-class RegInfo:
+class RegInfo(Serials):
     """The registrations of the accounts that somebody watches."""
 
     event = "reg"
@@ -33,13 +33,9 @@ class RegInfo:
         on_use: Callable[[int, bool], object] = lambda _account, _is_used: None,
     ) -> None:  # fmt: skip
         """Make it; `contacts` returns those of an account, and `on_use` hears which accounts are watched."""
+        super().__init__()
         self._contacts = contacts
         self._on_use = on_use
-        self._serials: dict[int, int] = {}
-
-    def touch(self, account_id: int) -> None:
-        """Take note that the registrations of an account have changed."""
-        self._serials[account_id] = self.serial(account_id) + 1
 
     def watch(self, *account_ids: int) -> None:
         """Take note that somebody watches accounts."""
@@ -51,10 +47,6 @@ class RegInfo:
         for account_id in account_ids:
             self._serials.pop(account_id, None)
             self._on_use(account_id, False)
-
-    def serial(self, account_id: int) -> int:
-        """Return the serial of the last change."""
-        return self._serials.get(account_id, 0)
 
     def document(self, account: AccountView, rights: Rights, seen: int, *, is_full: bool) -> Document:
         """Return all registrations of an account: a contact that is gone is not there any more (RFC 3680 §5.2)."""
