@@ -203,9 +203,6 @@ def test_every_run_that_was_written_down_is_taken_up(release):
 
     later = {"dial_with_a_secret"}
     assert set(written) | later == {*SAID, *others}
-    assert (
-        len(written["dial"]["execution"]["snapshot"])
-        < 500
-        < len(written["dial_again"]["execution"]["snapshot"])
-    )
+    sizes = {name: len(one["execution"]["snapshot"] or "") for name, one in written.items()}
+    assert sizes["dial"] < 500 < max(sizes.values()), sizes
     assert {one["execution"]["state"] for one in written.values()} == {"running", "waiting"}
