@@ -12,6 +12,9 @@ from .wire import Heard, tag_of, uri_in
 
 __all__ = ["Phone"]
 
+QUICK = 0.5
+"""Seconds within which two phones behind one proxy may both answer, before it has cancelled one of them."""
+
 
 class Phone(Reliable):
     """A phone of an account, or the server of a provider; one that `forks` is two phones behind one proxy."""
@@ -50,14 +53,14 @@ class Phone(Reliable):
             self.provisional(talk, talk.invite, status)
 
     def pick_up(self, talk: Talk) -> None:
-        """Answer a call; a proxy in between cancels who rings beside it, if it is quick enough (§16.7 step 10)."""
+        """Answer a call; a proxy in between cancels who rings beside it, once it has heard the 2xx (§16.7 step 10)."""
         if talk.state == RINGING and talk.invite is not None and not talk.owes_prack:
-            talk.state, talk.is_answered = TALKING, True
+            now = self.world.clock()
+            if any(one.is_answered and one.answered_at < now - QUICK for one in self._beside(talk)):
+                talk.end("elsewhere")
+                return
+            talk.state, talk.is_answered, talk.answered_at = TALKING, True, now
             self.accept(talk, talk.invite)
-            if self.world.chance.random() < 0.5:
-                for other in self._beside(talk):
-                    if other.state == RINGING:
-                        other.end("elsewhere")
 
     def refuse(self, talk: Talk, status: int) -> None:
         """Refuse a call; of several behind one proxy the last one is heard."""

@@ -30,12 +30,10 @@ class Reliable(Speaker):
             headers = ("Require: 100rel", f"RSeq: {talk.rseq}")
             data = self.answer(talk, invite, status, body, headers)
 
-            def lost() -> None:
-                self.faults.append(f"{talk}: no PRACK to {status} for {invite}")
-
             number = talk.rseq
             is_heard = lambda: talk.rseq > number or not talk.owes_prack or talk.state == OVER  # noqa: E731
-            self.until(is_heard, data, lost)
+            # The caller may be who has to acknowledge it, and has lost its power; then it is cancelled.
+            self.until(is_heard, data, lambda: None)
 
     def acknowledge(self, talk: Talk, message: Heard) -> None:
         """Send a PRACK for a response that wants one, the first time that it comes (§4)."""

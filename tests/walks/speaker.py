@@ -202,7 +202,8 @@ class Speaker:
         self.answer(talk, invite, 200, talk.sdp())
 
         def lost() -> None:
-            self.faults.append(f"{talk}: no ACK to {invite}")
+            if invite.media:  # else the ACK has the answer of a caller, who may have lost the power
+                self.faults.append(f"{talk}: no ACK to {invite}")
             talk.end("no ACK")
             self.ask(talk, "BYE", lambda heard: None)
 

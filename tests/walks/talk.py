@@ -43,6 +43,7 @@ class Talk:
     other: str = ""
     outcome: str = ""
     is_answered: bool = False
+    answered_at: float = 0.0
     is_given_up: bool = False
     has_heard: bool = False
     has_replaces: bool = False

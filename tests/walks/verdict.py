@@ -89,8 +89,11 @@ def _compared(talk: Talk, records: list[CdrRow]) -> list[str]:
     if not records:
         return [f"there is no record of {talk}"] if talk.is_answered else []
     faults = [f"the record of {talk} has no end" for record in records if record.ended_at is None]
-    if talk.is_answered is not any(record.answered_at is not None for record in records):
+    was_answered = (
+        talk.is_answered or talk.outcome == "was hung up on"
+    )  # perhaps by a BYE before a 200 that was lost
+    if was_answered is not any(record.answered_at is not None for record in records):
         faults.append(f"the record of {talk} says {[record.status for record in records]}")
-    elif not talk.is_answered and str(records[0].status) != talk.outcome:
+    elif not was_answered and str(records[0].status) != talk.outcome:
         faults.append(f"the record of {talk} says {records[0].status} {records[0].reason}")
     return faults

@@ -339,7 +339,9 @@ class Switch:
     def late_response(self, response: Response, flow: Flow) -> None:
         """Take a response that belongs to no transaction."""
         if response.is_final and response.cseq.method == "INVITE" and response.from_tag is not None:
-            acknowledge_late(self.ports.routes, self.ports.legs.get(response.from_tag), response, flow)
+            tag = response.from_tag
+            leg = self.ports.legs.get(tag) or self.reconnects.taken_back.get(tag)
+            acknowledge_late(self.ports.routes, leg, response, flow)
 
     def snapshot(self) -> SwitchSnapshot:
         """Return the numbers that the faces show; each part of a call counts."""

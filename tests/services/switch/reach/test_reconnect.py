@@ -160,6 +160,25 @@ def test_a_phone_that_was_not_heard_before_its_connection_ended_rings_for_nobody
     assert (bench.switch.reconnects.away, bench.is_empty()) == ({}, True)
 
 
+def test_one_that_answers_before_it_is_back_is_hung_up(bench, alice, carol):
+    """RFC 3261 §13.2.2.4: its user would talk to nobody for half a minute, and the CANCEL comes too late."""
+    phone = carol.connect(instance=DEVICE)
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    bench.run(0.05)
+    phone = carol.connect(instance=DEVICE)
+    phone.answer(phone.last("CANCEL"), 200)
+    for _ in range(2):
+        phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+
+    assert phone.methods() == ["CANCEL", "ACK", "BYE", "ACK"]
+    phone.answer(phone.last("BYE"), 200)
+    assert (alice.statuses()[-1], bench.is_empty()) == (480, True)
+    assert bench.switch.reconnects.taken_back == {}
+
+
 def test_it_is_not_waited_for_longer_than_it_could_ring(bench, alice, carol):
     phone = carol.connect()
     alice.invite("sip:carol@example.org")

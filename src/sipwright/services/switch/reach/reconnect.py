@@ -62,6 +62,8 @@ class Reconnects:
         self._trust = trust
         self.away: dict[int, list[Leg]] = {}
         """The legs whose phones are waited for, by account."""
+        self.taken_back: dict[str, Leg] = {}
+        """Those that have ended before their phones were heard, which may answer all the same, by our tags."""
         self._lenient_until = 0.0
         self._own = f"{node}!"
         self.is_store_away: Callable[[], bool] = bool
@@ -207,9 +209,11 @@ class Reconnects:
             flow.send(cancel)
             leg.flow = flow
             self.away.setdefault(account_id, []).append(leg)
+            self.taken_back[leg.local_tag] = leg
             self._call_later(RINGS_FOR, partial(self._rings_no_more, account_id, leg))
 
     def _rings_no_more(self, account_id: int, leg: Leg) -> None:
+        self.taken_back.pop(leg.local_tag, None)
         left = [other for other in self.away.pop(account_id, ()) if other is not leg]
         if left:
             self.away[account_id] = left
