@@ -168,6 +168,17 @@ def test_one_that_answers_before_it_is_back_is_hung_up(bench, alice, carol):
     tcp = bench.stack.transports[2]
     tcp.cut(next(iter(tcp.flows.values())))
     bench.run(0.05)
+    refusal = alice.last(480)
+    alice.send(
+        alice.request(
+            "ACK",
+            "sip:carol@example.org",
+            to=refusal.headers.get("To"),
+            cseq=1,
+            branch=refusal.top_via.branch,
+        )
+    )
+    assert len(bench.switch.calls) == 0
     phone = carol.connect(instance=DEVICE)
     phone.answer(phone.last("CANCEL"), 200)
     for _ in range(2):
