@@ -18,5 +18,6 @@ When all has come to rest it must be true (`verdict.py`) that
     make walks ARGS='--seconds 3600 --seed 5000'
     make walks ARGS='--seed 43 --walks 1 --say'  # one of them, with all that was said
 
-The first thousand walks found phones that rang on for nobody, as their connection had ended before they were heard.
+The first three thousand found phones that rang, and talked, for nobody, as their connection had ended before they were
+heard, and an early dialog whose tag was lost when another phone behind the same proxy was heard in between.
 """
