@@ -53,7 +53,7 @@ class OfficeBench(Bench):
         """Let the process be gone, with what it has not committed."""
         self.boot += 1
         for transport in self.stack.transports:
-            transport.on_message = lambda data, flow: None
+            transport.on_message = transport.on_flow_closed = lambda what, flow: None
         self.database.waiting.clear()
 
     def revive(self) -> None:
@@ -190,13 +190,13 @@ class Office:
         if self.chance.random() < 0.5:
             self.bench.database.commit_and_tell_nobody()
         self.bench.kill()
-        self.bench.run(self.chance.choice((0.01, 0.3, 2.0, 6.0)))
-        self.bench.revive()
-        self.bench.use_scripts(self)
         for phone in self.phones:
             if phone.protocol == "tcp" and not phone.flow.is_closed:
                 self.disconnect(phone)
                 self.come_back(phone)
+        self.bench.run(self.chance.choice((0.01, 0.3, 2.0, 6.0)))
+        self.bench.revive()
+        self.bench.use_scripts(self)
 
     # Dialplans: each group has one, which dials it.
 
