@@ -112,6 +112,22 @@ def test_a_cancel_waits_for_the_phone_too(bench, alice, carol):
     assert alice.statuses()[-1] == 487
 
 
+def test_a_caller_gives_up_over_another_connection_than_the_one_that_has_ended(bench, bob, carol):
+    phone = carol.connect()
+    sent = phone.invite("sip:bob@example.org")
+    bob.answer(bob.last("INVITE"), 180)
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    phone = carol.open()
+    cancel = phone.request("CANCEL", sent.uri_text, cseq=1)
+    cancel.headers.set("Via", sent.headers.get("Via"))
+    phone.send(cancel)
+    bob.answer(bob.last("CANCEL"), 200)
+    bob.answer(bob.last("INVITE"), 487)
+
+    assert (phone.statuses("CANCEL"), phone.statuses()) == ([200], [487])
+
+
 def test_a_request_inside_the_dialog_shows_where_the_phone_is(bench, alice, carol):
     phone = carol.connect()
     talk(alice, phone)

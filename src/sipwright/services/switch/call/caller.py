@@ -97,9 +97,12 @@ class Caller(Leg):
 
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Take the caller's CANCEL (RFC 3261 §9.2), whose way is that of the answer if the connection is gone."""
+        self.owner.handle(self._cancelled, cancel)
+
+    def _cancelled(self, cancel: ServerTransaction) -> None:
         if self.flow is not None and self.flow.is_reliable and isinstance(cancel.flow, Flow):
             self.owner.ports.routes.learn_flow(self, cancel.flow)
-        self.owner.handle(self.owner.caller_cancelled, cancel)
+        self.owner.caller_cancelled(cancel)
 
     def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
         """Take the ACK to a final response other than 2xx."""
