@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sipwright.services.authentication import Authenticator
 from sipwright.services.policy import Policy
@@ -28,7 +28,8 @@ from .senders import Claim, Senders
 __all__ = ["Decision", "Router"]
 
 
-class Decision(NamedTuple):
+@dataclass(slots=True)
+class Decision:
     """On whose behalf a request runs, which way, and which dialplan decides (`None`: no script).
 
     The account may be missing where a provider has brought the call, and a dialplan decides about it. `number` is whom
