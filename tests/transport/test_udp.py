@@ -361,3 +361,21 @@ async def test_the_tap_hears_both_ways(opened, phone):
     inbox.flows[0].send(b"c")
 
     assert heard == [("in", b"a"), ("in", b"b"), ("out", b"c")]
+
+
+async def test_of_several_workers_the_one_that_has_asked_reads_the_answer(opened, phone):
+    first, second = UdpTransport("127.0.0.1", 0), UdpTransport("127.0.0.1", 0)
+    for each in (first, second):
+        each.is_shared = True
+    inboxes = [await opened(first)]
+    second._address = first.local
+    inboxes.append(await opened(second))
+    answer = (
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK{:02}0123456789abcdef-b1\r\n"
+        + 200 * "x"
+    )
+    for place in (0, 1, 0, 1):
+        phone.sendto(answer.format(place).encode(), first.local)
+        await inboxes[place].message(len(inboxes[place].messages) + 1)
+
+    assert [len(inbox.messages) for inbox in inboxes] == [2, 2]

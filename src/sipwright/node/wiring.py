@@ -129,7 +129,7 @@ class Wiring:
         self.stack = Stack(
             make_transports(self.settings, loop.call_soon, self.guarding.sources), self.pipeline,
             public_address=sip.public_address,
-            random_token=None if self.crew is None or neighbours is None else neighbours.branches(),
+            random_token=None if self.crew is None or neighbours is None else neighbours.branches(self.crew.mark),
             resolver=Resolver(server=self._dns, transports=ways),
             networks=networks(sip.networks), is_known=self.known_places, tap=tap,
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),

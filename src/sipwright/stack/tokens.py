@@ -45,17 +45,20 @@ class RandomTokens:
 
 
 class MarkedTokens:
-    """Gives what `TimedTokens` gives, and behind it which boot of which node it was: so any node knows whose it is."""
+    """Gives what `TimedTokens` gives, and behind it which boot of which node it was: so any node knows whose it is.
 
-    __slots__ = ("_mark", "_tokens")
+    What is to stand before that, as digits, tells the kernel, too (`transport/steering.py`).
+    """
 
-    def __init__(self, boot: int, tokens: Callable[[], str] | None = None) -> None:
+    __slots__ = ("_before", "_mark", "_tokens")
+
+    def __init__(self, boot: int, tokens: Callable[[], str] | None = None, before: str = "") -> None:
         self._tokens = tokens or TimedTokens().__call__
-        self._mark = f"-b{boot:x}"
+        self._before, self._mark = before, f"-b{boot:x}"
 
     def __call__(self) -> str:
         """Return the next token."""
-        return self._tokens() + self._mark
+        return self._before + self._tokens() + self._mark
 
 
 def boot_in(token: str) -> int | None:

@@ -25,6 +25,7 @@ from sipwright.transport.flow import Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowTokens
 from sipwright.transport.lent_flow import LentFlow
 from sipwright.transport.link import Link
+from sipwright.transport.steering import place_mark
 
 from .crew_questions import CrewQuestions
 from .crew_talks import CrewTalks
@@ -73,6 +74,7 @@ class Crew:
     def __init__(self, place: Place) -> None:
         """Get ready; `place` is that of this process."""
         node = place.node
+        self.mark = place_mark(place.number - 1)
         self.name = worker_name(node, place.number)
         self._links = {
             worker_name(node, number): Link(end, partial(self._heard, worker_name(node, number)))

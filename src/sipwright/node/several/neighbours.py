@@ -135,9 +135,9 @@ class Neighbours:
         """Return what makes tags and the ids of calls: whose they are can be seen, now and later."""
         return MarkedTokens(self.membership.boot_number).__call__
 
-    def branches(self) -> Callable[[], str]:
-        """Return what makes branches: whose they are can be seen by the other workers, who have the same ports."""
-        return MarkedTokens(self.membership.boot_number, RandomTokens().__call__).__call__
+    def branches(self, mark: str) -> Callable[[], str]:
+        """Return what makes branches, by which other workers, and the kernel by the `mark`, see whose they are."""
+        return MarkedTokens(self.membership.boot_number, RandomTokens().__call__, mark).__call__
 
     def writer(self, writer: Writer, locations: LocationTable, unix_time: Callable[[], float]) -> Writer:
         """Return the writer as the registrar is to have it."""
