@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from sipwright.commands import run
 from sipwright.commands.init import initialise
 from sipwright.commands.run import explain, hold
 from sipwright.config import Settings
@@ -19,6 +20,17 @@ def test_a_second_switch_on_one_data_folder_is_refused_until_the_first_has_ended
 
     os.close(first)
     os.close(hold(command.folder))
+
+
+def test_several_workers_on_sqlite_are_refused_where_files_have_no_locks(command, monkeypatch):
+    """Each tells by its lock that the log of another one is in use."""
+
+    def have_none(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(run.fcntl, "flock", have_none)
+
+    assert "several workers on SQLite need locks" in command.fails("run", "--workers", "2")
 
 
 def test_a_database_that_is_gone_is_not_made_anew_beside_its_key(command):

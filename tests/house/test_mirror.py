@@ -98,8 +98,6 @@ ELSEWHERE = {
     "commands/user": "commands/test_people",
     "commands/keeper": "interop/test_workers",
     "commands/worker": "interop/test_workers",
-    "store/writing/handed_batches": "store/writing/test_keeper",
-    "store/writing/handing_committer": "store/writing/test_keeper",
     "commands/worker_process": "commands/test_supervisor",
     "transport/lent_flow": "node/several/test_crew",
     "control/events": "control/test_client",

@@ -38,7 +38,7 @@ async def _keep(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, LogFile().reopen)
-    keeper = Keeper(Path(settings.database_url.removeprefix("sqlite:///")), settings.database.synchronous)
+    keeper = Keeper(Path(settings.database_url.removeprefix("sqlite:///")))
     await keeper.start(settings.data_dir)
     tell_systemd("READY=1")
     interval = watchdog_interval()

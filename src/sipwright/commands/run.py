@@ -113,11 +113,27 @@ def _become_supervisor(settings: Settings, count: int, held: int, made: FirstSta
 
     from sipwright.commands.supervisor import become
 
+    is_sqlite = settings.database_url.startswith("sqlite")
+    if is_sqlite and not _has_locks(held):
+        # Else one would take the segments of another one, which lives, for those of a dead process.
+        raise CommandError(
+            f"several workers on SQLite need locks, which the file system of {settings.data_dir} has not; "
+            "move the data folder, or run one"
+        )
     first = "" if made is None else json.dumps(asdict(made))
     become(
         str(settings.data_dir), count, held, as_json=settings.log.format == "json", made=first,
-        has_keeper=settings.database_url.startswith("sqlite"),
+        has_keeper=is_sqlite,
     )  # fmt: skip
+
+
+def _has_locks(held: int) -> bool:
+    """Return whether the file system of a file that is locked, if it can be, has locks."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def hold(folder: Path) -> int:

@@ -1,27 +1,22 @@
-"""One process that keeps an SQLite database, and the workers that hand it their batches."""
+"""Workers that commit to an SQLite database, and the process that keeps its tables up to date for them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
+from structlog.testing import capture_logs
 
 from sipwright.folder_sockets import connect
-from sipwright.services.leases import Fence
 from sipwright.store import Store
 from sipwright.store.schema import tables
-from sipwright.store.schema.cluster_tables import leases
-from sipwright.store.writing import handing_committer
 from sipwright.store.writing import keeper as module
-from sipwright.store.writing.handed_batches import SOCKET
-from sipwright.store.writing.keeper import Keeper
+from sipwright.store.writing.keeper import SOCKET, Keeper
 from sipwright.store.writing.log import segments_in
-from store.writing.batches import call, stored
-
-FENCE = Fence("node:north", 3)
+from store.writing.batches import call, stored, until
 
 
 @pytest.fixture
@@ -41,10 +36,6 @@ async def workers(
     yield made
     for each in made:
         await each.close()
-
-
-def lease(connection: Connection, fence: int) -> None:
-    connection.execute(insert(leases).values(name=FENCE.lease, owner="north/1", fence=fence, until=0.0))
 
 
 async def committed(worker: Store, name: str, document: bytes = b"{}") -> None:
@@ -68,56 +59,49 @@ async def test_there_is_one_order_of_all_batches(workers: list[Store], tmp_path:
     await workers[0].load_calls("node1")
 
     assert stored(tmp_path / "sipwright.db") == {"a": b"19"}
-    assert len(segments_in(tmp_path / "sipwright.db-redo")) == 1
+    assert len(segments_in(tmp_path / "sipwright.db-redo")) == 2
 
 
-async def test_what_is_under_way_when_the_keeper_dies_is_handed_to_the_next_one(
-    workers: list[Store], keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """It is in the log of the dead one, of which nobody was told, or was never read: it counts once in either case."""
-    await committed(workers[0], "before")
-    monkeypatch.setattr(module.Client, "say", lambda self, what: self.abort())
-    waiting = asyncio.create_task(committed(workers[0], "a"))
-    await asyncio.sleep(0.05)
-    assert not waiting.done()
-    monkeypatch.undo()
-    await waiting
-    await committed(workers[1], "b")
-
-    assert {row.id for row in await workers[1].load_calls("node1")} == {"before", "a", "b"}
-    assert not workers[0].writer.look()
-
-
-async def test_workers_wait_for_a_keeper_that_is_away(
-    sqlite_url: str, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(handing_committer, "NOTICED", 0.0)
+async def test_nobody_who_commits_waits_for_a_keeper(sqlite_url: str, key_file: Path, tmp_path: Path):
     worker = await Store.open(sqlite_url, key_file, keeper=tmp_path)
-    waiting = asyncio.create_task(committed(worker, "a"))
-    while not worker.writer.look():  # noqa: ASYNC110 (nobody tells)
-        await asyncio.sleep(0.005)
-    keeper = Keeper(tmp_path / "sipwright.db")
-    await keeper.start(tmp_path)
-    await waiting
+    await committed(worker, "a")
     await worker.close()
-    await keeper.close()
 
     assert stored(tmp_path / "sipwright.db") == {"a": b"{}"}
     assert segments_in(tmp_path / "sipwright.db-redo") == []
 
 
-async def test_nothing_is_committed_of_a_worker_that_was_taken_over(workers: list[Store]):
-    lost = asyncio.Event()
-    await workers[0].database.write(lambda c: lease(c, FENCE.number))
-    workers[0].fence(FENCE, lost.set)
+async def test_the_tables_follow_without_being_asked(
+    workers: list[Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "APPLY_EVERY", 0.001)
     await committed(workers[0], "a")
-    await workers[1].database.write(lambda c: c.execute(update(leases).values(fence=FENCE.number + 1)))
-    workers[0].writer.put("call", "b", call("b"), pytest.fail)
-    async with asyncio.timeout(60):
-        await lost.wait()
+    await committed(workers[1], "b")
 
-    assert [row.id for row in await workers[1].load_calls("node1")] == ["a"]
-    await workers.pop(0).abandon()
+    await until(lambda: stored(tmp_path / "sipwright.db") == {"a": b"{}", "b": b"{}"})
+
+
+async def test_a_keeper_whose_tables_cannot_follow_says_so_once_and_goes_on(
+    workers: list[Store], keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await committed(workers[0], "a")
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(keeper._applier, "apply", raise_(OSError("no disk")))
+        found = [await keeper.apply(), await keeper.apply()]
+
+    assert found == [False, False]
+    assert [entry["event"] for entry in logs] == [
+        "the tables cannot follow the log; what is committed stays there"
+    ]
+    assert await keeper.apply()
+    assert stored(tmp_path / "sipwright.db") == {"a": b"{}"}
+
+
+def raise_(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
 
 
 async def test_a_row_that_cannot_be_written_costs_its_batch_and_no_more(workers: list[Store]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -100,6 +101,7 @@ def test_many_segments_are_applied_in_order_some_at_a_time(
     monkeypatch.setattr(
         log_applier, "_write", lambda c, rows: (at_once.append(len(rows["call"])), write(c, rows))
     )
+    monkeypatch.setattr(log_applier, "_LITTLE", 0)
     for number in range(9):
         log.append(calls(same=b"%d" % number, **{f"c{number}": b"x"}))
     applier.apply()
@@ -268,3 +270,59 @@ def test_damage_is_kept_on_a_file_system_without_links(
     applier.apply()
 
     assert path.with_name(f"{path.name}.damaged").read_bytes() == path.read_bytes()
+
+
+# --- several processes that append ---
+
+
+@pytest.fixture
+def several(directory: Path) -> list[RedoLog]:
+    """The logs of three processes, whose segments are full after a batch."""
+    return [RedoLog(directory, 1, is_stamped=True) for _ in range(3)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_of_several_processes_are_applied_in_the_order_in_which_they_were_appended(
+    database: Path, several: list[RedoLog], applier: Applier, seed: int, monkeypatch: pytest.MonkeyPatch
+):
+    """In one part or in several, and whenever somebody looks."""
+    if seed % 2:
+        monkeypatch.setattr(log_applier, "_LITTLE", 0)
+    chosen = random.Random(seed)
+    said: dict[str, bytes] = {}
+    for number in range(60):
+        name, document = chosen.choice("abc"), b"%d" % number
+        several[chosen.randrange(3)].append(calls(**{name: document}))
+        said[name] = document
+        if chosen.random() < 0.05:
+            applier.apply()
+            assert stored(database) == said
+    applier.apply()
+
+    assert stored(database) == said
+
+
+def test_what_was_appended_while_the_segments_are_read_waits_for_what_went_before_it(
+    database: Path, directory: Path, applier: Applier, monkeypatch: pytest.MonkeyPatch
+):
+    """The first one appends when its segment has been read, and then the other one, when it has seen that."""
+    first, second = (RedoLog(directory, is_stamped=True) for _ in range(2))
+    first.append(calls(a=b"1"))
+    second.append(calls(b=b"1"))
+    read, begun = log_applier.read_records, segments_in(directory)[0]
+
+    def read_and_append(path: Path, position: int, until: int | None = None) -> object:
+        found = read(path, position, until)
+        if path == begun:
+            monkeypatch.undo()
+            first.append(calls(a=b"2"))
+            second.append(calls(a=b"3"))
+        return found
+
+    monkeypatch.setattr(log_applier, "read_records", read_and_append)
+    applier.apply()
+    between = stored(database)
+    applier.apply()
+
+    assert between == {"a": b"1", "b": b"1"}
+    assert stored(database) == {"a": b"3", "b": b"1"}

@@ -16,10 +16,21 @@ from structlog.testing import capture_logs
 
 from sipwright.store import CallRow
 from sipwright.store.errors import StoreError
+from sipwright.store.writing import log as log_file
 from sipwright.store.writing import log_records
 from sipwright.store.writing.log import RedoLog
 from sipwright.store.writing.log_applier import Applier
-from sipwright.store.writing.log_records import Rows, encode, heading, is_cut_off, read_records
+from sipwright.store.writing.log_records import (
+    STAMP,
+    UNSTAMPED,
+    Rows,
+    begun_at,
+    encode,
+    heading,
+    is_cut_off,
+    read_records,
+    stamp_of,
+)
 from store.writing.batches import call, calls, segment, stored
 
 
@@ -185,12 +196,12 @@ def test_damage_is_believed_when_it_is_there_at_a_second_look(
     path, starts, ends = damaged
     read_once = log_records._whole_records
 
-    def mend_behind(data: bytes) -> tuple[list[Rows], int, int]:
+    def mend_behind(data: bytes, *more: int) -> tuple[list[Rows], int, int]:
         monkeypatch.undo()
         mended = bytearray(path.read_bytes())
         bit_of_data(mended, starts, ends)
         path.write_bytes(mended)
-        return read_once(data)
+        return read_once(data, *more)
 
     monkeypatch.setattr(log_records, "_whole_records", mend_behind)
 
@@ -238,7 +249,7 @@ def test_the_log_of_a_newer_version_is_left_alone(
     directory: Path, applier: Applier, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patched:
-        patched.setattr(log_records, "_FORMAT", 2)
+        patched.setattr(log_records, "_FORMAT", 3)
         RedoLog(directory).append(calls(a=b"1"))
 
     with pytest.raises(StoreError, match=r"redo was written by a newer version of Sipwright$"):
@@ -263,3 +274,72 @@ def test_rows_of_another_version_get_the_columns_of_this_one(
 
     assert stored(database) == {"a": b"old"}
     assert [entry["event"] for entry in logs] == ["rows of a kind that is unknown here"]
+
+
+# --- the times of several processes ---
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Set the time that batches get."""
+
+    def set_to(now: int) -> None:
+        monkeypatch.setattr(log_file.time, "monotonic_ns", lambda: now)
+
+    set_to(100)
+    return set_to
+
+
+def stamped(time: int, rows: Rows) -> Rows:
+    return {STAMP: {time: None}, **rows}
+
+
+def test_what_was_appended_later_than_is_asked_for_is_not_read(directory: Path, clock: Callable[[int], None]):
+    log = RedoLog(directory, is_stamped=True)
+    for now in (100, 110, 120):
+        clock(now)
+        log.append(calls(a=b"%d" % now))
+    path = segment(directory)
+    first = read_records(path, 0, 119)
+    rest = read_records(path, first.end, 120)
+
+    assert first.batches == [stamped(100, calls(a=b"100")), stamped(110, calls(a=b"110"))]
+    assert rest == ([stamped(120, calls(a=b"120"))], path.stat().st_size, 0)
+    assert [stamp_of(batch) for batch in first.batches] == [100, 110]
+    assert begun_at(path) == 100
+
+
+def test_what_is_of_an_earlier_start_of_the_machine_comes_before_all_of_this_one(
+    directory: Path, clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+):
+    clock(1_000)
+    with monkeypatch.context() as patched:
+        patched.setattr(log_records, "_machine_start", lambda: "another")
+        RedoLog(directory, is_stamped=True).append(calls(a=b"1"))
+    found = read_records(segment(directory), 0, 10)
+
+    assert [stamp_of(batch) for batch in found.batches] == [begun_at(segment(directory))]
+    assert UNSTAMPED < begun_at(segment(directory)) < 0
+
+
+def test_times_of_which_nobody_knows_the_start_hold_nothing_back(
+    directory: Path, clock: Callable[[int], None]
+):
+    clock(1_000)
+    RedoLog(directory, is_stamped=True).append(calls(a=b"1"))
+    path = segment(directory)
+    data = bytearray(path.read_bytes())
+    data[30] ^= 1
+    path.write_bytes(data)
+
+    assert read_records(path, 0, 10).batches == [stamped(1_000, calls(a=b"1"))]
+
+
+def test_rows_of_another_version_keep_their_time(
+    directory: Path, clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(log_records, "_COLUMNS", {**log_records._COLUMNS, "dance": ("step",)})
+        RedoLog(directory, is_stamped=True).append(calls(a=b"1"))
+
+    assert read_records(segment(directory), 0).batches == [stamped(100, calls(a=b"1"))]

@@ -45,13 +45,15 @@ async def join(settings: Settings, store: Store) -> tuple[Membership, NodeRegist
         doors_of(settings).written(),
     )
     membership = Membership(register, itself, settings.cluster.lost_after)
-    if settings.worker and not store.is_shared:
-        # Their commits go the same way as ours, so one that was only stopped must not go on beside us.
+    if not store.is_shared:
+        # Nothing holds back what one of them commits that was only stopped, so it must not go on beside us: the lock
+        # on its file is its fence.
         membership.has_ended = partial(_has_ended, settings.data_dir)
     fence = await membership.join()
     await membership.beat()
     await membership.introduce()
-    store.fence(fence, membership.lost)
+    if store.is_shared:
+        store.fence(fence, membership.lost)
     return membership, register
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine import URL, Engine
@@ -32,6 +32,20 @@ PATIENCE = 10.0
 _AT_LEAST = 0.05
 _HURRY_FOR = 2.0
 """Seconds for which nobody waits any longer for a lock that one has waited for in vain."""
+
+
+class Applying(Protocol):
+    """The process that brings the tables up to date for this one."""
+
+    async def apply(self) -> None:
+        """Wait until they have all that is committed by now.
+
+        Raises:
+            TimeoutError: It takes too long.
+        """
+
+    def close(self) -> None:
+        """Ask for nothing more."""
 
 
 class DatabaseFile:
@@ -79,7 +93,7 @@ class SqliteDatabase:
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "begin", _begin)
         self._applier = Applier(self.path, patience=patience)
-        self.applied_by: Callable[[], Awaitable[None]] | None = None
+        self.applied_by: Applying | None = None
         """Lets another process bring the tables up to date, where one keeps the database for several."""
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
 
@@ -121,6 +135,8 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Give back every connection."""
+        if self.applied_by is not None:
+            self.applied_by.close()
         self._applier.close()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
@@ -129,7 +145,7 @@ class SqliteDatabase:
         if self.applied_by is None:
             return False
         try:
-            await self.applied_by()
+            await self.applied_by.apply()
         except TimeoutError:
             return False
         return True

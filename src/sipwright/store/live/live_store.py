@@ -89,7 +89,7 @@ class Store(Administration):
             migrate: Bring the schema up to date first.
             account_limit: How many accounts the directory may hold.
             synchronous: SQLite's setting of that name for the hot writes, ``normal`` or ``full``.
-            keeper: The folder of the socket of the process that keeps an SQLite database for several.
+            keeper: The folder of the socket of the process that keeps the tables of an SQLite database for several.
             waiting: The folder in which what is committed waits while a database server is away, if it may.
             patience: As `open_database` has it.
             silence: After how many seconds a server takes a transaction back in which nobody says anything.
@@ -355,15 +355,13 @@ def _committer(
         from sipwright.store.database.sqlite import SqliteDatabase
 
         assert isinstance(database, SqliteDatabase)
-        if keeper is not None:
-            from sipwright.store.writing.handing_committer import HandingCommitter
-
-            handing = HandingCommitter(keeper)
-            database.applied_by = handing.apply
-            return handing
         from sipwright.store.writing.sqlite_committer import SqliteCommitter
 
-        return SqliteCommitter(database.path, synchronous)
+        if keeper is not None:
+            from sipwright.store.writing.keeper_link import KeeperLink
+
+            database.applied_by = KeeperLink(keeper)
+        return SqliteCommitter(database.path, synchronous, is_one_of_several=keeper is not None)
     from sipwright.store.writing.server_committer import ServerCommitter
     from sipwright.store.writing.waiting_log import WaitingLog
 

@@ -1,39 +1,34 @@
-"""The process that keeps an SQLite database for several workers: it alone appends to the log and applies it.
+"""The process that keeps the tables of an SQLite database up to date for several workers.
 
-So there is one order of all batches, whoever has handed them in, and the tables are written by one. What workers ask of
-the tables they read by themselves, after they have let it bring these up to date.
+Each of them appends what it commits to segments of its own, as a single process does (`sqlite_committer.py`), and waits
+for nobody. To write that into the tables is this one's part, once a second and whenever a worker wants to read them: so
+one process writes what all have committed, and their loops have nothing to do with it. When it dies, nobody who only
+commits takes notice.
 """
 
 from __future__ import annotations
 
 import asyncio
-import marshal
 import os
 import sqlite3
 import struct
-from contextlib import closing
 from pathlib import Path
 from socket import SO_PEERCRED, SOL_SOCKET
-from typing import Any, cast
+from typing import cast
 
 import structlog
 
 from sipwright.folder_sockets import listen
 from sipwright.store.errors import StoreError
-from sipwright.store.writing.handed_batches import (
-    APPLIED,
-    APPLY,
-    BATCH,
-    COMMITTED,
-    FENCE,
-    FENCED,
-    HEAD,
-    SOCKET,
-)
-from sipwright.store.writing.sqlite_committer import SqliteCommitter
-from sipwright.store.writing.writer import Batch
+from sipwright.store.writing.log_applier import Applier
 
-__all__ = ["Keeper"]
+__all__ = ["APPLY_EVERY", "SOCKET", "Keeper"]
+
+SOCKET = "store.sock"
+"""The name of the socket in the data folder. Who has written a byte there hears one when the tables have all."""
+
+APPLY_EVERY = 1.0
+"""Seconds for which batches are gathered before they are applied to the tables."""
 
 BACKLOG = 128
 """Workers that wait to be taken."""
@@ -41,19 +36,19 @@ BACKLOG = 128
 log = structlog.get_logger(__name__)
 
 _CREDENTIALS = struct.Struct("3i")
+_FAULTS = (OSError, sqlite3.Error, StoreError)
 
 
 class Keeper:
-    """Takes batches from `start` to `close`."""
+    """Applies the logs from `start` to `close`."""
 
-    def __init__(self, database: Path, synchronous: str = "normal") -> None:
+    def __init__(self, database: Path) -> None:
         """Get ready; nothing of the database is touched before somebody comes, who has brought it up to date."""
-        self._database = database
-        self._synchronous = synchronous
-        self._committer: SqliteCommitter | None = None
+        # Whoever removes a segment syncs the disk; nothing is removed here.
+        self._applier = Applier(database, patience=5.0)
         self._server: asyncio.Server | None = None
-        self._under_way: dict[Batch, Client] = {}
-        self._leases: sqlite3.Connection | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._is_failing = False
         self._clients: set[Client] = set()
 
     async def start(self, folder: Path) -> None:
@@ -72,68 +67,45 @@ class Keeper:
             self._server.close()
         for client in tuple(self._clients):
             client.abort()
-        if self._committer is not None:
-            await self._committer.close()
-        if self._leases is not None:
-            self._leases.close()
+        if self._following is not None:
+            self._following.cancel()
+            await self.apply()
+        self._applier.close()
 
     def came(self, client: Client) -> None:
         """Take note of a worker."""
         self._clients.add(client)
-        if self._committer is None:
-            self._committer = SqliteCommitter(self._database, self._synchronous)
-            self._committer.start(self._done)
+        if self._following is None:
+            self._following = asyncio.get_running_loop().create_task(self._follow())
 
     def went(self, client: Client) -> None:
-        """Forget a worker; what it has handed in is committed all the same."""
+        """Forget a worker."""
         self._clients.discard(client)
 
-    def put(self, client: Client, data: bytes) -> None:
-        """Commit a batch, as its sender has written it."""
-        assert self._committer is not None
-        if client.fence is not None and not self._holds(*client.fence):
-            client.say(FENCED)
-            return
-        # A worker of ours has written it (`handed_batches.py`).
-        batch = Batch(rows=cast("dict[str, dict[Any, Any]]", data))
-        self._under_way[batch] = client
-        self._committer.submit(batch)
-
-    async def apply(self, client: Client) -> None:
-        """Bring the tables up to date, and say so."""
-        assert self._committer is not None
+    async def apply(self) -> bool:
+        """Bring the tables up to date, and return whether they are."""
         try:
-            await asyncio.to_thread(self._committer.apply)
-        except (OSError, sqlite3.Error, StoreError) as error:
-            log.error("the tables cannot follow the log; what is committed stays there", error=str(error))
-            return  # whoever waits looks by himself, and meets the same
-        client.say(APPLIED)
+            await asyncio.to_thread(self._applier.apply)
+        except _FAULTS as error:
+            if not self._is_failing:
+                log.error("the tables cannot follow the log; what is committed stays there", error=str(error))
+            self._is_failing = True
+            return False
+        self._is_failing = False
+        return True
 
-    def _done(self, batch: Batch) -> None:
-        client = self._under_way.pop(batch, None)
-        if client is not None:
-            client.say(COMMITTED)
-
-    def _holds(self, lease: str, fence: int) -> bool:
-        """Return whether nobody else has taken a lease; a database that cannot say so has not changed either."""
-        try:
-            if self._leases is None:
-                self._leases = sqlite3.connect(self._database, isolation_level=None)
-            with closing(self._leases.execute("SELECT fence FROM leases WHERE name = ?", (lease,))) as found:
-                row = found.fetchone()
-        except sqlite3.Error:
-            return True
-        return row is None or row[0] == fence
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(APPLY_EVERY)
+            await self.apply()
 
 
 class Client(asyncio.Protocol):
     """The connection of a worker, as the keeper has it."""
 
     def __init__(self, keeper: Keeper) -> None:
-        self.fence: tuple[str, int] | None = None
         self._keeper = keeper
         self._transport: asyncio.Transport | None = None
-        self._read = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -149,40 +121,23 @@ class Client(asyncio.Protocol):
         self._keeper.came(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take the frames that are whole."""
-        read = self._read
-        read += data
-        at = 0
-        while len(read) - at >= HEAD.size:
-            end = at + HEAD.size + HEAD.unpack_from(read, at)[0]
-            if end > len(read):
-                break
-            start = at + HEAD.size
-            self._take(bytes(read[start : start + 1]), bytes(read[start + 1 : end]))
-            at = end
-        del read[:at]
+        """Begin to apply for each byte."""
+        for _ in data:
+            task = asyncio.get_running_loop().create_task(self._apply())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave."""
         self._transport = None
         self._keeper.went(self)
 
-    def say(self, what: bytes) -> None:
-        """Answer, if anybody still listens."""
-        if self._transport is not None:
-            self._transport.write(what)
-
     def abort(self) -> None:
         """End the connection."""
         if self._transport is not None:
             self._transport.abort()
 
-    def _take(self, kind: bytes, data: bytes) -> None:
-        if kind == BATCH:
-            self._keeper.put(self, data)
-        elif kind == APPLY:
-            task = asyncio.get_running_loop().create_task(self._keeper.apply(self))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        elif kind == FENCE:
-            self.fence = marshal.loads(data)
+    async def _apply(self) -> None:
+        """Say when it is done; whoever waits in vain looks by himself, and meets the same."""
+        if await self._keeper.apply() and self._transport is not None:
+            self._transport.write(b"\n")

@@ -14,13 +14,14 @@ import errno
 import fcntl
 import os
 import shutil
+import time
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import structlog
 
-from sipwright.store.writing.log_records import Rows, encode, heading, written
+from sipwright.store.writing.log_records import STAMP, Rows, encode, heading, written
 
 __all__ = ["RedoLog", "Segment", "directory_of", "discard", "keep_damaged", "lock", "segments_in"]
 
@@ -86,7 +87,7 @@ class Segment:
         OSError: It cannot be made or locked.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, is_stamped: bool = False) -> None:
         directory.mkdir(mode=0o700, exist_ok=True)
         older = segments_in(directory)
         number = int(older[-1].name.partition("-")[0]) + 1 if older else 1
@@ -98,7 +99,7 @@ class Segment:
         try:
             if not lock(self._fd) or not os.fstat(self._fd).st_nlink:
                 raise OSError(errno.EAGAIN, "a segment was taken for one of a dead process")
-            self.append(heading())
+            self.append(heading(time.monotonic_ns() if is_stamped else None))
         except OSError:
             os.close(self._fd)
             raise
@@ -144,27 +145,35 @@ class Segment:
 
 
 class RedoLog:
-    """The log as the process sees it that appends to it."""
+    """The log as the process sees it that appends to it.
 
-    def __init__(self, directory: Path, segment_size: int | None = None) -> None:
+    Args:
+        directory: Where it is.
+        segment_size: Bytes after which a new segment is begun.
+        is_stamped: Whether other processes append to segments of theirs, so that each batch says when it was.
+    """
+
+    def __init__(self, directory: Path, segment_size: int | None = None, *, is_stamped: bool = False) -> None:
         self._directory = directory
+        self._is_stamped = is_stamped
         self._segment_size = segment_size
         self._segment: Segment | None = None
         self._full: list[Segment] = []
 
-    def append(self, rows: Rows | bytes) -> None:
-        """Append a batch, or one that is written already.
+    def append(self, rows: Rows) -> None:
+        """Append a batch.
 
         Raises:
             OSError: The disk is full, or gone.
             TypeError: A row is no sequence.
             ValueError: A value is not a plain one.
         """
-        batch = rows if isinstance(rows, bytes) else written(rows)
         segment = self._segment
         if segment is None or segment.size >= (self._segment_size or SEGMENT_SIZE):
             segment = self._begin()
-        segment.append(batch)
+        if self._is_stamped:  # before it is there: whatever follows from it has a later time
+            rows = {STAMP: {time.monotonic_ns(): None}, **rows}
+        segment.append(written(rows))
 
     def size(self) -> int:
         """Return how many bytes the segments have that are there."""
@@ -180,6 +189,11 @@ class RedoLog:
         if self._segment is not None:
             self._full.append(self._segment)
             self._segment = None
+
+    @property
+    def has_full(self) -> bool:
+        """Whether there are segments to which nothing more is appended."""
+        return bool(self._full)
 
     def full(self) -> list[Segment]:
         """Return the segments to which nothing more is appended."""
@@ -198,7 +212,7 @@ class RedoLog:
             segment.close()
 
     def _begin(self) -> Segment:
-        fresh = Segment(self._directory)
+        fresh = Segment(self._directory, is_stamped=self._is_stamped)
         self.end()
         self._segment = fresh
         return fresh

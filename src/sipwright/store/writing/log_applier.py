@@ -3,14 +3,18 @@
 What has been applied of each segment is kept in the database and changes in the same transaction, so a record counts
 once, whoever applies it.  The running node does so every second, and whoever reads the tables does so first: nobody
 ever sees less than what was committed.
+
+Where several processes append, their batches are applied in the order of their times.  What was appended after a look
+at the log has begun waits for the next one: what went before it may stand in a segment that was read already.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Hashable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from threading import Lock
@@ -20,7 +24,15 @@ import structlog
 
 from sipwright.store.schema.rows import KINDS, Kind, storable
 from sipwright.store.writing.log import directory_of, keep_damaged, lock, segments_in
-from sipwright.store.writing.log_records import Rows, is_cut_off, read_records
+from sipwright.store.writing.log_records import (
+    STAMP,
+    UNSTAMPED,
+    Rows,
+    begun_at,
+    is_cut_off,
+    read_records,
+    stamp_of,
+)
 from sipwright.store.writing.statements import LONGEST, sqlite_delete, sqlite_upsert
 from sipwright.store.writing.writer import row_refused
 
@@ -44,7 +56,10 @@ _CHECKPOINT = 4_000
 """Pages of 4 kB in SQLite's own log after which it is folded back, which syncs the disk."""
 
 _AT_ONCE = 4
-"""How many segments are applied in one transaction."""
+"""How many segments are applied in one transaction, or more of which there is little to apply."""
+
+_LITTLE = 32_000_000
+"""Bytes that are little."""
 
 _Statement = tuple[str, list[Any]]
 
@@ -86,13 +101,14 @@ class Applier:
                 return
             connection = self._connection or self._connect()
             connection.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-            if not in_any_case and not _is_behind(segments, _positions(connection)):
+            unread = _unread(segments, _positions(connection))
+            if not in_any_case and not unread:
                 return
             try:
                 # After a long outage there are many: not all of them are held in memory at once.
-                for start in range(0, max(len(segments), 1), _AT_ONCE):
+                for some, until in _in_parts(segments, unread):
                     connection.execute("BEGIN IMMEDIATE")
-                    self._apply(connection, segments[start : start + _AT_ONCE])
+                    self._apply(connection, some, until)
                     connection.execute("COMMIT")
             except BaseException:
                 self._disconnect()  # and so rolls back
@@ -116,7 +132,7 @@ class Applier:
         segments = segments_in(self._directory)
         if segments:
             connection.execute(_POSITIONS)
-            if _is_behind(segments, _positions(connection)):
+            if _unread(segments, _positions(connection)):
                 self._apply(connection, segments)
 
     def position(self, segment: Path) -> int:
@@ -155,21 +171,22 @@ class Applier:
         with self._lock:
             self._disconnect()
 
-    def _apply(self, connection: sqlite3.Connection, segments: list[Path]) -> None:
+    def _apply(self, connection: sqlite3.Connection, segments: list[Path], until: int | None = None) -> None:
+        until = time.monotonic_ns() if until is None else until
         there = {path.name for path in segments_in(self._directory)}
         positions = {name: position for name, position in _positions(connection).items() if name in there}
-        latest: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
+        found: list[Rows] = []
         for path in segments:
             try:
-                batches, positions[path.name], damaged = read_records(path, positions.get(path.name, 0))
+                batches, positions[path.name], damaged = read_records(
+                    path, positions.get(path.name, 0), until
+                )
                 if damaged:
                     keep_damaged(path, damaged)
             except FileNotFoundError:
                 continue
-            for batch in batches:
-                for kind, rows in batch.items():
-                    latest.setdefault(kind, {}).update(rows)
-        _write(connection, latest)
+            found += batches
+        _write(connection, _latest(sorted(found, key=stamp_of)))
         connection.execute("DELETE FROM redo_positions")
         connection.executemany("INSERT INTO redo_positions VALUES (?, ?)", positions.items())
 
@@ -198,6 +215,35 @@ class Applier:
             connection.close()
 
 
+def _in_parts(segments: list[Path], unread: int) -> Iterator[tuple[list[Path], int | None]]:
+    """Return which segments are to be applied together, and what of them: all that is older than the first of the rest.
+
+    A process begins a segment when it has filled the one before, so besides those that are new in a part there are as
+    many of earlier ones as there are processes.
+    """
+    if len(segments) <= _AT_ONCE or unread <= _LITTLE:
+        yield segments, None
+        return
+    begun: dict[Path, int] = {}
+    for path in segments:
+        with suppress(FileNotFoundError):
+            begun[path] = begun_at(path)
+    in_order = sorted(begun, key=begun.__getitem__)
+    for end in range(_AT_ONCE, len(in_order), _AT_ONCE):
+        # What has no times is of one process, and in the order of its segments.
+        yield in_order[:end], max(begun[in_order[end]] - 1, UNSTAMPED)
+    yield in_order, None
+
+
+def _latest(batches: list[Rows]) -> Rows:
+    latest: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
+    for batch in batches:
+        for kind, rows in batch.items():
+            if kind != STAMP:
+                latest.setdefault(kind, {}).update(rows)
+    return latest
+
+
 def _say_what_is_unread(path: Path, position: int, unread: int) -> None:
     if is_cut_off(path, position):
         log.info("an earlier process was cut off while it committed", file=path.name, bytes=unread)
@@ -211,14 +257,13 @@ def _positions(connection: sqlite3.Connection) -> dict[str, int]:
         return dict(found)
 
 
-def _is_behind(segments: list[Path], positions: dict[str, int]) -> bool:
+def _unread(segments: list[Path], positions: dict[str, int]) -> int:
+    """Return how many bytes there are to apply."""
+    found = 0
     for path in segments:
-        try:
-            if path.stat().st_size != positions.get(path.name):
-                return True
-        except FileNotFoundError:
-            continue
-    return False
+        with suppress(FileNotFoundError):
+            found += abs(path.stat().st_size - positions.get(path.name, 0))
+    return found
 
 
 def _write(connection: sqlite3.Connection, rows: Rows) -> None:

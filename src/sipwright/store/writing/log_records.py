@@ -3,6 +3,10 @@
 A record is the length of its data and its CRC-32, both of four bytes, least significant first, and the data in the
 format of ``marshal``.  The first record names the columns of each kind of row, every other one is a batch.
 
+Where several processes append, each to segments of its own, a batch begins with the time at which it was appended, by
+the clock that runs since this machine was started and is the same for all: so all of them have one order. The first
+record names that start of the machine, and the time at which the segment was begun.
+
 Where no whole record is, what is behind decides.  Nothing whole: the process is just writing there, or did not live to
 finish, and nobody has been told of it; it is not read.  A whole record: the disk has damaged what was there, and it is
 left out.
@@ -13,6 +17,7 @@ from __future__ import annotations
 import marshal
 import re
 from collections.abc import Hashable, Mapping
+from functools import cache
 from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
@@ -23,14 +28,37 @@ import structlog
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import KINDS
 
-__all__ = ["Records", "Rows", "encode", "heading", "is_cut_off", "read_records", "written"]
+__all__ = [
+    "STAMP",
+    "UNSTAMPED",
+    "Records",
+    "Rows",
+    "begun_at",
+    "encode",
+    "heading",
+    "is_cut_off",
+    "read_records",
+    "stamp_of",
+    "written",
+]
 
 log = structlog.get_logger(__name__)
 
 Rows = Mapping[str, Mapping[Any, tuple[Any, ...] | None]]
 """Rows by kind and key; None deletes."""
 
-_FORMAT = 1
+STAMP = ""
+"""What stands in a batch in the place of a kind of rows, with the time at which it was appended as the only key."""
+
+_FORMAT, _STAMPED_FORMAT = 1, 2
+UNSTAMPED = -1 << 64
+"""The time of what has none."""
+
+_EARLIER = -1 << 63
+"""What is added to the times of an earlier start of the machine."""
+
+_LATEST = 1 << 64
+_LONGEST_HEADING = 8_192
 _MARSHAL = 4  # the same in all versions of Python since 3.4
 _HEAD = Struct("<II")
 _BATCH = re.compile(rb"[{\xfb]")  # how marshal begins a dictionary
@@ -73,22 +101,48 @@ def encode(record: Any) -> tuple[bytes, bytes]:
     return _HEAD.pack(len(data), crc32(data)), data
 
 
-def heading() -> tuple[int, Mapping[str, tuple[str, ...]]]:
-    """Return what the first record of a segment says: the format, and the columns of each kind of row."""
-    return _FORMAT, _COLUMNS
+def heading(begun: int | None = None) -> tuple[Any, ...]:
+    """Return what the first record of a segment says: the format, and the columns of each kind of row.
+
+    Args:
+        begun: The time at which it was begun, if its batches have theirs.
+    """
+    return (_FORMAT, _COLUMNS) if begun is None else (_STAMPED_FORMAT, _COLUMNS, _machine_start(), begun)
 
 
-def read_records(path: Path, position: int) -> Records:
-    """Return the batches of a segment from a position on.
+def stamp_of(batch: Rows) -> int:
+    """Return when a batch was appended, so that those of all segments can be put in order."""
+    return int(next(iter(batch.get(STAMP, ())), UNSTAMPED))
+
+
+def begun_at(path: Path) -> int:
+    """Return when a segment was begun, as `stamp_of` has it.
 
     Raises:
         FileNotFoundError: The segment is gone, so all of it has been applied.
         StoreError: A newer version has written it.
     """
-    found = _read(path, position)
+    with path.open("rb") as file:
+        found = _read_heading(path, file.read(_LONGEST_HEADING))
+    return found.begun
+
+
+def read_records(path: Path, position: int, until: int | None = None) -> Records:
+    """Return the batches of a segment from a position on.
+
+    Args:
+        path: The segment.
+        position: From where on.
+        until: Which of them were appended later is not read, but where others are looked at that are older.
+
+    Raises:
+        FileNotFoundError: The segment is gone, so all of it has been applied.
+        StoreError: A newer version has written it.
+    """
+    found = _read(path, position, until)
     if found.damaged:
         # Where a write failed for want of room another one follows: who has read half of each meets damage only once.
-        found = _read(path, position)
+        found = _read(path, position, until)
     return found
 
 
@@ -100,31 +154,58 @@ def is_cut_off(path: Path, position: int) -> bool:
         return len(head) < _HEAD.size or position + _HEAD.size + _HEAD.unpack(head)[0] > path.stat().st_size
 
 
-def _read(path: Path, position: int) -> Records:
+class _Heading(NamedTuple):
+    columns: Mapping[str, tuple[str, ...]]
+    end: int
+    shift: int
+    """What is added to the times of the batches."""
+
+    begun: int
+
+
+_UNREAD = _Heading(_COLUMNS, 0, 0, UNSTAMPED)
+
+
+def _read(path: Path, position: int, until: int | None) -> Records:
     with path.open("rb") as file:
-        columns, start = _read_heading(path, file.read(4096))
-        file.seek(position := max(position, start))
-        batches, end, damaged = _whole_records(file.read())
-    if columns != _COLUMNS:
-        batches = [_adapted(batch, columns) for batch in batches]
+        heading = _read_heading(path, file.read(_LONGEST_HEADING))
+        file.seek(position := max(position, heading.end))
+        # Where it does not say of which start of the machine its times are, they say nothing.
+        latest = _LATEST if until is None or heading is _UNREAD else until
+        batches, end, damaged = _whole_records(file.read(), latest, heading.shift)
+    if heading.columns != _COLUMNS:
+        batches = [_adapted(batch, heading.columns) for batch in batches]
     return Records(batches, position + end, damaged)
 
 
-def _read_heading(path: Path, data: bytes) -> tuple[Mapping[str, tuple[str, ...]], int]:
-    """Return the columns that a segment names, and where its batches begin."""
+def _read_heading(path: Path, data: bytes) -> _Heading:
+    """Return what a segment says of itself, and where its batches begin."""
     end = _end_of(data, 0)
     if not end:
-        return _COLUMNS, 0  # damaged: most likely it was this version that wrote it
+        return _UNREAD  # damaged: most likely it was this version that wrote it
     heading = _value(data[_HEAD.size : end])
-    if not isinstance(heading, tuple) or len(heading) != 2:
-        return _COLUMNS, 0  # a batch: the heading before it is gone
-    format_, columns = heading
-    if format_ != _FORMAT:
+    if not isinstance(heading, tuple) or len(heading) < 2:
+        return _UNREAD  # a batch: the heading before it is gone
+    format_, columns, *more = heading
+    if format_ == _FORMAT:
+        return _Heading(columns, end, 0, UNSTAMPED)
+    if format_ != _STAMPED_FORMAT:
         raise StoreError(f"{path} was written by a newer version of Sipwright")
-    return columns, end
+    start, begun = more
+    shift = 0 if start == _machine_start() else _EARLIER
+    return _Heading(columns, end, shift, begun + shift)
 
 
-def _whole_records(data: bytes) -> tuple[list[Rows], int, int]:
+@cache
+def _machine_start() -> str:
+    """Return what names this start of the machine: its clock tells nothing of the times of another one."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _whole_records(data: bytes, until: int = _LATEST, shift: int = 0) -> tuple[list[Rows], int, int]:
     """Return the batches in some data, where the last of them ends, and how many bytes before that are damaged."""
     batches: list[Rows] = []
     at = damaged = 0
@@ -132,6 +213,10 @@ def _whole_records(data: bytes) -> tuple[list[Rows], int, int]:
         end = _end_of(data, at)
         batch = _value(data[at + _HEAD.size : end]) if end else None
         if isinstance(batch, dict) and all(isinstance(rows, dict) for rows in batch.values()):
+            if shift and STAMP in batch:
+                batch[STAMP] = {stamp_of(batch) + shift: None}
+            if stamp_of(batch) > until:
+                break
             batches.append(batch)
             at = end
         elif whole := _next_whole(data, at):
@@ -188,6 +273,9 @@ def _adapted(batch: Rows, columns: Mapping[str, tuple[str, ...]]) -> Rows:
     """Give rows of another version the columns that they have now."""
     adapted: dict[str, dict[Hashable, tuple[Any, ...] | None]] = {}
     for kind, rows in batch.items():
+        if kind == STAMP:
+            adapted[kind] = dict(rows)
+            continue
         if kind not in KINDS:
             log.error("rows of a kind that is unknown here", kind=kind, rows=len(rows))
             continue

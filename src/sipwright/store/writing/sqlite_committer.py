@@ -39,12 +39,15 @@ class SqliteCommitter:
     Args:
         path: The file of the database.
         synchronous: ``normal``, or ``full`` to sync the disk before a batch counts as committed.
+        is_one_of_several: Whether other processes commit there, too, and one more brings the tables up to date for all
+            of them (`keeper.py`), so that this one only does what it has to before it removes a full segment.
     """
 
-    def __init__(self, path: Path, synchronous: str = "normal") -> None:
+    def __init__(self, path: Path, synchronous: str = "normal", *, is_one_of_several: bool = False) -> None:
         self.failing_since: float | None = None
         self._syncs = synchronous != "normal"
-        self._log = RedoLog(directory_of(path))
+        self._log = RedoLog(directory_of(path), is_stamped=is_one_of_several)
+        self._applies_all = not is_one_of_several
         # A sync each second would hold up what is appended meanwhile to the same disk.
         self._applier = Applier(path, synchronous="FULL" if self._syncs else "NORMAL", patience=5.0)
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
@@ -107,7 +110,7 @@ class SqliteCommitter:
             self._log.append(batch.rows)
         except (TypeError, ValueError):
             batch_refused(batch)
-        if not self._appended.is_set():
+        if (self._applies_all or self._log.has_full) and not self._appended.is_set():
             self._appended.set()
 
     def _write(self) -> None:
