@@ -218,8 +218,8 @@ class Ground:
             raise _said(error) from error
 
     def _let_look(self, node: str) -> None:
-        """Let another node know at once that it is asked for something, if there is a bus."""
-        if self.settings.cluster.nats:
+        """Let another node know at once that it is asked for something, if there is a bus, or it is a worker."""
+        if self.settings.cluster.nats or self.settings.run.workers > 1:
             self.hint("nodes.hint", node=node)
 
 

@@ -17,7 +17,7 @@ from sipwright.control.other_nodes import NodeSilent, NoSuchNode
 from sipwright.control.protocol import ControlError, Request
 from sipwright.node.dialog_watch import DialogWatch
 from sipwright.node.event_stream import EventStream
-from sipwright.node.several import events_elsewhere
+from sipwright.node.several import events_elsewhere, exchange
 from sipwright.node.several.exchange import Exchange
 from sipwright.services.leases import node_lease
 from sipwright.store.live.node_register import NodeRegister
@@ -359,3 +359,18 @@ async def test_events_that_the_database_does_not_take_wait_and_the_oldest_go(sid
     assert reader.texts[-1] == "8"
     assert len(reader.texts) < 9
     assert {"lost": None} in reader.lines
+
+
+async def test_workers_who_have_only_each_other_look_less_often(sides):
+    """They are told over their links when there is something to see."""
+    north, _ = sides
+    before = north.exchange._pause()
+    north.member.beside = frozenset({"north", "south"})
+    among_workers = north.exchange._pause()
+    north.member.beside = frozenset({"north", "north+2"})
+
+    assert (before, among_workers, north.exchange._pause()) == (
+        exchange.LOOK_EVERY,
+        exchange.LOOK_EVERY_WITH_LINKS,
+        exchange.LOOK_EVERY,
+    )

@@ -39,6 +39,9 @@ READ_EVERY = 0.1
 LOOK_EVERY_WITH_BUS = 0.5
 """Seconds between two looks where a bus says when there is something to see."""
 
+LOOK_EVERY_WITH_LINKS = 0.5
+"""The same where there are no other nodes than the workers of one switch, who tell each other over their links."""
+
 FORGET_EVERY = 30.0
 
 
@@ -126,8 +129,10 @@ class Exchange:
     def _pause(self) -> float:
         if self._bus is not None and self._bus.is_there:
             return LOOK_EVERY_WITH_BUS
-        is_quick = self._to_others.is_wanted or self.from_others.is_reading
-        return READ_EVERY if is_quick else LOOK_EVERY
+        if self._to_others.is_wanted or self.from_others.is_reading:
+            return READ_EVERY
+        are_all_linked = self._membership.beside.issuperset(self._membership.living())
+        return LOOK_EVERY_WITH_LINKS if are_all_linked else LOOK_EVERY
 
     def _others(self) -> list[str]:
         return [name for name in self._membership.living() if name != self._membership.name]
