@@ -1,11 +1,12 @@
 """How many calls a second two workers take on two cores, beside one process on one, each as full as it can be.
 
     .venv/bin/python benchmarks/cores.py [--database postgresql] [--share 0.15] [--rounds 4] [--seconds 8]
+        [--under-way 80]
 
 A machine with two cores has none left for callers, callee and database, which would take the time of one worker more
 than of one process. So a core here is a share of one: all processes of the switch together get `--share` of a core for
 each core that they are to have (the bandwidth of a cgroup), and everybody else has the rest. There are always as many
-calls under way as keep the switch busy, and half of the callee's messages come to a worker that they are not for. The
+calls under way as keep the switch busy, and half of the callees' phones belong to another worker than their call. The
 microseconds are the CPU of a call, as the kernel counts it: those of the busiest loop say how many calls there could be
 if everything else had cores of its own, as a database has elsewhere.
 
@@ -36,8 +37,8 @@ from workloads import service
 PERIOD = 50_000
 """Microseconds within which a share is given out."""
 
-UNDER_WAY = 80
-"""Calls that each process has at any time."""
+UNDER_WAY = {"sqlite": 80, "postgresql": 20}
+"""Calls that each process has at any time: as many as keep it busy, and hear of it before they repeat anything."""
 
 FULL = 0.95
 """What a switch uses at least of its share when it has as many calls as it can take."""
@@ -123,7 +124,7 @@ def _by_kind(spent: dict[tuple[str, bool, int], float]) -> dict[str, float]:
     return found | {"all": sum(spent.values())}
 
 
-def measure(database: str, share: float, rounds: int, seconds: int) -> dict[int, list[Round]]:
+def measure(database: str, share: float, rounds: int, seconds: int, under_way: int) -> dict[int, list[Round]]:
     """Return what each round has shown, of one process and of two workers."""
     found: dict[int, list[Round]] = {1: [], 2: []}
     with ExitStack() as stack:
@@ -141,7 +142,7 @@ def measure(database: str, share: float, rounds: int, seconds: int) -> dict[int,
         for number in range(rounds + 1):
             for workers, (server, ports) in servers.items():
                 with service(server):
-                    one = filled(server, ports[:CALLERS], workers * UNDER_WAY, seconds if number else 3)
+                    one = filled(server, ports[:CALLERS], workers * under_way, seconds if number else 3)
                 if number:
                     found[workers].append(one)
                 time.sleep(1.0)  # what it still tidies up is not the next one's
@@ -170,8 +171,10 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.15)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--under-way", type=int, help="calls of each process")
     asked = parser.parse_args()
-    found = measure(asked.database, asked.share, asked.rounds, asked.seconds)
+    under_way = asked.under_way or UNDER_WAY[asked.database]
+    found = measure(asked.database, asked.share, asked.rounds, asked.seconds, under_way)
     for workers, each in found.items():
         rates = [round(one.rate) for one in each]
         print(

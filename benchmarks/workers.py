@@ -6,8 +6,8 @@ that: it is less the more there are. So two workers are as good as twice one whe
 what the one process does on each call of the whole. It is measured at a rate that leaves the machine room, since one
 with few cores is busy with the callers, too.
 
-Callers and callee have a port each, and the kernel gives each port to one worker: nearly half of the messages come to a
-worker that they are not for, as with phones.
+Callers and callee have a port each, and the kernel gives what comes from each port to one worker, but for answers,
+which come to whoever has asked: so half of the callees belong to another worker than their call, as with phones.
 """
 
 from __future__ import annotations
