@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncssh
 import httpx2
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 from interop.harness import DOMAIN, PASSWORD, Roamer, SharedSwitch, free_port, new_database, until
 from interop.harness.switch import ADMIN, ADMINS_PASSWORD, HOST
@@ -30,13 +32,17 @@ pytestmark = [pytest.mark.peer("postgresql"), pytest.mark.peer("nats-server")]
 
 Phones = Callable[[str], Roamer]
 
+PATIENCE = 60_000
+"""Milliseconds in which a page shows what it shall, however much else the machine has to do."""
+
 
 class Faces:
     """The faces of the second node, which has no call."""
 
     def __init__(self, switch: SharedSwitch, web: int, ssh: int, token: str) -> None:
         self.switch, self._ssh, self._token = switch, ssh, token
-        self._url = f"http://{HOST}:{web}/api/v1"
+        self.pages = f"http://{HOST}:{web}/"
+        self._url = f"{self.pages}api/v1"
 
     def rest(self, method: str, path: str, **body: str) -> httpx2.Response:
         """Ask by REST; a node that is busy has not begun within a second, and is asked again."""
@@ -179,6 +185,54 @@ def test_a_call_is_transferred(faces: Faces, pair: Pair, phone: Phones):  # noqa
     answer_all(bob, "INVITE")
     answer_all(alice, "BYE")
     end(bob, to_bob, dave, pair)
+
+
+@pytest.mark.peer("chromium")
+@POLLED
+def test_a_call_is_transferred_and_hung_up_on_the_page(faces: Faces, pair: Pair, phone: Phones):  # noqa: F811
+    """Each of them is seen there, steered there, and gone from there when it is over."""
+    alice, bob = phone("waiting"), phone("bob")
+    dave = at(phone("dave"), pair[1])
+    until_known("dave", pair[0])
+    with switchboard(faces) as page:
+        calls = page.get_by_test_id("call")
+        talk(alice, bob)
+        # What rings is redirected by the same button.
+        expect(calls.get_by_test_id("state")).to_have_text("talking", timeout=PATIENCE)
+        calls.get_by_role("button", name="Transfer", exact=True).click()
+        page.get_by_label("Transfer to").fill("dave")
+        page.get_by_role("button", name="Transfer call").click()
+        to_dave = dave.wait_for_request("INVITE")
+        dave.answer(to_dave, 200, "OK")
+        answer_all(bob, "INVITE")
+        answer_all(alice, "BYE")
+        expect(page.get_by_text("Transferred to dave.")).to_be_visible(timeout=PATIENCE)
+        expect(calls.filter(has_text="dave")).to_have_count(1, timeout=PATIENCE)
+        calls.get_by_role("button", name="Hang up", exact=True).click()
+        for each in (bob, dave):
+            answer_all(each, "BYE")
+        expect(calls).to_have_count(0, timeout=PATIENCE)
+
+    assert until(lambda: not any(node.calls() for node in pair), "no call is left") is True
+
+
+@contextmanager
+def switchboard(faces: Faces) -> Iterator[Page]:
+    """Show the switchboard of the second node in Chromium, which is ended with it: it has a loop in this thread."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"], timeout=PATIENCE
+        )
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(faces.pages)
+        page.get_by_label("Name").fill(ADMIN)
+        page.get_by_label("Password").fill(ADMINS_PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_function("!window.path_prefix || window.socket?.connected")
+        page.get_by_text("No calls at the moment").wait_for()
+        yield page
+        browser.close()
 
 
 @POLLED
