@@ -71,6 +71,28 @@ def test_an_end_that_does_not_want_it_keeps_the_call(bench, alice, bob, desk, ta
     assert bench.switch.snapshot().calls["talking"] == 1
 
 
+def test_who_has_accepted_what_was_given_up_meanwhile_hears_its_ack(bench, alice, bob):
+    """RFC 3261 §13.2.2.4: a callee heard that of its first INVITE once more, and hung up after half a minute."""
+    alice.domain = "example.org"
+    bench.account("alice", alice)
+    bench.account("bob", bob)
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    mobile = bench.phone("alice", "20.0.0.2")
+    mobile.domain = "example.org"
+    replaced = f"{ok.call_id};to-tag={ok.to_tag};from-tag={ok.from_tag}"
+    sent = mobile.invite("sip:bob@example.org", call_id="mobile", headers=[("Replaces", replaced)])
+    offer = bob.last("INVITE")
+    mobile.send(mobile.request("CANCEL", sent.uri_text, call_id="mobile", cseq=1, branch=sent.top_via.branch))
+    for _ in range(2):
+        bob.answer(offer, 200, tag="bob", body=SDP.format("30.0.0.1"))
+
+    assert mobile.statuses()[-1] == 487
+    assert [m.cseq.number for m in bob.heard if isinstance(m, Request) and m.method == "ACK"] == [1, 2, 2]
+
+
 def test_a_caller_who_gives_up_leaves_the_call_as_it_was(bench, alice, bob, desk, talking):
     take_over(desk, talking[1])
     offer = alice.last("INVITE")

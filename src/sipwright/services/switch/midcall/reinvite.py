@@ -119,7 +119,8 @@ class ReInvite:
         leg = self.leg
         if not response.is_success or leg.state is not LegState.ANSWERED or leg.flow is None:
             return
-        if leg.ack is not None:
+        # That of a callee may be for an earlier INVITE still, and would be none for this one (RFC 3261 §13.2.2.4).
+        if leg.ack is not None and parse(leg.ack).cseq.number == response.cseq.number:
             self.call.ports.routes.send_ack(leg, leg.ack)
         elif self._then is _forgotten:
             body = refuse_streams(response.body) if response.body and not self._had_offer else b""
