@@ -232,7 +232,7 @@ def test_the_last_part_that_is_over_ends_a_call_though_it_is_forgotten_already(r
     other = SimpleNamespace(identity=SimpleNamespace(user_id=1), state=CallState(state))
     call = SimpleNamespace(
         id="c2", linked_id="c1", common_id="c1", is_part=False, identity=SimpleNamespace(user_id=1),
-        ports=SimpleNamespace(parts={"c1": [other]}.get),
+        ports=SimpleNamespace(table=SimpleNamespace(parts={"c1": [other]}.get)),
     )  # fmt: skip
     end = "call.ended", ((), (None, 1.0, 487, "Cancelled", None))
 
