@@ -91,6 +91,19 @@ def test_a_response_whose_connection_has_ended_opens_another(element, new_peer, 
     assert (caller.statuses, listener.statuses) == ([], [200])
 
 
+def test_a_refusal_of_what_has_no_via_to_read_is_lost_with_its_connection(element, new_peer, request_text):
+    """At a start it ended the switch: what came before is taken up then, by connections that may have ended since."""
+    caller = new_peer("192.0.2.2", 40_000, "tcp")
+    flow = element.tcp.flow(("192.0.2.2", 40_000))
+    element.tcp.cut(flow)
+    text = request_text(via="SIP/2.0/TCP x y;branch=z9hG4bK1", extra=f"Subject: {'long ' * 40}\r\n")
+
+    element.stack.receiver.receive(text.encode(), flow)
+    element.network.advance(1.0)
+
+    assert caller.statuses == []
+
+
 @pytest.mark.parametrize("is_known", [False, True])
 def test_but_to_no_other_port_of_this_machine_for_whoever_is_not_known(
     element, new_peer, request_text, is_known

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 
 from sipwright.memo import Bounded
+from sipwright.sip.errors import ParseError
 from sipwright.sip.message import Request, Response
+from sipwright.sip.parser import parse
 from sipwright.sip.transaction import TERMINATED, ClientTransaction
 from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses, return_address
@@ -158,6 +160,18 @@ class Outbound:
         target = Target(flow.protocol, *address)
         is_refused = self._own_network.refuses(target, target.host, flow, is_proved=flow.is_known)
         return None if is_refused else self.flow_to(target)
+
+    def flow_for(self, data: bytes, flow: Flow) -> Flow | None:
+        """Return `flow_back` for a response as it is sent; None where its Via is what a stranger wrote, and is none.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        try:
+            response = parse(data)
+        except ParseError:
+            return None
+        return self.flow_back(response, flow) if isinstance(response, Response) else None
 
     def way_back(self, key: str, response: Response | None) -> Flow | None:
         """Return the flow with a key, or, where that connection has ended, one over which its peer gets a response.

@@ -18,7 +18,6 @@ from structlog.typing import FilteringBoundLogger
 from sipwright.sip import transaction
 from sipwright.sip.build import Written
 from sipwright.sip.message import Request, Response
-from sipwright.sip.parser import parse
 from sipwright.sip.transaction import (
     CALLING,
     BriefClientUser,
@@ -323,8 +322,7 @@ class Stack:
         except OSError:
             if not (flow.is_reliable and data.startswith(b"SIP/2.0 ")):
                 raise
-            response = parse(data)
-            flow_back = self.outbound.flow_back(response, flow) if isinstance(response, Response) else None
+            flow_back = self.outbound.flow_for(data, flow)
             if flow_back is None:
                 raise
             flow_back.send(data)
