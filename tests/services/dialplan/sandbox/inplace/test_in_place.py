@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import structlog
 from hypothesis import given, settings
@@ -408,7 +410,12 @@ def test_whatever_is_computed_in_place_is_what_a_worker_computes(worker, lines, 
         job = going_on(source, found)
         job.inputs = inputs
         ended = knowing(job).compute(job, lambda: AT)
-        assert ended is None or ended == worker(job), source
+        assert ended is None or _but_how_it_goes_on(ended) == _but_how_it_goes_on(worker(job)), source
+
+
+def _but_how_it_goes_on(result):
+    """Leave out the continuation: what waits a second time is a replay here, and a worker dumps it."""
+    return replace(result, continuation=b"") if isinstance(result, Suspended) else result
 
 
 def test_nothing_is_asked_of_a_worker_for_it(monkeypatch):
