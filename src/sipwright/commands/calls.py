@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("calls", "The calls in progress; 'hangup', 'transfer' ... steer one.", is_command=True)
+app = group("calls", "The calls in progress; 'hangup', 'transfer' and others steer one.", is_command=True)
 
 CallId = Annotated[str, typer.Argument(metavar="CALL", help="The call, as 'sipwright calls' names it.")]
 Target = Annotated[str, typer.Argument(metavar="TO", help="A number, a name, or NAME@HOST.")]
