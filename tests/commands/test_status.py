@@ -45,8 +45,13 @@ def switch(command, monkeypatch):
 
     async def end():
         await nodes[0].stop()
-        # Commands look whether a switch runs by connecting to it: the last of them may just be let in.
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+        await settled()
+
+    async def settled():
+        # Commands look whether a switch runs by connecting to it: the last of them may just be let in, or let go.
+        for _ in range(10):
+            await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+            await asyncio.sleep(0)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -55,6 +60,7 @@ def switch(command, monkeypatch):
     asyncio.run_coroutine_threadsafe(end(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(60)
+    loop.run_until_complete(settled())
     loop.close()
 
 
