@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["NOTICED", "SteadyClock", "clock_file"]
+__all__ = ["NOTICED", "SteadyClock", "clock_file", "machine_start"]
 
 NOTICED = 2.0
 """Seconds by which a clock must have been set for it to count: less is the work of NTP, or of a busy machine."""
@@ -48,7 +48,7 @@ class SteadyClock:
         """Return the clock that a switch keeps in a file, or a new one when it is of another boot."""
         try:
             document = json.loads(path.read_text("utf-8"))
-            is_known = document["boot"] == _boot() != ""
+            is_known = document["boot"] == machine_start() != ""
             return cls(float(document["offset"])) if is_known else cls()
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
@@ -60,7 +60,7 @@ class SteadyClock:
             OSError: It cannot be written.
         """
         beside = path.with_name(f"{path.name}.new")
-        beside.write_text(json.dumps({"boot": _boot(), "offset": self.offset}) + "\n", "utf-8")
+        beside.write_text(json.dumps({"boot": machine_start(), "offset": self.offset}) + "\n", "utf-8")
         os.replace(beside, path)
 
     def ahead(self) -> float:
@@ -82,8 +82,8 @@ def clock_file(key_file: Path) -> Path:
     return key_file.with_name("sipwright.clock")
 
 
-def _boot() -> str:
-    """Name this boot of the machine, in which the monotonic clock counts on; empty where that is not known."""
+def machine_start() -> str:
+    """Name this start of the machine, in which the monotonic clock counts on; empty where that is not known."""
     try:
         return _BOOT.read_text("ascii").strip()
     except OSError:

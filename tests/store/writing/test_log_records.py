@@ -314,7 +314,7 @@ def test_what_is_of_an_earlier_start_of_the_machine_comes_before_all_of_this_one
 ):
     clock(1_000)
     with monkeypatch.context() as patched:
-        patched.setattr(log_records, "_machine_start", lambda: "another")
+        patched.setattr(log_records, "machine_start", lambda: "another")
         RedoLog(directory, is_stamped=True).append(calls(a=b"1"))
     found = read_records(segment(directory), 0, 10)
 

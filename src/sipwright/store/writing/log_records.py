@@ -17,7 +17,6 @@ from __future__ import annotations
 import marshal
 import re
 from collections.abc import Hashable, Mapping
-from functools import cache
 from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from zlib import crc32
 
 import structlog
 
+from sipwright.steady_clock import machine_start
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import KINDS
 
@@ -107,7 +107,7 @@ def heading(begun: int | None = None) -> tuple[Any, ...]:
     Args:
         begun: The time at which it was begun, if its batches have theirs.
     """
-    return (_FORMAT, _COLUMNS) if begun is None else (_STAMPED_FORMAT, _COLUMNS, _machine_start(), begun)
+    return (_FORMAT, _COLUMNS) if begun is None else (_STAMPED_FORMAT, _COLUMNS, machine_start(), begun)
 
 
 def stamp_of(batch: Rows) -> int:
@@ -192,17 +192,8 @@ def _read_heading(path: Path, data: bytes) -> _Heading:
     if format_ != _STAMPED_FORMAT:
         raise StoreError(f"{path} was written by a newer version of Sipwright")
     start, begun = more
-    shift = 0 if start == _machine_start() else _EARLIER
+    shift = 0 if start == machine_start() else _EARLIER
     return _Heading(columns, end, shift, begun + shift)
-
-
-@cache
-def _machine_start() -> str:
-    """Return what names this start of the machine: its clock tells nothing of the times of another one."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
 
 
 def _whole_records(data: bytes, until: int = _LATEST, shift: int = 0) -> tuple[list[Rows], int, int]:
