@@ -168,9 +168,9 @@ def test_it_goes_back_to_whoever_has_sent_the_request_where_that_has_taken_over_
 @pytest.mark.parametrize(
     ("source", "sent_by", "is_heard"),
     [
-        (NORTH, "127.0.0.3:5080", True),
-        (NORTH, "127.0.0.5:5080", False),  # where the connection has not come from
-        (PHONE, "127.0.0.3:5080", False),  # nobody but a node has the answer to a phone
+        (NORTH, "203.0.113.3:5080", True),
+        (NORTH, "203.0.113.5:5080", False),  # where the connection has not come from
+        (PHONE, "203.0.113.3:5080", False),  # nobody but a node has the answer to a phone
     ],
 )
 def test_a_response_to_a_phone_whose_connection_has_ended_opens_another(network, source, sent_by, is_heard):
@@ -180,7 +180,8 @@ def test_a_response_to_a_phone_whose_connection_has_ended_opens_another(network,
     phone.on_message = lambda data, flow: heard.append(data)
     stack = Stack([udp, tcp], Pipeline(), clock=network.clock, call_later=network.call_later)
     edge = Edge(stack, FakePeers(), TOKENS, HERE)
-    ours = f"SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKedge1;flow={TOKENS.write(OVER_TCP, 'south')}"
+    back = TOKENS.write("tcp/127.0.0.1:5060/203.0.113.3:5070", "south")
+    ours = f"SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKedge1;flow={back}"
     theirs = f"SIP/2.0/TCP {sent_by};branch=z9hG4bK1;rport=5070"
     edge.take_response(response(200, [("Via", ours), ("Via", theirs)]), udp.flow(source))
     network.advance(1.0)
