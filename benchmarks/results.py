@@ -57,11 +57,15 @@ class Results:
         return statistics.median(cost.each for cost in self.costs[row][server])
 
     def ratio(self, row: Row, other: str, other_row: Row | None = None) -> float | None:
-        """Return how many times the other server's cost ours is, if both were measured."""
+        """Return how many times the other server's cost ours is, if both were measured.
+
+        A few pieces may have taken the other less than the kernel counts: that is no ratio either.
+        """
         other_row = other_row or row
         if SIPWRIGHT not in self.costs.get(row, ()) or other not in self.costs.get(other_row, ()):
             return None
-        return self.median(row, SIPWRIGHT) / self.median(other_row, other)
+        theirs = self.median(other_row, other)
+        return self.median(row, SIPWRIGHT) / theirs if theirs else None
 
     def ratios(self) -> Iterator[tuple[Row, str, float]]:
         """Return every ratio of two costs at one rate, and what to."""

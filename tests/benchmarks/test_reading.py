@@ -49,6 +49,14 @@ def test_ratios_are_of_one_rate(module):
     ]
 
 
+def test_what_took_less_than_the_kernel_counts_gives_no_ratio(module):
+    cost, results = module("workloads").Cost, module("results").Results()
+    results.add(("call", 800), "sipwright", cost(100, 0.01, 0.1, 800))
+    results.add(("call", 800), "kamailio", cost(100, 0.0, 0.1, 800))
+
+    assert list(results.ratios()) == []
+
+
 def test_a_ratio_is_of_the_median_rounds(module):
     cost, results = module("workloads").Cost, module("results").Results()
     for ours, theirs in ((0.5, 0.25), (0.3, 9.9), (9.9, 0.2)):
