@@ -106,6 +106,17 @@ async def test_over_the_bound_the_one_that_has_waited_longest_gives_way(serve: S
     assert len(served.server.connections) == 10
 
 
+async def test_one_that_gives_way_before_anybody_looked_at_it_is_closed_too(serve: Serve):
+    served = await serve(connections=10)
+    with contextlib.ExitStack() as stack:
+        come = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.port), 60)) for _ in range(12)
+        ]
+        said = [await asyncio.to_thread(each.recv, 1) for each in come[:2]]
+
+    assert said == [b"", b""]
+
+
 async def test_where_all_are_being_answered_a_new_one_is_refused(serve: Serve):
     served = await serve(connections=10)
     for _ in range(10):

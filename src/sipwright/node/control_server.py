@@ -30,6 +30,7 @@ from sipwright.control.protocol import (
     write_error,
     write_lost,
 )
+from sipwright.event_loop import listen_no_more
 from sipwright.folder_sockets import is_listening, listen
 
 from .event_stream import EventStream, Told
@@ -121,7 +122,7 @@ class ControlServer:
         self._is_closed = True
         if self._server is None:
             return
-        self._server.close()
+        await listen_no_more(self._server)
         for client in tuple(self._clients):
             client.close()
         await self._see_off()

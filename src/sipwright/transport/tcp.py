@@ -12,6 +12,7 @@ import socket
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
+from sipwright.event_loop import listen_no_more
 from sipwright.transport.base import (
     OnFlowClosed,
     OnFramingError,
@@ -125,9 +126,9 @@ class TcpTransport:
     async def close(self) -> None:
         """Stop listening, let what is written leave, and close every connection."""
         self.listening = None
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            await listen_no_more(server)
         for task in self._tasks:
             task.cancel()
         flows = {*self._waiting, *self._resting, *self._known}

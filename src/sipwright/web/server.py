@@ -7,6 +7,7 @@ import contextlib
 import logging
 import resource
 import socket
+from functools import partial
 from typing import Any
 
 import structlog
@@ -130,7 +131,13 @@ class WebServer:
         task = asyncio.create_task(self._connect(opened, place))
         place.close = task.cancel
         self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
+        task.add_done_callback(partial(self._connected, opened, place))
+
+    def _connected(self, opened: socket.socket, place: Place, task: asyncio.Task[None]) -> None:
+        self._handshakes.discard(task)
+        if task.cancelled():  # perhaps before its first line
+            place.release()
+            opened.close()
 
     async def _connect(self, opened: socket.socket, place: Place) -> None:
         loop = asyncio.get_running_loop()
@@ -147,7 +154,7 @@ class WebServer:
         within = HEAD_WITHIN if self._tls else None
         try:
             await loop.connect_accepted_socket(protocol, opened, ssl=self._tls, ssl_handshake_timeout=within)
-        except (OSError, TimeoutError, asyncio.CancelledError):  # no TLS, or gone already
+        except (OSError, TimeoutError):  # no TLS, or gone already
             place.release()
             opened.close()
 

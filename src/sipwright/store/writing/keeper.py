@@ -18,6 +18,7 @@ from typing import cast
 
 import structlog
 
+from sipwright.event_loop import listen_no_more
 from sipwright.folder_sockets import listen
 from sipwright.store.errors import StoreError
 from sipwright.store.writing.log_applier import Applier
@@ -64,7 +65,7 @@ class Keeper:
     async def close(self) -> None:
         """Take nothing more, and apply what is in the log."""
         if self._server is not None:
-            self._server.close()
+            await listen_no_more(self._server)
         for client in tuple(self._clients):
             client.abort()
         if self._following is not None:
