@@ -1,9 +1,11 @@
 """A phone for tests behind NATs: one process, one account, one call, and RTP that it counts.
 
 ``python nat_phone.py SWITCH ADDRESS PORT NAME PASSWORD [CALLEE]`` registers, says ``ready``, and waits for a call, or
-for a line on its standard input, and calls. Both ends then send RTP to where the other's description says. With
-``LATCH`` in the environment it sends on to where it hears from, with ``MEDIA`` it names that address in place of its
-own. The last line is how many packets it has heard. Standard library only.
+for a line on its standard input, and calls. Once the two are connected it says ``talking``, sends a packet of RTP to
+where the other's description says for each line ``send``, and hangs up, or waits for that, after ``end``: so nothing
+depends on when either of them gets round to it. With ``LATCH`` in the environment it sends on to where it hears from,
+with ``MEDIA`` it names that address in place of its own. The last line is how many packets it has heard. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import socket
 import sys
 import time
 
-PACKETS, EVERY = 40, 0.02
+UNDER_WAY = 0.2
+"""Seconds in which what was sent last has come."""
 RTP = b"\x80\x00" + bytes(10) + bytes(160)
 
 
@@ -115,26 +118,31 @@ class Phone:
         self.sip.sendto(self.request("ACK", uri, to, route, branch=branch, cseq=cseq), self.switch)
 
     def talk(self, description):
-        """Send audio and count what comes; returns the count."""
+        """Send audio when it is told to, and count what comes; returns the count."""
         host = re.search(r"(?m)^c=IN IP4 (\S+)", description)[1]
         port = int(re.search(r"(?m)^m=audio (\d+)", description)[1])
-        target, heard = (host, port), 0
-        for _ in range(PACKETS):
+        target, sources = (host, port), []
+        print("talking", flush=True)
+        while sys.stdin.readline() == "send\n":
+            sources += self.hear(0.0)
+            if self.latches and sources:
+                target = sources[-1]
             try:
                 self.rtp.sendto(RTP, target)
             except OSError:
                 pass
-            until = time.monotonic() + EVERY
-            while (left := until - time.monotonic()) > 0:
-                if select.select([self.rtp], [], [], left)[0]:
-                    try:
-                        _, source = self.rtp.recvfrom(2_048)
-                    except OSError:
-                        continue
-                    heard += 1
-                    if self.latches:
-                        target = source
-        return heard
+            print("sent", flush=True)
+        return len(sources + self.hear(UNDER_WAY))
+
+    def hear(self, patience):
+        """Return where the packets are from that have come, or still do."""
+        sources = []
+        while select.select([self.rtp], [], [], patience)[0]:
+            try:
+                sources.append(self.rtp.recvfrom(2_048)[1])
+            except OSError:  # somebody has said that what was sent led nowhere
+                continue
+        return sources
 
     def call(self, callee):
         uri = f"sip:{callee}@{self.switch[0]}"

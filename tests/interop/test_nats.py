@@ -121,6 +121,8 @@ def command(internet, tmp_path_factory):
 
 
 CALLS, MOST_CALLS = itertools.count(), 50
+PACKETS = 10
+"""Of each end: the first ones open the way through the routers, where one can be opened."""
 
 
 def phone(name, *callee, number, **environment):
@@ -134,15 +136,29 @@ def phone(name, *callee, number, **environment):
     )  # fmt: skip
 
 
+def tell(one, word):
+    one.stdin.write(f"{word}\n")
+    one.stdin.flush()
+
+
+def said_by(*phones):
+    return [one.stdout.readline().strip() for one in phones]
+
+
 def call(command, caller, callee, **environment):
     """Let one phone call another; returns whether each was heard, the caller first, and what was said of that."""
     number = next(CALLS)
     far = phone(callee, number=number, **environment)
     near = phone(caller, callee, number=number, **environment)
     try:
-        assert [one.stdout.readline().strip() for one in (far, near)] == ["ready", "ready"]
-        near.stdin.write("now\n")
-        near.stdin.flush()
+        assert said_by(far, near) == ["ready", "ready"]
+        tell(near, "now")
+        assert said_by(far, near) == ["talking", "talking"]
+        for one in (far, near) * PACKETS:
+            tell(one, "send")
+            assert said_by(one) == ["sent"]
+        tell(far, "end")
+        tell(near, "end")
         heard = [int(one.communicate(timeout=60)[0].strip() or -1) for one in (far, near)]
     finally:
         for one in (far, near):
