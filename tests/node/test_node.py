@@ -9,9 +9,9 @@ import pytest_asyncio
 
 from folders import data_folder
 from sipwright.config import Settings
+from sipwright.node.directory_views import AccountLoader
 from sipwright.node.last_steps import answer_options, refuse_method
 from sipwright.node.node import Node
-from sipwright.node.served_names import AccountLoader
 from sipwright.services.switch import DialledNumbers, Switch, refuse_unknown
 from sipwright.sip import Request, parse
 

@@ -4,19 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from sipwright.config import DialplanSettings
-from sipwright.node.script_bridge import Scripts, StoredRun, user_limits_of
-from sipwright.services.dialplan import UserLimits
+from sipwright.node.script_bridge import Scripts, StoredRun
 from sipwright.services.switch import Identity
-from sipwright.store.schema.entities import Dialplan, User
+from sipwright.store.schema.entities import Dialplan
 
 OWN, OTHER_OF_OWNER, OF_ANOTHER = 1, 2, 3
 
 
-def scripts_with(*plans, users=()):
+def scripts_with(*plans):
     """The scripts of a node whose first two accounts belong to user 7, the third to user 8."""
     directory = SimpleNamespace(
-        users={user.id: user for user in users},
         dialplan_named=lambda user_id, name: next((p for p in plans if (p.user_id, p.name) == (user_id, name)), None),
         account_by_id={
             number: SimpleNamespace(user_id=user_id, out_plan=number * 10)
@@ -25,7 +22,6 @@ def scripts_with(*plans, users=()):
     )  # fmt: skip
     scripts = object.__new__(Scripts)
     scripts._store = SimpleNamespace(directory=directory)
-    scripts._usual_limits = user_limits_of(DialplanSettings())
     return scripts
 
 
@@ -44,14 +40,6 @@ def test_a_dialplan_for_transfers_decides_about_all_of_them(asking):
     plans = [Dialplan(5, 8, "transfer", 1, ""), Dialplan(6, 7, "transfer", 1, "")]
 
     assert scripts_with(*plans).transfer_plan(Identity("transfer", OWN, 7, "example.org"), asking) == 6
-
-
-def test_a_users_own_limits_take_the_place_of_the_usual_ones():
-    users = [User(7, "alice", "user", "UTC", 0.0), User(8, "bob", "user", "UTC", 0.0, 3, None, 0.5)]
-    scripts = scripts_with(users=users)
-
-    assert scripts.user_limits(7) == scripts.user_limits(99) == UserLimits(200, 600, 60.0)
-    assert scripts.user_limits(8) == UserLimits(3, 600, 0.5)
 
 
 def test_the_run_of_a_call_that_cannot_be_read_stays_as_it_is():

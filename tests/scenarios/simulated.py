@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from sipwright.node.served_names import ServedNames
+from sipwright.node.directory_views import ServedNames
 from sipwright.services.authentication import Authenticator
 from sipwright.services.registrar import LocationService, LocationTable, Registrar
 from sipwright.services.switch import Destinations, Origins, Router, Switch, SwitchSettings

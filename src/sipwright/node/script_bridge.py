@@ -77,6 +77,7 @@ class Scripts:
         store: Store,
         locations: LocationTable,
         calls: Callable[[], Calls],
+        limits_of: Callable[[int], UserLimits],
         *,
         node: str | None = None,
         clock: Clock = time.time,
@@ -85,11 +86,10 @@ class Scripts:
         dns_server: tuple[str, int] | None = None,
     ) -> None:
         self._store = store
-        self._usual_limits = user_limits_of(settings)
         self._sandbox = Sandbox(
             settings.limits(), workers=settings.workers, recycle=settings.recycle, fast_path=settings.fast_path,
             # An owner of scripts is a user here; the sandbox only asks that they can be told apart.
-            owner_seconds=lambda owner: self.user_limits(cast("int", owner)).seconds_per_minute,
+            owner_seconds=lambda owner: limits_of(cast("int", owner)).seconds_per_minute,
         )  # fmt: skip
         http = HttpClient(networks(settings.http_networks), is_own_host)
         self.effects = ScriptEffects(
@@ -98,7 +98,7 @@ class Scripts:
         )  # fmt: skip
         self.executions = Executions(
             self._sandbox, store.writer, clock=clock, token=TimedTokens(), effects=self.effects, node=node,
-            user_limits=self.user_limits, vault=Sealing(store.keys),
+            user_limits=limits_of, vault=Sealing(store.keys),
         )  # fmt: skip
 
     def why_no_run(self, user_id: int, direction: str) -> str | None:
@@ -108,20 +108,6 @@ class Scripts:
     def runs_on(self, execution_id: str) -> bool:
         """Return whether a run goes on."""
         return self.executions.get(execution_id) is not None
-
-    def user_limits(self, user_id: int) -> UserLimits:
-        """Return what all runs of a user may use: their own limits, else those of the settings."""
-        user, usual = self._store.directory.users.get(user_id), self._usual_limits
-        if user is None:
-            return usual
-        runs, per_minute, seconds = (
-            user.script_runs, user.script_runs_per_minute, user.script_seconds_per_minute,
-        )  # fmt: skip
-        if not (runs or per_minute or seconds):
-            return usual
-        return UserLimits(
-            runs or usual.runs, per_minute or usual.runs_per_minute, seconds or usual.seconds_per_minute
-        )
 
     def is_behind(self, user_id: int) -> bool:
         """Return whether runs of a user wait for so long that another one had better not begin."""
@@ -296,8 +282,3 @@ def inputs_of(call: Call, script_call: ScriptCall, target: Uri | None = None) ->
         body=request.body,
         headers=request.headers.items(),
     )
-
-
-def user_limits_of(settings: DialplanSettings) -> UserLimits:
-    """Return what all runs of a user may use together, unless the user has limits of their own."""
-    return UserLimits(settings.user_runs, settings.user_runs_per_minute, settings.user_seconds_per_minute)

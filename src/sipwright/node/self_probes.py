@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from sipwright.stack import Stack
     from sipwright.store import Store
 
+    from .directory_views import ServedNames
     from .refusals import Refusals
     from .script_bridge import Scripts
-    from .served_names import ServedNames
 
 __all__ = ["Probed", "SelfProbes"]
 

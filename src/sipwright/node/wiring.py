@@ -54,6 +54,7 @@ from .clock_watch import ClockWatch
 from .collector import Collector
 from .control import Control
 from .dialog_watch import DialogWatch
+from .directory_views import AccountLoader, DirectoryLimits, ServedNames, SourceShares
 from .followed_changes import FollowedChanges
 from .guarding import Guarding, is_known_to
 from .keep_alives import KeepAlives
@@ -63,14 +64,12 @@ from .messages_asked import MessagesAsked
 from .messages_waiting import MessagesWaiting
 from .monitoring import Monitoring
 from .outage import Outage
-from .own_limits import DirectoryLimits, SourceShares
 from .people import People
 from .profile_checks import ProfileChecks
 from .provider_states import ProviderStates
 from .refusals import Refusals
 from .registration_watch import RegistrationWatch
 from .script_bridge import Scripts
-from .served_names import AccountLoader, ServedNames
 from .several.crew import Crew
 from .several.limit_shares import LimitShares, users_of
 from .several.neighbours import Neighbours
@@ -154,9 +153,10 @@ class Wiring:
             self.names, self._nonces(), unix_time=SteadyClock(self.clock.offset),
             flow_keys=self.locations.flow_keys,
         )  # fmt: skip
+        self.limits = DirectoryLimits(store.directory, self.settings.dialplan)
         self.scripts = Scripts(
-            self.settings.dialplan, store, self.locations, lambda: self.switch, node=self.settings.node,
-            clock=self._unix_time, mail=MailSettings(**mail.model_dump()),
+            self.settings.dialplan, store, self.locations, lambda: self.switch, self.limits.of_runs,
+            node=self.settings.node, clock=self._unix_time, mail=MailSettings(**mail.model_dump()),
             is_own_host=self.stack.addresses.is_own_host, dns_server=self._dns,
         )  # fmt: skip
 
@@ -194,8 +194,8 @@ class Wiring:
             call_later=self.stack.call_later, token=self._token, scripts=self.scripts,
             observer=self.recorder if self._is_recording else None,
             is_store_away=lambda: store.writer.is_away,
-            most_from=SourceShares(self.scripts.user_limits, self.origins.addresses.at),
-            runs_on=self.scripts.runs_on, own_limits=DirectoryLimits(store.directory),
+            most_from=SourceShares(self.limits.of_runs, self.origins.addresses.at),
+            runs_on=self.scripts.runs_on, own_limits=self.limits,
             why_no_run=self.scripts.why_no_run, why_stopped=self._why_stopped,
             may_pick_up=self.people.may_pick_up, guard=self.call_guard,
         )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Which names are ours: the directory of the store, seen together with the addresses that the stack listens on.
+"""What services and calls ask the directory of the store: which names are ours, and the limits that people have set.
+
+Names are seen together with the addresses that the stack listens on.
 
 Where not all accounts fit into memory, a step of the pipeline fetches those that a request names before it goes on.
 """
@@ -6,16 +8,21 @@ Where not all accounts fit into memory, a step of the pipeline fetches those tha
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from math import inf
 
+from sipwright.config import DialplanSettings
+from sipwright.services.dialplan import UserLimits
 from sipwright.services.own_probes import PROBE_DOMAIN
-from sipwright.services.switch import domain_of_number, named_beside
+from sipwright.services.ports import Provider as ProviderKey
+from sipwright.services.ports import ProviderView
+from sipwright.services.switch import Share, domain_of_number, named_beside
 from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.headers.auth import Credentials
 from sipwright.sip.telephone import plain_subscriber
 from sipwright.stack import Incoming, Stack
 from sipwright.store import Account, Directory, Provider, Store
 
-__all__ = ["AccountLoader", "ServedNames"]
+__all__ = ["AccountLoader", "DirectoryLimits", "ServedNames", "SourceShares"]
 
 _NAMING = frozenset({"REGISTER", "INVITE", "MESSAGE", "SUBSCRIBE", "PUBLISH"})
 """Requests that begin something for the accounts that they name."""
@@ -166,3 +173,77 @@ class AccountLoader:
 def _user(uri: Uri) -> str:
     user = uri.user or ""
     return user if uri.is_sip else plain_subscriber(user)
+
+
+PART = 10
+"""What calls from one address leave of a user's runs to others: nine of ten."""
+
+
+class DirectoryLimits:
+    """The limits of one account, user or provider, as calls ask for them: a change counts for the next call.
+
+    The `settings` say what all runs of a user may use who has no limits of their own.
+    """
+
+    def __init__(self, directory: Directory, settings: DialplanSettings) -> None:
+        self._directory = directory
+        self._usual = UserLimits(
+            settings.user_runs, settings.user_runs_per_minute, settings.user_seconds_per_minute
+        )
+
+    def of_runs(self, user_id: int) -> UserLimits:
+        """Return what all runs of a user may use: their own limits, else the usual ones."""
+        user, usual = self._directory.users.get(user_id), self._usual
+        if user is None:
+            return usual
+        runs, per_minute, seconds = (
+            user.script_runs, user.script_runs_per_minute, user.script_seconds_per_minute,
+        )  # fmt: skip
+        if not (runs or per_minute or seconds):
+            return usual
+        return UserLimits(
+            runs or usual.runs, per_minute or usual.runs_per_minute, seconds or usual.seconds_per_minute
+        )
+
+    def most_calls(self, account_id: int) -> int | None:
+        """Return how many calls an account may have in each direction, if not as many as any."""
+        account = self._directory.account_by_id(account_id)
+        return None if account is None else account.most_calls
+
+    def longest_call(self, user_id: int, providers: Iterable[ProviderKey]) -> float:
+        """Return for how many seconds a call of a user may last that goes by these providers; infinity for ever."""
+        directory = self._directory
+        user = directory.users.get(user_id)
+        longest = inf if user is None else user.longest_call or inf
+        for name in providers:
+            provider = directory.provider(*name)
+            if provider is not None and provider.longest_call:
+                longest = min(longest, provider.longest_call)
+        return longest
+
+    def most_carried(self, provider: ProviderKey) -> float:
+        """Return how many calls may go by a provider at once; infinity for any number."""
+        found = self._directory.provider(*provider)
+        return inf if found is None or not found.most_calls else found.most_calls
+
+
+class SourceShares:
+    """Says what calls from one address may have of a user's runs; a provider of the user may use all of them.
+
+    Args:
+        limits_of: Returns what all runs of a user may use.
+        providers_at: Returns the providers at an address.
+    """
+
+    def __init__(
+        self, limits_of: Callable[[int], UserLimits], providers_at: Callable[[str], Sequence[ProviderView]]
+    ) -> None:
+        self._limits_of = limits_of
+        self._providers_at = providers_at
+
+    def __call__(self, user_id: int, source: str) -> Share:
+        """Return the share of an address."""
+        limits = self._limits_of(user_id)
+        if any(provider.user_id == user_id for provider in self._providers_at(source)):
+            return Share(limits.runs, limits.runs_per_minute)
+        return Share(max(1, limits.runs // PART), max(1, limits.runs_per_minute // PART))
