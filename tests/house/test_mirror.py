@@ -274,6 +274,7 @@ ELSEWHERE = {
     "store/live/left_rows": "store/writing/test_waiting_log",
     "store/writing/mariadb_committer": "store/writing/test_server_committer",
     "store/writing/postgres_committer": "store/writing/test_server_committer",
+    "store/writing/session": "store/writing/test_server_committer",
     "store/database/mariadb": "store/database/test_server",
     "store/database/mariadb_schema": "store/database/test_server",
     "store/database/postgres": "store/database/test_server",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipwright.store.writing.grouping import Grouping, Ramp
+from sipwright.store.writing.grouping import PATIENT_WITH_A_SERVER, Grouping, Ramp
 
 
 def after(rows: int, now: float = 10.0) -> Grouping:
@@ -62,3 +62,13 @@ def test_a_caller_waits_for_four_milliseconds_at_most_where_a_registration_waits
     assert grouping.wait(10.0, is_patient=True) == pytest.approx(0.02)
     assert grouping.wait(10.005, is_patient=False) == 0.0
     assert grouping.wait(10.021, is_patient=True) == 0.0
+
+
+def test_with_a_server_the_second_phone_that_registers_within_20_ms_waits_for_others():
+    """A commit is a trip there, and costs as much as some dozen rows."""
+    grouping = Grouping(patient=PATIENT_WITH_A_SERVER)
+    grouping.committed(2, 10.0)
+
+    waits = [grouping.wait(10.0 + late, is_patient=True) for late in (0.0, 0.005, 0.02)]
+    assert waits == pytest.approx([0.02, 0.015, 0.0])
+    assert grouping.wait(10.0, is_patient=False) == 0.0

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
+from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import Connection, text
 from sqlalchemy.util import await_
 from structlog.testing import capture_logs
@@ -18,7 +21,8 @@ from sipwright.store.errors import FencedError
 from sipwright.store.live.leases import Leases, seize
 from sipwright.store.writing.mariadb_committer import MariadbSession
 from sipwright.store.writing.postgres_committer import PostgresSession
-from sipwright.store.writing.server_committer import ServerCommitter, Session
+from sipwright.store.writing.server_committer import ServerCommitter
+from sipwright.store.writing.session import Rows, Session
 from sipwright.store.writing.writer import Batch
 from store.writing.batches import call, execution
 
@@ -176,6 +180,93 @@ async def test_whoever_takes_a_lease_waits_for_the_commit_that_is_under_way(serv
     await store.close()
 
 
+async def test_a_commit_that_waits_for_a_row_has_the_lease_already(server_url: str, key_file: Path):
+    """Else it were committed behind the back of whoever takes the lease meanwhile, and reads the rows."""
+    store = await Store.open(server_url, key_file)
+    await Leases(store.database).execute(Ask("node:a", "a", 60.0, is_new=True))
+    store.writer.put("call", "a", call("a"))
+    await store.writer.drain()
+    session, other = session_of(store), session_of(store)
+    for one in (session, other):
+        await one.connect()
+    await other.begin(None)
+    await other.upsert("call", [call("a")])
+    committing = asyncio.create_task(session.commit({"call": {"a": call("a", b"new")}}, Fence("node:a", 1)))
+    _, waits = await asyncio.wait([committing], timeout=0.2)
+    taking = asyncio.create_task(store.database.write(lambda c: seize(c, "node:a", "b")))
+    _, pending = await asyncio.wait([taking], timeout=0.2)
+    await other.command("COMMIT")
+    await committing
+
+    assert (waits, pending) == ({committing}, {taking})
+    assert await taking == 2
+    with pytest.raises(FencedError):
+        await session.commit({"call": {"b": call("b")}}, Fence("node:a", 1))
+    session.disconnect()
+    other.disconnect()
+    assert [row.document for row in await store.load_calls("node1")] == [b"new"]
+    await store.close()
+
+
+async def test_what_the_server_finds_late_does_not_overwrite_what_came_after_it(
+    postgres_url: str, key_file: Path
+):
+    """A commit that took too long is given up and committed over another connection, and so are newer rows."""
+    store = await Store.open(postgres_url, key_file)
+    await Leases(store.database).execute(Ask("node:a", "a", 60.0, is_new=True))
+    fence, late, now = Fence("node:a", 1), session_of(store), session_of(store)
+    for one, document in ((late, b"first"), (now, b"newer")):
+        await one.connect()
+        await one.commit({"call": {"a": call("a", document)}}, fence)
+    with pytest.raises(FencedError):
+        await late.commit({"call": {"a": call("a", b"late")}}, fence)
+
+    assert [row.document for row in await store.load_calls("node1")] == [b"newer"]
+    late.disconnect()
+    now.disconnect()
+    await store.close()
+
+
+async def test_a_batch_is_one_trip_to_postgresql(
+    postgres_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whatever kinds it has, what is kept and what is gone; a statement is a transaction, so it says no COMMIT."""
+    store = await Store.open(postgres_url, key_file)
+    await Leases(store.database).execute(Ask("node:a", "a", 60.0, is_new=True))
+    trips: list[str] = []
+    session = session_of(store)
+    await session.connect()
+    await session.commit(one_kept_and_one_gone("first", "none"), Fence("node:a", 1))
+    for kind, name in (
+        (asyncpg.Connection, "execute"),
+        (asyncpg.Connection, "prepare"),
+        (PreparedStatement, "fetch"),
+    ):
+        monkeypatch.setattr(kind, name, noted(getattr(kind, name), trips))
+    await session.commit(one_kept_and_one_gone("second", "first"), Fence("node:a", 1))
+    monkeypatch.undo()
+    session.disconnect()
+
+    assert trips == ["fetch"]
+    assert [row.id for row in await store.load_calls("node1")] == ["second"]
+    assert [row.id for row in await store.load_executions("node1")] == ["first", "second"]
+    await store.close()
+
+
+def noted(asked: Callable[..., Any], trips: list[str]) -> Callable[..., Any]:
+    """Return what asks the server, with a note of each time."""
+
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        trips.append(asked.__name__)
+        return asked(*args, **kwargs)
+
+    return ask
+
+
+def one_kept_and_one_gone(kept: str, gone: str) -> Rows:
+    return {"call": {kept: call(kept), gone: None}, "execution": {kept: execution(kept)}}
+
+
 def session_of(store: Store) -> Session:
     if store.database.dialect == "postgresql":
         return PostgresSession(store.database.connect)
@@ -218,19 +309,13 @@ class StoppedSession:
     def disconnect(self) -> None:
         """Close nothing."""
 
-    async def begin(self, fence: Fence | None) -> None:
+    async def commit(self, rows: Rows, fence: Fence | None) -> None:
         self.begun += 1
         if self.begun <= self.stops:
             self.now += self.seconds
             raise TimeoutError
         if self.then is not None:
             raise self.then
-
-    async def upsert(self, kind: str, rows: list[Any]) -> None:
-        """Take all rows."""
-
-    async def command(self, sql: str) -> None:
-        """Take all commands."""
 
 
 class NoDisk(Exception):

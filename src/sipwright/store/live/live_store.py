@@ -36,6 +36,7 @@ from sipwright.store.schema.rows import (
     restored,
     unfinished_executions,
 )
+from sipwright.store.writing.grouping import PATIENT, PATIENT_WITH_A_SERVER, Grouping
 from sipwright.store.writing.writer import Committer, Fenced, Writer
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class Store(Administration):
         store._waiting = waiting
         if store.is_shared:
             store.database.catch_up = store.caught_up
-        store.writer = Writer(store._committer)
+        patient = PATIENT_WITH_A_SERVER if store.is_shared else PATIENT
+        store.writer = Writer(store._committer, grouping=Grouping(patient=patient))
         return store
 
     async def gather(self, node: str, *, is_alone: bool) -> None:

@@ -66,7 +66,8 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("until", Double, nullable=False),
-    # Counts what was written under it, where only a row that is written keeps others out (dialects/mariadb.py).
+    # Counts what was written under it, where only a row that is written keeps others out (dialects/mariadb.py), and
+    # elsewhere the connections over which it was (writing/postgres_committer.py).
     Column("writes", BigInteger),
 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-__all__ = ["AT_ONCE", "Grouping", "Ramp"]
+__all__ = ["AT_ONCE", "PATIENT", "PATIENT_WITH_A_SERVER", "Grouping", "Ramp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Ramp:
 
 URGENT = Ramp(few=8, many=48, longest=0.004)
 PATIENT = Ramp(few=5, many=32, longest=0.02)
+PATIENT_WITH_A_SERVER = Ramp(few=0, many=2, longest=0.02)
+"""To a server a commit is a trip, which costs both sides as much as some dozen rows: so the second one waits."""
+
 AT_ONCE = Ramp(few=0, many=1, longest=0.0)
 """Nothing is gathered: the off switch."""
 

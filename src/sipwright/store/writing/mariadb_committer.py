@@ -12,6 +12,7 @@ from sipwright.services.leases import Fence
 from sipwright.store.dialects import Trouble, mariadb
 from sipwright.store.errors import FencedError
 from sipwright.store.schema.rows import KINDS
+from sipwright.store.writing.session import Rows, write
 from sipwright.store.writing.statements import mariadb_delete, mariadb_upsert
 from sipwright.store.writing.writer import Row
 
@@ -57,6 +58,20 @@ class MariadbSession:
     def is_alive(self) -> bool:
         """Whether there is a connection that has not ended, as far as is known."""
         return self._connection is not None and self._connection.connected
+
+    async def commit(self, rows: Rows, fence: Fence | None) -> None:
+        """Commit rows as a whole, before somebody else has the lease of a fence, or not at all.
+
+        Raises:
+            FencedError: Somebody has it.
+        """
+        await self.begin(fence)
+        await write(self, rows)
+        await self.command("COMMIT")
+
+    async def roll_back(self) -> None:
+        """Be ready for the next transaction after one whose rows were not taken, of which nothing is left."""
+        await self.command("ROLLBACK")
 
     async def begin(self, fence: Fence | None) -> None:
         """Begin a transaction that writes the row of its lease.

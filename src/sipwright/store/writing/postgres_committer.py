@@ -1,4 +1,12 @@
-"""Writes batches on PostgreSQL: one prepared statement per kind, one array per column."""
+"""Writes batches on PostgreSQL: a batch is one prepared statement, and one array per column.
+
+A statement is a transaction, so a batch is one trip to the server and back, where one that begins, writes some kinds
+and commits is three and more; and a process that is stopped in the middle of it keeps nobody waiting.
+
+The server may find such a statement late, after its connection was given up and its rows were committed over the next
+one, and newer ones too. So each connection counts itself in the row of the lease before its first commit, and each
+statement says which one it is of: that of an earlier connection writes nothing any more.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from sipwright.memo import Bounded
 from sipwright.services.leases import Fence
 from sipwright.store.dialects import Trouble, postgresql
 from sipwright.store.errors import FencedError
 from sipwright.store.schema.rows import KINDS
-from sipwright.store.writing.statements import postgres_delete, postgres_upsert
+from sipwright.store.writing.session import Rows, parts
+from sipwright.store.writing.statements import postgres_commit, postgres_delete, postgres_upsert
 from sipwright.store.writing.writer import Row
 
 if TYPE_CHECKING:
@@ -21,6 +31,13 @@ __all__ = ["PostgresSession"]
 
 HELD_FOR = 1.5
 """For how many seconds a transaction keeps a lease in which nobody says anything."""
+
+_COUNT_CONNECTION = (
+    "UPDATE leases SET writes = COALESCE(writes, 0) + 1 WHERE name = $1 AND fence = $2 RETURNING writes"
+)
+
+MOST_PREPARED = 64
+"""Statements that are kept ready: batches have some kinds together again and again, and others hardly ever."""
 
 _UPSERTS = {name: postgres_upsert(kind) for name, kind in KINDS.items()}
 _DELETES = {name: postgres_delete(kind) for name, kind in KINDS.items()}
@@ -53,7 +70,10 @@ class PostgresSession:
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
         self._open = connect
         self._connection: asyncpg.Connection | None = None
-        self._prepared: dict[str, PreparedStatement] = {}
+        self._prepared: Bounded[str, PreparedStatement] = Bounded(MOST_PREPARED)
+        self._counted: tuple[Fence, int] | None = None
+        """Under which fence this connection has counted itself, and the number that it got."""
+        self._commits: Bounded[tuple[Any, ...], str] = Bounded(MOST_PREPARED)
 
     async def connect(self) -> None:
         """Open the connection."""
@@ -62,6 +82,7 @@ class PostgresSession:
     def disconnect(self) -> None:
         """Close it at once, without a word."""
         self._prepared.clear()
+        self._counted = None
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.terminate()
@@ -75,6 +96,51 @@ class PostgresSession:
     def is_alive(self) -> bool:
         """Whether there is a connection that has not ended, as far as is known."""
         return self._connection is not None and not self._connection.is_closed()
+
+    async def commit(self, rows: Rows, fence: Fence | None) -> None:
+        """Commit rows as a whole, before somebody else has the lease of a fence, or not at all.
+
+        Raises:
+            FencedError: Somebody has it.
+        """
+        shape: list[tuple[str, bool]] = []
+        arrays: list[Any] = []
+        if fence is not None:
+            arrays = [fence.number, fence.lease, await self._number(fence)]
+        for kind, kept, gone in parts(rows):
+            if kept:
+                shape.append((kind, False))
+                arrays += zip(*kept, strict=True)
+            if gone:
+                shape.append((kind, True))
+                arrays += _columns_of(kind, gone)
+        if not shape:
+            return
+        try:
+            await self._execute(self._statement(tuple(shape), is_fenced=fence is not None), arrays)
+        except asyncpg.DivisionByZeroError:
+            assert fence is not None
+            raise FencedError(*fence, None) from None
+
+    async def _number(self, fence: Fence) -> int:
+        """Return the number of this connection among those that were opened under a fence and the ones before it."""
+        if self._counted is None or self._counted[0] != fence:
+            assert self._connection is not None
+            number = await self._connection.fetchval(_COUNT_CONNECTION, fence.lease, fence.number)
+            if number is None:
+                raise FencedError(*fence, None)
+            self._counted = fence, number
+        return self._counted[1]
+
+    def _statement(self, shape: tuple[tuple[str, bool], ...], *, is_fenced: bool) -> str:
+        known = self._commits.get((is_fenced, *shape))
+        if known is None:
+            known = postgres_commit([(KINDS[kind], is_gone) for kind, is_gone in shape], is_fenced=is_fenced)
+            self._commits.keep((is_fenced, *shape), known)
+        return known
+
+    async def roll_back(self) -> None:
+        """Do nothing: a statement that failed has left nothing, and no transaction."""
 
     async def begin(self, fence: Fence | None) -> None:
         """Begin a transaction, in one round trip as BEGIN alone: who takes the lease waits for its end.
@@ -103,8 +169,7 @@ class PostgresSession:
 
     async def delete(self, kind: str, keys: list[Any]) -> None:
         """Delete rows by their keys."""
-        single = len(KINDS[kind].key) == 1
-        await self._execute(_DELETES[kind], [keys] if single else list(zip(*keys, strict=True)))
+        await self._execute(_DELETES[kind], _columns_of(kind, keys))
 
     async def command(self, sql: str) -> None:
         """Execute a statement without values."""
@@ -119,5 +184,11 @@ class PostgresSession:
         statement = self._prepared.get(sql)
         if statement is None:
             assert self._connection is not None
-            statement = self._prepared[sql] = await self._connection.prepare(sql)
+            statement = await self._connection.prepare(sql)
+            self._prepared.keep(sql, statement)
         await statement.fetch(*arrays)
+
+
+def _columns_of(kind: str, keys: list[Any]) -> list[Any]:
+    """Return an array for each column of some keys."""
+    return [keys] if len(KINDS[kind].key) == 1 else list(zip(*keys, strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -18,14 +18,13 @@ from sipwright.store.dialects import Trouble
 from sipwright.store.errors import DatabaseAwayError, FencedError
 from sipwright.store.schema.rows import KINDS, storable
 from sipwright.store.writing.log import keep_damaged
+from sipwright.store.writing.session import Rows, Session, write
 from sipwright.store.writing.waiting_log import WaitingLog, latest_rows
-from sipwright.store.writing.writer import Batch, Row, batch_refused, outage_began, outage_ended, row_refused
+from sipwright.store.writing.writer import Batch, batch_refused, outage_began, outage_ended, row_refused
 
-__all__ = ["Rows", "ServerCommitter", "Session"]
+__all__ = ["ServerCommitter"]
 
 log = structlog.get_logger(__name__)
-
-Rows = dict[str, dict[Any, Row | None]]
 
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A commit that takes longer is taken for a dead connection.
@@ -48,46 +47,6 @@ _LAST = 3.0
 
 CONFLICTS = 10
 """How often a batch that another transaction was in the way of is committed again at once, before that is an outage."""
-
-
-class Session(Protocol):
-    """One connection to a server, as a committer uses it."""
-
-    ERRORS: tuple[type[Exception], ...]
-    """What its methods may raise: of the server, the network (`OSError`), or of rows that no server takes."""
-
-    async def connect(self) -> None:
-        """Open the connection."""
-
-    def disconnect(self) -> None:
-        """Close it at once, without a word."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a connection, that may have ended unnoticed."""
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether there is a connection that has not ended, as far as is known."""
-
-    async def begin(self, fence: Fence | None) -> None:
-        """Begin a transaction that ends before somebody else has the lease of a fence, or not at all.
-
-        Raises:
-            FencedError: Somebody has it.
-        """
-
-    async def upsert(self, kind: str, rows: list[Row]) -> None:
-        """Insert or replace rows."""
-
-    async def delete(self, kind: str, keys: list[Any]) -> None:
-        """Delete rows by their keys."""
-
-    async def command(self, sql: str) -> None:
-        """Execute a statement without values."""
-
-    def trouble(self, error: BaseException) -> Trouble:
-        """Tell what an error means."""
 
 
 class ServerCommitter:
@@ -327,24 +286,12 @@ class ServerCommitter:
         if not self._session.is_open:
             await self._session.connect()
         try:
-            await self._session.begin(self._fence)
-            await self._write(batch.rows)
-            await self._session.command("COMMIT")
+            await self._session.commit(batch.rows, self._fence)
         except self._session.ERRORS as error:
             if not self._is_of_a_row(error):
                 raise
-            await self._session.command("ROLLBACK")
+            await self._session.roll_back()
             await self._commit_one_by_one(batch)
-
-    async def _write(self, rows: Rows) -> None:
-        for kind, of_kind in rows.items():
-            if not of_kind:
-                continue
-            kept = [row for row in of_kind.values() if row is not None]
-            if kept:
-                await self._session.upsert(kind, kept)
-            if len(kept) < len(of_kind):
-                await self._session.delete(kind, [key for key, row in of_kind.items() if row is None])
 
     async def _commit_one_by_one(self, batch: Batch) -> None:
         """Save what can be saved of a batch of which the database has refused some row."""
@@ -354,7 +301,7 @@ class ServerCommitter:
                 await self._session.command("SAVEPOINT one_row")
                 clean = None if row is None else storable(row)
                 try:
-                    await self._write({name: {_storable_key(name, key): clean}})
+                    await write(self._session, {name: {_storable_key(name, key): clean}})
                 except self._session.ERRORS as error:
                     if not self._is_of_a_row(error):
                         raise
