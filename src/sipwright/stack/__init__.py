@@ -4,9 +4,8 @@ from sipwright.stack.addresses import Addresses
 from sipwright.stack.client import Exchange
 from sipwright.stack.credentials import Credentials, learn_challenge, sign_request
 from sipwright.stack.held_timers import HeldTimers
-from sipwright.stack.incoming import Incoming
 from sipwright.stack.ping import ping
-from sipwright.stack.pipeline import Pipeline, Step
+from sipwright.stack.pipeline import Incoming, Pipeline, Step
 from sipwright.stack.receiver import BRIEF, BriefUser, OnAck, OnStrayResponse
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.stack import SECURE, Stack, StackSnapshot

@@ -11,7 +11,7 @@ from sipwright.sip.errors import ParseError
 from sipwright.sip.message import Request
 from sipwright.sip.unread import refuse_unread
 from sipwright.stack.addresses import stamp_source
-from sipwright.stack.incoming import Element
+from sipwright.stack.pipeline import Element
 from sipwright.stack.throttle import Throttle
 from sipwright.transport.flow import Flow
 

@@ -21,9 +21,8 @@ from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.sides import ClientTransaction
 from sipwright.sip.usual_ack import usual_ack_tag
 from sipwright.stack.addresses import Addresses, stamp_source
-from sipwright.stack.incoming import Element, Incoming
 from sipwright.stack.malformed import Malformed
-from sipwright.stack.pipeline import Pipeline
+from sipwright.stack.pipeline import Element, Incoming, Pipeline
 from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.timer_heap import Ticker
 from sipwright.transport.flow import Flow
