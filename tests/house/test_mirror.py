@@ -244,7 +244,7 @@ ELSEWHERE = {
     "services/switch/model/stopped": "services/switch/dialling/test_unreachable",
     "services/switch/model/call_state": "services/test_state_table",
     "services/switch/model/destination": "services/switch/dialling/test_destinations",
-    "services/switch/model/header_table": "services/switch/model/test_relayed_headers",
+    "services/switch/model/header_table": "services/switch/model/test_relayed",
     "services/switch/model/identity": "node/test_script_bridge",
     "services/switch/model/stored_processes": "services/switch/recovery/test_document",
     "services/switch/switch": "services/switch/call/test_call",

@@ -29,7 +29,7 @@ from .model.destination import Destination
 from .model.header_table import PASSAGES, Party, Passage
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
-from .model.relayed_headers import explaining_headers, relayed_lines, without_verification
+from .model.relayed import explaining_headers, relayed_lines, without_verification
 from .texts import Sending, Text, Texter
 
 __all__ = ["Messages"]

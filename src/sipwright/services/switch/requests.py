@@ -24,7 +24,7 @@ from .midcall.relay import Relay
 from .midcall.session import session_of
 from .model.header_table import ALLOW, IDENTITY
 from .model.leg_state import ANSWERED, CANCELLED, END, ENDED, HANGING_UP, REFUSED
-from .model.relayed_headers import farewell_headers
+from .model.relayed import farewell_headers
 from .reach.origin import Origin
 from .transfer.moving import Moving
 from .transfer.orbit import answer_parked

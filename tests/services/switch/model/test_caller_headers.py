@@ -9,7 +9,7 @@ from sipwright.services.switch.model.caller_headers import (
     verification_of,
     with_number,
 )
-from sipwright.services.switch.model.relayed_headers import without_verification
+from sipwright.services.switch.model.relayed import without_verification
 from sipwright.sip import NameAddr, Request
 
 

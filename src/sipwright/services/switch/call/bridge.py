@@ -6,8 +6,8 @@ from typing import Any
 
 from sipwright.sip import Request, Response
 
-from ..model import media
 from ..model.leg_state import RINGING
+from ..model.relayed import relayed_body
 from .callee import MOST_EARLY, Callee
 from .caller import Caller
 from .entity import Entity
@@ -139,7 +139,7 @@ class Bridge(Entity):
         callee = receiver if isinstance(receiver, Callee) else sender
         if not isinstance(callee, Callee) or callee.destination.options.mangle is not False:
             settings = self.ports.settings
-            body, _replaced = media.rewrite(
+            body, _replaced = relayed_body(
                 message, sender.source, receiver.source, settings.public_address, settings.seen_at
             )
         return body if self.originator is None else self.originator.adapted(body, receiver)

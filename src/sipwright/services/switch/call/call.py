@@ -21,7 +21,7 @@ from ..model.call_state import SETTING_UP, CallEvent
 from ..model.identity import Identity
 from ..model.leg_state import ANSWER, ANSWERED, END, ENDED, HANGING_UP, REFUSE, REFUSED, RING, LegState
 from ..model.outcome import CANCELLED, ELSEWHERE_HEADERS, EXPIRED, Outcome, for_caller
-from ..model.relayed_headers import reasons_of, relayed_lines
+from ..model.relayed import reasons_of, relayed_lines
 from .callee import Callee
 from .ending_call import LIMIT, EndingCall
 from .ports import CallPorts

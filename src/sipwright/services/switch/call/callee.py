@@ -13,8 +13,8 @@ from sipwright.transport import Flow
 from ..model.destination import Destination
 from ..model.header_table import OUTSIDER, Party
 from ..model.leg_state import CANCEL, END, LegState
-from ..model.media import refuse_offer
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, SILENT, Outcome
+from ..model.relayed import refuse_offer
 from .leg import Leg
 from .leg_ports import LegOwner
 

@@ -17,7 +17,7 @@ from ..model.call_state import ENDING, SETTING_UP, TABLE, TALKING, CallEvent
 from ..model.identity import Identity
 from ..model.leg_state import ANSWERED, END, ENDED
 from ..model.outcome import Outcome
-from ..model.relayed_headers import farewell_headers
+from ..model.relayed import farewell_headers
 from .bridge import Bridge
 from .callee import Callee
 from .leg import Leg, was_cut_off

@@ -34,8 +34,8 @@ from ..model.leg_state import (
     RULES,
     LegEvent,
 )
-from ..model.media import refuse_offer
 from ..model.outcome import Outcome
+from ..model.relayed import refuse_offer
 from .leg_ports import LegOwner, OpenReInvite
 
 log = structlog.get_logger(__name__)

@@ -20,8 +20,8 @@ from sipwright.transport import Flow, Target
 
 from ..model.destination import Destination
 from ..model.header_table import TOLD, TOLD_WITHOUT_TIMER
-from ..model.media import SeenAt, nowhere
 from ..model.outcome import Outcome
+from ..model.relayed import SeenAt, nowhere
 from .callee import Callee
 from .entity import Timers
 from .leg import Leg

@@ -23,7 +23,7 @@ from ..call.call import Call
 from ..call.ports import CallPorts
 from ..call.table import CallTable
 from ..model.call_state import SETTING_UP
-from ..model.relayed_headers import REQUIRES, unknown_extensions
+from ..model.relayed import REQUIRES, unknown_extensions
 from .router import Decision
 
 __all__ = ["RETRY_AFTER", "Admission", "CallLimits", "MostFrom", "Share", "look_at", "refuse_unknown"]

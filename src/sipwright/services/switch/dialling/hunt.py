@@ -20,7 +20,7 @@ from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.leg_state import DELAY, END, RING, LegState
 from ..model.outcome import HUNG_UP, PHONE_GONE, SILENT, LegResult, Outcome, is_way_gone
-from ..model.relayed_headers import explaining_headers, relayed_lines
+from ..model.relayed import explaining_headers, relayed_lines
 from . import hunt_events as events
 from .audio import audio_with
 from .hunt_machine import OVER, RINGING, TRYING, WAITING, HuntLeg, HuntMachine

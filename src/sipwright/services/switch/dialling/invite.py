@@ -28,11 +28,10 @@ from sipwright.sip.uri import as_request_uri, is_secure
 from ..call.call import EXPIRES, Call
 from ..call.callee import Callee
 from ..call.ports import SwitchSettings
-from ..model import media
 from ..model.caller_headers import ANONYMOUS, caller_headers
 from ..model.header_table import CALL_HEADER, IDENTITY, OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
 from ..model.identity_headers import asserted
-from ..model.relayed_headers import has_private_history, is_private, relayed_lines
+from ..model.relayed import has_private_history, is_private, relayed_body, relayed_lines
 
 __all__ = ["MOST_PASSES", "from_header", "make_invite", "marks", "origin_of", "passes_of", "read_source"]
 
@@ -92,7 +91,7 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
     if body:
         content_type = original.headers.get("content-type") or "application/sdp"
         if options.mangle is not False:
-            body, _replaced = media.rewrite(
+            body, _replaced = relayed_body(
                 original,
                 call.caller.source,
                 leg.source,

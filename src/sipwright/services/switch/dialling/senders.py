@@ -25,7 +25,7 @@ from sipwright.stack import Incoming
 
 from ..call.call import Call
 from ..model.caller_headers import forget_verification, read_caller, with_number
-from ..model.relayed_headers import without_verification
+from ..model.relayed import without_verification
 
 __all__ = ["Claim", "DialledNumbers", "Senders", "domain_of_number", "named_beside", "read_sender"]
 

@@ -31,8 +31,8 @@ from sipwright.stack import Incoming
 from ..call.call import Call
 from ..call.callee import MOST_EARLY, Callee
 from ..model.call_state import SETTING_UP
-from ..model.media import refuse_offer
 from ..model.outcome import Outcome
+from ..model.relayed import refuse_offer
 from ..model.stored_processes import StoredProvisionals
 from .relay import Relay
 

@@ -21,7 +21,7 @@ from sipwright.transport import Flow
 from ..call.call import Call
 from ..call.leg import Leg, was_cut_off
 from ..model.leg_state import LegState
-from ..model.relayed_headers import reasons_of, relayed_headers
+from ..model.relayed import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
 from .refer_names import name_refer, note_refer
 from .refresh import NOT_ALLOWED, answer_refresh

@@ -8,7 +8,7 @@ from sipwright.sip import NameAddr, ParseError, Request, Uri
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.names import KEYS
 
-from .relayed_headers import VERSTAT, is_private, without_verification
+from .relayed import VERSTAT, is_private, without_verification
 
 __all__ = [
     "ANONYMOUS", "Verification", "caller_headers", "forget_verification", "read_caller", "verification_of",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sipwright.sip import Request
 
 from .header_table import Party
-from .relayed_headers import is_private
+from .relayed import is_private
 
 __all__ = ["asserted", "vouch"]
 

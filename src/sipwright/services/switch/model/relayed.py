@@ -1,7 +1,10 @@
-"""The header lines of a message as the other leg of a call is to see them.
+"""What crosses from one end of a call to the other: the lines of a header, and the body.
 
 A B2BUA ends one dialog and begins another (RFC 3261 §6): whatever describes the hop, the dialog or the
 credentials of one side stays there. Which of the others cross is said in `header_table.py`.
+
+The switch never relays media. What it may do is replace a private address in an SDP, which the far end could
+never reach, by the address that the message really came from.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ import re
 from collections.abc import Callable, Mapping
 
 from sipwright.memo import Memo
+from sipwright.sdp import is_private as is_private_address
+from sipwright.sdp import is_sdp, refuse_streams, rewrite_body
+from sipwright.sdp.rendezvous import has_tokens, place_sockets
 from sipwright.sip import Message, Request, Response
 from sipwright.sip.grammar import shown_line
 from sipwright.sip.headers.collection import value_of
@@ -31,11 +37,15 @@ from .header_table import (
 __all__ = [
     "REQUIRES",
     "VERSTAT",
+    "SeenAt",
     "explaining_headers",
     "farewell_headers",
     "has_private_history",
     "is_private",
+    "nowhere",
     "reasons_of",
+    "refuse_offer",
+    "relayed_body",
     "relayed_headers",
     "relayed_lines",
     "unknown_extensions",
@@ -237,3 +247,43 @@ def _allowed(theirs: str) -> str:
 
 
 _ALLOWED = Memo(_allowed)
+
+
+SDP = "application/sdp"
+
+
+def refuse_offer(message: Message) -> tuple[bytes, str | None]:
+    """Return an answer that takes nothing of what a message offers, and its type; nothing where it offers nothing."""
+    is_offer = message.body and is_sdp(message.headers.get("content-type"))
+    return (refuse_streams(message.body), SDP) if is_offer else (b"", None)
+
+
+SeenAt = Callable[[str, str], tuple[str, int] | None]
+"""Returns the media socket that has named a token, if it is at a host (docs/rendezvous.md)."""
+
+
+def nowhere(token: str, host: str) -> None:
+    """Know of no socket."""
+
+
+def relayed_body(
+    message: Message, source: str, destination: str, public_address: str | None, seen_at: SeenAt = nowhere
+) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return the body that the end at `destination` is to get, and the (old, new) addresses replaced.
+
+    Nothing changes when both ends sit behind the same NAT (the same source address). A phone in the switch's
+    own private network that talks to the outside is given `public_address`. A media socket that has shown itself, and
+    is named, is where it was seen.
+    """
+    body = message.body
+    if not body or source == destination:
+        return body, []
+    content_type = message.headers.get("content-type")
+    if content_type is None:
+        return body, []
+    if has_tokens(body):
+        body = place_sockets(body, lambda token: seen_at(token, source))
+    takeover = source
+    if public_address is not None and is_private_address(source) and not is_private_address(destination):
+        takeover = public_address
+    return rewrite_body(content_type, body, takeover)
