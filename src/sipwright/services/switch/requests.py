@@ -17,11 +17,11 @@ from .call.callee import Callee
 from .call.caller import Caller
 from .call.leg import Leg
 from .call.ports import CallPorts
+from .midcall.liveness import session_of
 from .midcall.offers import Refusal, earlier_update, later, refusal_of_offer, refusal_of_update
 from .midcall.provisionals import Provisionals
 from .midcall.refresh import answer_refresh
 from .midcall.relay import Relay
-from .midcall.session import session_of
 from .model.header_table import ALLOW, IDENTITY
 from .model.leg_state import ANSWERED, CANCELLED, END, ENDED, HANGING_UP, REFUSED
 from .model.relayed import farewell_headers

@@ -49,9 +49,8 @@ from .dialling.router import Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
 from .midcall.late_responses import acknowledge_late
-from .midcall.liveness import PROBE, probe_ends, probe_later
+from .midcall.liveness import PROBE, Sessions, probe_ends, probe_later
 from .midcall.provisionals import Provisionals
-from .midcall.session import Sessions
 from .midcall.unwanted_answer import UnwantedAnswer
 from .model.header_table import ALLOW, TOLD, TOLD_WITHOUT_TIMER
 from .model.identity import Identity

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
-from ..midcall.session import session_of
+from ..midcall.liveness import session_of
 from ..model.destination import Destination
 from ..model.leg_state import LegEvent
 from .orbit import ring_back_later
