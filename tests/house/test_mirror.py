@@ -371,6 +371,7 @@ STORIES = {
     "web/test_odd_values": "odd values in every field and parameter of REST",
     "web/test_contract": "what REST, events and console promise to other programs",
     "services/switch/reach/test_flows": "phones with several flows, from hunt to registrar",
+    "services/switch/reach/test_said_again": "what is said once more to a phone that has moved, from call to edge",
     "services/switch/dialling/test_several_servers": "providers with several servers, from hunt to stack",
     "sip/test_parser_native": "the native part of the parser beside the one in Python",
     "test_package": "the Debian package, as it is built",

@@ -60,6 +60,8 @@ class FlowsElsewhere:
         """
         if not isinstance(before, RoutedFlow):
             return None if "!" in flow.key else flow
+        if isinstance(flow, RoutedFlow) and flow.name == before.name:
+            return flow
         way, name = self.by_edge(flow), before.name
         if not isinstance(way, RoutedFlow):
             return None

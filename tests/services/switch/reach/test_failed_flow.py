@@ -4,6 +4,7 @@ import pytest
 from tests.services.switch.conftest import SDP, Binding
 
 from sipwright.services.edge.routed_flow import RoutedFlow
+from sipwright.services.switch.midcall.reinvite import ReInvite
 
 BEFORE, AFTER = (f"north!tcp/10.0.0.2:5060/40.0.0.1:{port}" for port in (40_001, 40_002))
 DEVICE = "<urn:uuid:1>"
@@ -19,12 +20,23 @@ class North:
         self.account = account or bench.account("carol").id
         self.edge = bench.phone("north", "10.0.0.2")
         self.keys, self.names = [], []
-        bench.stack.join(self.flow, lambda address: address == ("10.0.0.2", 5060))
-        bench.stack.by_edge = self.by_edge
+        self.join()
         self.register(BEFORE)
+
+    def join(self):
+        """Let the process that is there now find the ways to other nodes."""
+        stack = self.bench.stack
+        stack.join(self.flow, lambda address: address == ("10.0.0.2", 5060))
+        stack.by_edge, stack.outbound.instead = self.by_edge, self.instead
 
     def by_edge(self, flow):
         return flow if "!" in flow.key else self.flow(f"n1!{flow.key}")
+
+    def instead(self, flow, before):
+        if "!" not in before.key or "tcp/" in f"{flow.key} {before.key}":
+            return None if "!" in flow.key else flow
+        way = self.by_edge(flow)
+        return way if way.node == before.name.node else way.renamed(before.name)
 
     def flow(self, key):
         node, _, plain_key = key.partition("!")
@@ -199,7 +211,6 @@ def test_one_that_comes_to_this_node_hears_the_same_by_the_edge_of_that(bench, a
     assert bytes(north.edge.last("INVITE")) == bytes(first)
     assert north.keys == [
         BEFORE,
-        "north!" + BEFORE.partition("!")[2],
         "n1!udp/10.0.0.1:5060/40.0.0.1:40002",
     ]
 
@@ -333,6 +344,117 @@ def test_what_is_said_in_a_call_waits_for_it_too(bench, alice, north, method):
     assert bytes(again) == bytes(first)
     assert north.keys[-1] == AFTER
     assert alice.statuses(method)[-1] == 200
+
+
+def refuse(north, invite):
+    north.edge.answer(invite, 430, reason="Flow Failed", headers=SOON)
+
+
+@pytest.mark.parametrize("answered_after", [0.0, 0.6], ids=["at once", "when it has heard it again"])
+def test_a_re_invite_that_a_phone_has_heard_by_its_next_connection_is_answered_by_that(
+    bench, alice, north, answered_after
+):
+    """The edge of the one before refuses it late. An ACK to that would come to the phone, as one to its 2xx."""
+    ok = talk(alice, north)
+    north.edge.clear()
+    alice.send(alice.in_dialog("INVITE", ok, body=SDP.format("20.0.0.1")))
+    first = north.edge.last("INVITE")
+    north.register(AFTER)
+    bench.run(0.6)  # Timer A
+    refuse(north, first)
+    refuse(north, first)
+    bench.run(answered_after)
+    refuse(north, first)
+    assert (set(north.edge.methods()), north.keys[-1]) == ({"INVITE"}, AFTER)
+    again = north.edge.last("INVITE")
+    north.edge.clear()
+    north.edge.answer(again, 200, body=SDP.format("40.0.0.1"))
+    bench.run(1.0)
+
+    assert (alice.statuses()[-1], north.edge.methods(), north.keys[-1]) == (200, ["ACK"], AFTER)
+
+
+def test_what_the_phone_refuses_is_acknowledged_to_it(bench, alice, north):
+    ok = talk(alice, north)
+    alice.send(alice.in_dialog("INVITE", ok, body=SDP.format("20.0.0.1")))
+    refuse(north, north.edge.last("INVITE"))
+    north.edge.answer(north.edge.last("INVITE"), 488)
+    bench.run(0.6)
+
+    assert (north.edge.methods()[-1], alice.statuses()[-1]) == ("ACK", 488)
+
+
+def test_a_re_invite_of_a_call_that_is_over_does_not_come_again(bench, alice, north):
+    ok = talk(alice, north)
+    alice.send(alice.in_dialog("INVITE", ok, body=SDP.format("20.0.0.1")))
+    refuse(north, north.edge.last("INVITE"))
+    north.edge.clear()
+    alice.send(alice.in_dialog("BYE", ok, cseq=70))
+    bench.run(0.6)
+
+    assert "INVITE" not in north.edge.methods()
+    north.edge.answer(north.edge.last("BYE"), 200)
+    assert bench.is_empty()
+
+
+def test_a_session_is_refreshed_though_a_phone_was_away(bench, alice, north):
+    """Whoever refreshes it leaves the ACK to the transaction."""
+    ok = talk(alice, north)
+    (call,) = bench.switch.calls.values()
+    answers = []
+    north.edge.clear()
+    with call.event():
+        ReInvite(call, call.legs[0], answers.append).send(b"", None)
+    bench.run(0.01)
+    refuse(north, north.edge.last("INVITE"))
+    bench.run(0.6)
+    north.edge.answer(north.edge.last("INVITE"), 488)
+
+    assert north.edge.methods() == ["INVITE", "INVITE", "ACK"]
+    assert [answer.status for answer in answers] == [488]
+    assert ok is not None
+
+
+def test_no_ack_follows_the_invite_that_an_edge_refuses(bench, alice, north):
+    """It might come to the phone by its next connection, where the INVITE is by then."""
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    north.register(AFTER)
+    bench.run(0.6)
+    refuse(north, first)
+    bench.run(0.6)
+
+    assert set(north.edge.methods()) == {"INVITE"}
+
+
+def test_a_connection_to_this_node_that_its_edge_was_used_for_may_end_with_a_process(bench, alice, north):
+    """The INVITE was to be the same as by the edge before, so it comes by that of this node again."""
+    alice.invite("sip:carol@example.org")
+    first = north.edge.last("INVITE")
+    connected(bench)
+    north.register(HERE)
+    north.fail()
+    bench.start = among_others(bench, north)
+    bench.restart()
+    refuse(north, north.edge.last("INVITE"))
+    north.register(AFTER)
+    north.edge.clear()
+    bench.run(0.6)
+
+    assert (bytes(north.edge.last("INVITE")), north.keys[-1]) == (bytes(first), AFTER)
+    north.answer()
+    assert alice.statuses()[-1] == 200
+
+
+def among_others(bench, north):
+    """Return how the next process begins, to which the other node is there from the beginning."""
+    start = bench.start
+
+    def begin():
+        start()
+        north.join()
+
+    return begin
 
 
 def test_a_call_is_over_though_its_phone_does_not_come_back(bench, alice, north):

@@ -51,7 +51,7 @@ def test_one_that_has_only_registered_at_another_node_hears_the_same_by_the_edge
     """It may have heard the request, and knows no Via of another edge (RFC 3261 §17.2.3)."""
     before, now = (Flow("udp", ("10.0.0.1", 5060), ("30.0.0.1", number)) for number in (5060, port))
     leg = SimpleNamespace(is_phone=True, flow=before, left=None)
-    reconnects = SimpleNamespace(where_registered=lambda leg, flow: now)
+    reconnects = SimpleNamespace(where_registered=lambda leg, flow: now, same_way=lambda now, before: now)
     way = Repeats({"t1": leg}, reconnects).way(b"BYE sip:b SIP/2.0\r\nFrom: <sip:a@x>;tag=t1\r\n\r\n", before)
 
     assert way is (before if port == 5060 else now)

@@ -191,13 +191,25 @@ class Callee(Leg):
             owner.changed()
         owner.callee_responded(self, response)
 
+    def _is_by_edge(self, response: Response) -> bool:
+        """Return whether the edge of a node says that a connection has ended (RFC 5626 §5.3.1).
+
+        That keeps no state and says it once. An ACK might come to the phone by its next connection, and be one to what
+        that has answered.
+        """
+        return response.status == 430 and self.flow is not None and "!" in self.flow.key
+
     def _responded(self, transaction: ClientTransaction, response: Response) -> None:
         owner = self.owner
         if self.auth is not None and response.is_final:
             self.note_credentials(response)
         if response.is_final and self.flow is not None:
             self.flow.withdraw(transaction.wire)
-        if response.status >= 300 and isinstance(transaction, ClientInvite):
+        if (
+            response.status >= 300
+            and isinstance(transaction, ClientInvite)
+            and not self._is_by_edge(response)
+        ):
             # Until the ACK the peer repeats itself, so it comes when what it said is stored.
             owner.when_stored(partial(transaction.acknowledge, owner.ports.clock()))
         owner.callee_responded(self, response)

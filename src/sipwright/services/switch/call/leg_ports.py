@@ -51,14 +51,25 @@ class LegRoutes(Protocol[LegT_contra]):
         request: Request | Written,
         user: ClientUser | None,
         dialog: Dialog | None = None,
+        *,
+        is_again: bool = False,
+        holds_ack: bool = False,
     ) -> ClientTransaction | None:
         """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first.
 
-        The dialog is the leg's own, unless another one is given.
+        The dialog is the leg's own, unless another one is given. One that was sent before goes as its peer has heard it
+        with `is_again`; the ACK to a failure is for the user to send with `holds_ack`.
         """
 
-    def send_ack(self, leg: LegT_contra, ack: bytes, dialog: Dialog | None = None) -> None:
-        """Send an ACK, which has no transaction."""
+    def repeat_request(
+        self, leg: LegT_contra, wire: bytes, user: ClientUser | None, dialog: Dialog | None = None
+    ) -> ClientTransaction | None:
+        """Send a request once more that an earlier process may have sent, as its peer has heard it."""
+
+    def send_ack(
+        self, leg: LegT_contra, ack: bytes, dialog: Dialog | None = None, *, is_again: bool = False
+    ) -> None:
+        """Send an ACK, which has no transaction; `is_again` as for a request."""
 
 
 class ProviderCredentials(Protocol):

@@ -230,8 +230,9 @@ class Routes(LegRoutes[Leg], Protocol):
         destination: Destination,
         response: Response,
         then: Callable[[Target | None, Flow | None], None],
+        flow: Flow | None = None,
     ) -> bool:
-        """Find the way once more to a phone whose flow at another node has failed, unless it is gone for good."""
+        """Find the way once more to a phone whose flow at the edge of a node has failed, unless it is gone for good."""
 
     def as_before(self, request_uri: str, destination: Destination, flow: Flow) -> Flow | None:
         """Return the way by which a phone that is back takes a request for the same as before; None if it cannot."""

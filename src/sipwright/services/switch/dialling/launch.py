@@ -131,7 +131,7 @@ def waits_for(hunt: Hunting, leg: Callee, response: Response) -> bool:
 
     if leg.state not in (LegState.CALLING, LegState.RINGING):
         return False
-    if not hunt.call.ports.routes.awaits(leg.destination, response, found):
+    if not hunt.call.ports.routes.awaits(leg.destination, response, found, leg.flow):
         return False
     if has_rung:
         _wait_on(hunt, leg)
@@ -146,7 +146,6 @@ def _wait_on(hunt: Hunting, leg: Callee) -> None:
     before, invite, flow, ports = leg.transaction, leg.invite, leg.flow, hunt.call.ports
     if not isinstance(before, ClientInvite) or invite is None or flow is None:
         return
-    before.acknowledge(ports.clock())
     ports.stack.layer.drop(before)
     leg.transaction = waiting = ports.stack.restore_client(invite, flow, leg, PROCEEDING)
     if isinstance(waiting, ClientInvite):

@@ -22,7 +22,7 @@ from functools import partial
 from math import inf
 from zlib import crc32
 
-from sipwright.sip import Request, Response, parse, write_response
+from sipwright.sip import Request, Response, write_response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.provisional import RAck, read_rack, requires_reliable, takes_reliable
 from sipwright.sip.transaction import ClientTransaction, ReliableResponse
@@ -148,9 +148,8 @@ class Provisionals:
         if self.told and self.call.caller.is_open:
             self._repeat(self.told[0])
         for source, wire in self.pracks.values():
-            request = parse(wire)
-            assert isinstance(request, Request)
-            self._send_prack(source, request)
+            leg = self.call.legs[source[0] - 1]
+            self.call.ports.routes.repeat_request(leg, wire, self, _dialog(leg, source[1]))
 
     # What is heard from those who are called.
 

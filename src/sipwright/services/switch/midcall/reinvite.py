@@ -52,7 +52,7 @@ class ReInvite:
         """Go on in a new process: the peer takes it for a retransmission."""
         self.wire, self._rounds = state.wire.encode("latin-1"), state.rounds
         self.leg.reinvite = self
-        self._send()
+        self._client = self.call.ports.routes.repeat_request(self.leg, self.wire, self)
 
     def send(self, body: bytes, content_type: str | None) -> None:
         """Send it once its new CSeq is stored; without a body it asks for an offer."""
@@ -84,6 +84,8 @@ class ReInvite:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response; a challenge is answered with the credentials of the leg's provider."""
+        if self._client is None or self._client.key == transaction.key:
+            self._client = transaction  # it was sent again, as its phone was away
         if not response.is_final:
             return
         if self._is_done:

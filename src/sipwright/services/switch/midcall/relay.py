@@ -124,7 +124,7 @@ class Relay:
             return
         request = parse(self.wire)
         assert isinstance(request, Request)
-        self._send(request)
+        self._send(request, is_again=True)
 
     @property
     def is_invite(self) -> bool:
@@ -207,21 +207,24 @@ class Relay:
         self.server = incoming.open(self)
         self.call.changed()
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: Request, *, is_again: bool = False) -> None:
         if self._is_done:
             return  # its sender has heard otherwise meanwhile
         self._is_sent = True
         self._promise()
-        self.client = client = self.call.ports.routes.send_request(self.receiver, request, self)
-        if isinstance(client, ClientInvite):
-            client.holds_ack = True
-            if not self._is_done:  # nobody rings here, but a person may be asked, as for video
-                self.call.arm("crossing", PROMPTLY if self._as_invite else self.call.ports.settings.ring)
+        self.client = client = self.call.ports.routes.send_request(
+            self.receiver, request, self, is_again=is_again, holds_ack=True
+        )
+        if isinstance(client, ClientInvite) and not self._is_done:
+            # Nobody rings here, but a person may be asked, as for video.
+            self.call.arm("crossing", PROMPTLY if self._as_invite else self.call.ports.settings.ring)
 
     # What the two transactions deliver.
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take the receiver's response and give it to the sender."""
+        if self.client is None or self.client.key == transaction.key:
+            self.client = transaction  # it was sent again, as its phone was away
         if self._is_sent_as_invite and (response.status == 100 or self._has_to_wait(response)):
             return
         with self.call.event():

@@ -132,10 +132,8 @@ class SessionTimer:
             self._invite = ReInvite(self.call, self.leg, self._reinvited)
             self._invite.resume(stored)
         elif self.wire is not None and (dialog := self.leg.dialog) is not None:
-            request = parse(self.wire)
-            assert isinstance(request, Request)
-            if request.cseq.number == dialog.local_cseq:
-                self.call.ports.routes.send_request(self.leg, request, self)
+            if parse(self.wire).cseq.number == dialog.local_cseq:
+                self.call.ports.routes.repeat_request(self.leg, self.wire, self)
             else:  # it was answered, or has lost its turn
                 self.wire = None
         if self._invite is None and self.wire is None and self._name not in self.call.timers:

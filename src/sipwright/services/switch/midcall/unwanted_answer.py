@@ -119,13 +119,13 @@ class UnwantedAnswer:
         """Say both once more: who has heard them takes them for retransmissions."""
         bye = parse(self._bye)
         assert isinstance(bye, Request)
-        self._send(bye)
+        self._send(bye, is_again=True)
 
-    def _send(self, bye: Request) -> None:
+    def _send(self, bye: Request, *, is_again: bool = False) -> None:
         """Send the ACK and the BYE; nobody waits for this one to end, so that it is not repeated in haste."""
         ports = self.call.ports
         ports.routes.send_ack(self.leg, self._ack, self._dialog)
-        transaction = ports.routes.send_request(self.leg, bye, self, self._dialog)
+        transaction = ports.routes.send_request(self.leg, bye, self, self._dialog, is_again=is_again)
         if isinstance(transaction, ClientNonInvite):
             transaction.hold_back(ports.clock())
 

@@ -180,12 +180,14 @@ class DestinationRoutes:
         destination: Destination,
         response: Response,
         then: Callable[[Target | None, Flow | None], None],
+        flow: Flow | None = None,
     ) -> bool:
-        """Find the way to a phone once more, in a moment, whose connection to another node has ended.
+        """Find the way to a phone once more, in a moment, whose connection to the edge of a node has ended.
 
-        Returns False when it is not to be expected any more; else `then` is called as by `reach`.
+        That is where `flow` has led, which may be the edge of this node. Returns False when it is not to be expected
+        any more; else `then` is called as by `reach`.
         """
-        if not is_connection_elsewhere(destination.flow):
+        if not (is_connection_elsewhere(destination.flow) or (flow and is_connection_elsewhere(flow.key))):
             return False
         patience = destination.patience = destination.patience or Patience()
         if not patience.lasts(response, self._stack.clock()):

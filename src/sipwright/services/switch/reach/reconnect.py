@@ -23,7 +23,7 @@ from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
 from ..model.leg_state import LegState
-from .failed_flow import AGAIN_AFTER
+from .failed_flow import AGAIN_AFTER, is_connection_elsewhere
 from .ways import is_same_but_port, is_same_contact, leads_to, way_to
 
 __all__ = ["Reconnects"]
@@ -153,6 +153,15 @@ class Reconnects:
                         self.move(leg, found)
                 return found
         return flow
+
+    def same_way(self, now: Flow, before: Flow) -> Flow | None:
+        """Return the way to where a phone is now, for what it may have heard by the flow before (RFC 3261 §17.2.3).
+
+        None where it would take that for something else. Over a connection it is any edge's (`Edge`).
+        """
+        if now.is_reliable or is_connection_elsewhere(before.key):
+            return self._stack.by_edge(now) if "!" in before.key else now
+        return self._stack.outbound.instead(now, before)
 
     def is_by_own_edge(self, leg: Leg, flow: Flow) -> bool:
         """Return whether a flow leads to a phone by the edge of this node, by which it need not be asked any more."""

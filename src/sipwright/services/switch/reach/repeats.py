@@ -42,4 +42,4 @@ class Repeats:
             return before  # to a fork that is elsewhere
         now = self._reconnects.where_registered(leg, known)
         # One that is where it was knows the edge that it has heard the request by, or not, and no other (§17.2.3).
-        return before if now.remote == before.remote else now
+        return before if now.remote == before.remote else self._reconnects.same_way(now, before) or now

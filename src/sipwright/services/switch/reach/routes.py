@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import structlog
 
@@ -11,7 +12,7 @@ from sipwright.services.trust import TrustIn, nobody_of_ours
 from sipwright.sip import Message, ParseError, Request, Uri, parse
 from sipwright.sip.build import Written, make_cancel
 from sipwright.sip.dialog import Dialog
-from sipwright.sip.transaction import ClientTransaction, ClientUser
+from sipwright.sip.transaction import PROCEEDING, ClientInvite, ClientTransaction, ClientUser
 from sipwright.stack import LARGEST_OVER_UDP, ReconnectingFlow, Stack
 from sipwright.stack.throttle import Throttle
 from sipwright.transport import Flow, Target
@@ -108,11 +109,16 @@ class PeerRoutes(DestinationRoutes):
             self._stack.outbound.reach(uri, found, beside=known, is_proved=leg.is_proved, trust=trust)
 
     def send_request(
-        self, leg: Leg, request: Request | Written, user: ClientUser | None, dialog: Dialog | None = None
-    ) -> ClientTransaction | None:
-        """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first."""
+        self, leg: Leg, request: Request | Written, user: ClientUser | None, dialog: Dialog | None = None, *,
+        is_again: bool = False, holds_ack: bool = False,
+    ) -> ClientTransaction | None:  # fmt: skip
+        """Send a request inside a dialog; returns its transaction, unless the way is to be looked up first.
+
+        One that an earlier process may have sent, or this one, goes as its peer has heard it with `is_again`. The ACK
+        to a failure is for the user to send with `holds_ack`.
+        """
         dialog = dialog or leg.dialog
-        flow = self._as_heard(leg, dialog, request) or self._known(leg, dialog, request)
+        flow = self._as_heard(leg, dialog, request, is_again) or self._known(leg, dialog, request)
         if flow is not None:
             flow = self._for_size(leg, dialog, flow, request)
             if not _is_for(request, flow) and not is_connection_elsewhere(flow.key):
@@ -121,33 +127,45 @@ class PeerRoutes(DestinationRoutes):
                 request = self._with_via(request, flow) if by_edge is None else request
                 flow = by_edge or flow
             if dialog is leg.dialog and is_connection_elsewhere(flow.key):
-                user = self._returning(leg, user)
-            return self._stack.start_client(request, flow, user)
+                user, holds_ack = self._returning(leg, user, holds_ack), True
+            return self._start(request, flow, user, holds_ack)
         started: list[ClientTransaction] = []
 
         def start(flow: Flow) -> None:
             flow = self._for_size(leg, dialog, flow, request)
-            started.append(self._stack.start_client(self._with_via(request, flow), flow, user))
+            started.append(self._start(self._with_via(request, flow), flow, user, holds_ack))
 
         self._look_up(leg, dialog, start)
         return started[0] if started else None
 
-    def _as_heard(self, leg: Leg, dialog: Dialog | None, request: Request | Written | bytes) -> Flow | None:
-        """Return the way for what another node has written, which had the call before; None for all else.
+    def _start(
+        self, request: Request | Written, flow: Flow, user: ClientUser | None, holds_ack: bool
+    ) -> ClientTransaction:
+        transaction = self._stack.start_client(request, flow, user)
+        if holds_ack and isinstance(transaction, ClientInvite):
+            transaction.holds_ack = True
+        return transaction
 
-        Its phone knows it by the edge that it has heard it by, or by none, and by no other (RFC 3261 §17.2.3).
+    def _as_heard(
+        self, leg: Leg, dialog: Dialog | None, request: Request | Written | bytes, is_again: bool = False
+    ) -> Flow | None:
+        """Return the way for what is said once more, or another node has written, which had the call before.
+
+        Its phone knows it by the edge that it has heard it by, or by none, and by no other (RFC 3261 §17.2.3). None for
+        all else.
         """
         flow = leg.flow
         if not self._stack.outbound.has_peers or flow is None or flow.is_reliable:
             return None
         if not leg.is_phone or dialog is not leg.dialog or flow.protocol == "loop":
             return None
-        if self._is_ours(request, flow):
+        if not is_again and self._is_ours(request, flow):
             return None
         now = self._reconnects.where_registered(leg, flow, is_followed=False)
         if now.remote == flow.remote:
             return flow
-        return self._stack.by_edge(now) if "!" in flow.key else now
+        same = self._reconnects.same_way(now, flow)
+        return same if same is not None or is_connection_elsewhere(flow.key) else now
 
     def _is_ours(self, request: Request | Written | bytes, flow: Flow) -> bool:
         """Return whether this node has written a request, as its Via says."""
@@ -169,17 +187,37 @@ class PeerRoutes(DestinationRoutes):
         by_edge = self._stack.by_edge(flow)
         return flow if by_edge is not None and isinstance(flow, ReconnectingFlow) else by_edge
 
-    def _returning(self, leg: Leg, user: ClientUser | None) -> ReturningUser:
+    def _returning(self, leg: Leg, user: ClientUser | None, holds_ack: bool) -> ReturningUser:
         if isinstance(user, ReturningUser):
             return user
-        return ReturningUser(leg, user, self, self._stack.clock, self._stack.call_later)
+        return ReturningUser(leg, user, self, self._stack.clock, self._stack.call_later, holds_ack=holds_ack)
+
+    def wait_on(self, user: ReturningUser, transaction: ClientTransaction) -> ClientTransaction:
+        """Put a transaction in the place of one that was refused, which hears what a copy of its request comes to."""
+        if not isinstance(transaction, ClientInvite):
+            return transaction
+        self._stack.layer.drop(transaction)
+        # The core asks less of a flow than we do; it only ever gets ours.
+        flow = cast(Flow, transaction.flow)
+        waits = self._stack.restore_client(transaction.request, flow, user, PROCEEDING)
+        assert isinstance(waits, ClientInvite)
+        waits.holds_ack = True
+        return waits
 
     def send_again(self, user: ReturningUser, transaction: ClientTransaction) -> None:
         """Send what a transaction has sent, as it was, to where the phone is by now, which may have heard it before."""
         request = parse(transaction.wire)
         assert isinstance(request, Request)
         self._stack.layer.drop(transaction)
-        self.send_request(user.leg, request, user)
+        self.send_request(user.leg, request, user, is_again=True, holds_ack=user.holds_ack)
+
+    def repeat_request(
+        self, leg: Leg, wire: bytes, user: ClientUser | None, dialog: Dialog | None = None
+    ) -> ClientTransaction | None:
+        """Send a request once more that an earlier process may have sent, as its peer has heard it."""
+        request = parse(wire)
+        assert isinstance(request, Request)
+        return self.send_request(leg, request, user, dialog, is_again=True)
 
     def _with_via(self, request: Request | Written | bytes, flow: Flow) -> Request:
         """Let the Via of a request name the way that it takes, which is not the one that it was made for."""
@@ -190,10 +228,10 @@ class PeerRoutes(DestinationRoutes):
         request.headers.set_first("Via", self._stack.via_for(flow, request.top_via.branch or ""))
         return request
 
-    def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None) -> None:
-        """Send an ACK, which has no transaction."""
+    def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None, *, is_again: bool = False) -> None:
+        """Send an ACK, which has no transaction; `is_again` as for a request, which may follow it."""
         dialog = dialog or leg.dialog
-        flow = self._as_heard(leg, dialog, ack) or self._known(leg, dialog, ack)
+        flow = self._as_heard(leg, dialog, ack, is_again) or self._known(leg, dialog, ack)
 
         def send(flow: Flow) -> None:
             flow = self._for_size(leg, dialog, flow, ack)

@@ -276,7 +276,9 @@ def _recover_dialog(call: Call, leg: Leg) -> None:
         else:
             leg.unacked_response = None  # the peer has long forgotten it, so that no ACK means nothing
     if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
-        ports.routes.send_ack(leg, leg.ack)  # a copy does no harm, and without any the peer hangs up
+        ports.routes.send_ack(
+            leg, leg.ack, is_again=True
+        )  # a copy does no harm, and without any the peer hangs up
     if leg.pending_request is None and leg.state is LegState.HANGING_UP:
         leg.say_goodbye()
 
@@ -290,14 +292,12 @@ def _may_miss_ack(call: Call, leg: Leg, now: float) -> bool:
 
 
 def _ask_again(call: Call, leg: Leg, asking: bytes) -> None:
-    request = parse(asking)
-    if not isinstance(request, Request):
-        return
+    number = parse(asking).cseq.number
     if leg.state is LegState.HANGING_UP:
-        call.ports.routes.send_request(leg, request, leg)
-    elif leg.state is LegState.ANSWERED and leg.dialog and leg.dialog.local_cseq == request.cseq.number:
+        call.ports.routes.repeat_request(leg, asking, leg)
+    elif leg.state is LegState.ANSWERED and leg.dialog and leg.dialog.local_cseq == number:
         # With a higher number in use it was answered, or has lost its turn (RFC 3261 §12.2.2).
-        call.ports.routes.send_request(leg, request, Probe(call, leg))
+        call.ports.routes.repeat_request(leg, asking, Probe(call, leg))
 
 
 def _caller(call: Call, stored: StoredLeg) -> Caller:

@@ -86,7 +86,7 @@ class ReferNotifier:
     def resume(self) -> None:
         """Say again, in a new process, what may not have been heard."""
         if self._wire is not None:
-            self._send()
+            self._call.ports.routes.repeat_request(self._leg, self._wire, self)
 
     def tell(self, status: int, reason: str, *, is_last: bool = False) -> None:
         """Tell how far it is, or how it ended."""

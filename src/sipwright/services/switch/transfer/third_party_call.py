@@ -25,7 +25,7 @@ from sipwright.sdp import as_version_of, origin
 from sipwright.services.dialstring import Groups, read_groups, write_groups
 from sipwright.sip import NameAddr, Request, Response, Uri, parse
 from sipwright.sip.build import make_draft
-from sipwright.sip.transaction import CALLING, ClientTransaction
+from sipwright.sip.transaction import ClientTransaction
 
 from ..call.call import Call
 from ..call.callee import Callee
@@ -155,9 +155,7 @@ class ThirdParty:
                 call.ports.dialling.decide(call)
             return
         if self.offer is not None and first is not None and first.flow is not None:
-            request = parse(self.offer)
-            assert isinstance(request, Request)
-            self.call.ports.stack.restore_client(request, first.flow, _Joining(self), CALLING)
+            self.call.ports.routes.repeat_request(first, self.offer, _Joining(self))
 
     # What happens.
 
