@@ -388,17 +388,28 @@ def test_a_page_opens_within_a_second_with_two_thousand_accounts(site, page):
 
 
 def test_a_test_call_is_seen_as_the_readme_says(site, page):
-    page.get_by_role("button", name="Place a test call").click()
-    row = page.get_by_test_id("call").first
-    expect(row).to_be_visible()
-    row.get_by_role("button", name="Trace").click()
-    expect(page.get_by_test_id("script-run")).to_contain_text("phone B: ringing it")
-    expect(page.get_by_test_id("rung").filter(has_text="200 OK").first).to_be_visible()
-    page.get_by_role("button", name="Hang up").click()
-    expect(page.get_by_test_id("why")).to_contain_text("ended the call from outside")
+    until(lambda: is_seen_and_hung_up(site, page), "a test call is hung up before it ends by itself")
     page.goto(site.base)
 
     expect(page.get_by_text("No calls at the moment")).to_be_visible()
+
+
+def is_seen_and_hung_up(site, page):
+    """Place a test call, look at it and hang it up; return whether it went on for so long: 5 s."""
+    site.open(page, "/")
+    page.get_by_role("button", name="Place a test call").click()
+    row = page.get_by_test_id("call").first
+    expect(row.or_(page.get_by_text("A test call is under way already")).first).to_be_visible()
+    if not row.is_visible():
+        return False
+    row.get_by_role("button", name="Trace").click()
+    expect(page.get_by_test_id("script-run")).to_contain_text("phone B: ringing it")
+    expect(page.get_by_test_id("rung").filter(has_text="200 OK").first).to_be_visible()
+    hang_up = page.get_by_role("button", name="Hang up")
+    if hang_up.is_visible():
+        hang_up.click()
+    expect(hang_up).to_have_count(0)
+    return "ended the call from outside" in page.get_by_test_id("why").inner_text()
 
 
 def test_a_test_call_and_the_dialplan_that_it_ran_can_be_looked_at_afterwards(site, page):

@@ -24,11 +24,11 @@ from .report import Unfinished
 
 __all__ = ["Phone"]
 
-PATIENCE = 3.0
+PATIENCE = 8.0
+"""How many seconds a phone waits for what should come in a few milliseconds; a busy machine may stand still for two."""
 
 CHANGES, GLARE = 3, 0.2
 """How often a change of the call is asked for while both ends want one, and the seconds between (RFC 3261 §14.1)."""
-"""How many seconds a phone waits for what should come in a few milliseconds."""
 
 USER_AGENT = ("User-Agent", "Sipwright call-test")
 SDP = "application/sdp"

@@ -31,13 +31,12 @@ __all__ = ["rehearse"]
 NOTICED_AFTER = 1.1
 """The switch looks for changes every second; asking before that would only look like a wrong password."""
 
-NOTICED_BY = 2.5
-"""It has to know within two seconds."""
+RETRY_EVERY, MOST_TRIES = 0.25, 6
+"""It has to know within two seconds. Tries are counted, as the machine may stand still between two of them."""
 
-SETTLED_BY = 5.0
-"""Seconds within which a call that is over is forgotten, and its records are written, also on a busy machine."""
+LOOK_EVERY, MOST_LOOKS = 0.02, 250
+"""Within five seconds a call that is over is forgotten, and its records are written; likewise."""
 
-RETRY_EVERY = 0.25
 RING, TALK = 0.2, 0.25
 LONGEST_RING = 2.0
 """Seconds that it rings at most where the call is to be watched."""
@@ -114,7 +113,7 @@ class _Rehearsal:
         return caller, callee
 
     async def _find_switch(self, *phones: Phone) -> None:
-        answers = await asyncio.gather(*(phone.ping(1.5) for phone in phones))
+        answers = await asyncio.gather(*(phone.ping() for phone in phones))
         for has_answered, target in zip(answers, (self._place.switch_a, self._place.switch_b), strict=True):
             if not has_answered:
                 raise CommandError(f"no switch answers at {_address(target)}; {self._hint}")
@@ -123,10 +122,9 @@ class _Rehearsal:
     async def _rehearse(self, caller: Phone, callee: Phone) -> None:
         """Do everything in order; when a step fails, the steps that need it are not tried."""
         report = self._report
-        deadline = time.monotonic() + NOTICED_BY
         await asyncio.sleep(NOTICED_AFTER)
         try:
-            await self._register(caller, callee, deadline)
+            await self._register(caller, callee)
             await self._set_up(caller, callee)
             await self._talk(caller, callee)
             await self._part(caller, callee)
@@ -139,14 +137,14 @@ class _Rehearsal:
             check_script(report, self._scratch, trace)
             check_records(report, self._scratch, trace)
 
-    async def _register(self, caller: Phone, callee: Phone, deadline: float) -> None:
+    async def _register(self, caller: Phone, callee: Phone) -> None:
         """Register both phones, as soon as the switch knows them."""
         report = self._report
         for phone in (caller, callee):
-            while True:
+            for tried in range(1, MOST_TRIES + 1):
                 before = len(report.ladder)
                 response = await phone.register(3600)
-                if response.is_success or time.monotonic() > deadline:
+                if response.is_success or tried == MOST_TRIES:
                     break
                 report.ladder.forget_from(before)
                 await asyncio.sleep(RETRY_EVERY)
@@ -241,13 +239,12 @@ class _Rehearsal:
         from sipwright.store.history.traces import read_trace
 
         caller_id = self._scratch.account_ids[0]
-        deadline = time.monotonic() + SETTLED_BY
-        while True:
+        for _ in range(MOST_LOOKS):
             trace = await read_trace(self._store.database, caller_id)
-            is_settled = not trace.calls and all(run["ended_at"] for run in trace.runs)
-            if is_settled or time.monotonic() > deadline:
-                return trace
-            await asyncio.sleep(0.02)
+            if not trace.calls and all(run["ended_at"] for run in trace.runs):
+                break
+            await asyncio.sleep(LOOK_EVERY)
+        return trace
 
     async def _clean_up(self, caller: Phone, callee: Phone) -> None:
         """End what is still on, take the phones away, and then everything else."""
