@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from sipwright.event_loop import listen_no_more
+
 
 class Gate:
     """Stands between a client and the socket that a database URL names, in a thread of its own."""
@@ -62,9 +64,10 @@ class Gate:
         self._is_open.clear()
 
     async def _cut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            await listen_no_more(server)
+            await asyncio.sleep(0)  # whoever was just let in is among the writers then
         self._path.unlink(missing_ok=True)
         self._is_open.set()
         for writer in list(self._writers):
