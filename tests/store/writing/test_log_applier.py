@@ -9,6 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from structlog.testing import capture_logs
 
 from sipwright.store.writing import log as log_file
 from sipwright.store.writing import log_applier
-from sipwright.store.writing.log import RedoLog, segments_in
+from sipwright.store.writing.log import Lately, RedoLog, segments_in
 from sipwright.store.writing.log_applier import Applier
 from sipwright.store.writing.log_records import Rows, read_records
 from store.writing.batches import call, calls, segment, stored
@@ -47,6 +49,75 @@ def test_a_record_counts_once_whoever_applies_it(database: Path, log: RedoLog, a
     applier.apply()
 
     assert stored(database) == {"b": b"2"}
+
+
+@pytest.fixture
+def lately() -> Lately:
+    return Lately()
+
+
+@pytest.fixture
+def own_log(directory: Path, lately: Lately) -> RedoLog:
+    """The log of a process that applies it itself."""
+    return RedoLog(directory, lately=lately)
+
+
+@pytest.fixture
+def own(database: Path, lately: Lately) -> Iterator[Applier]:
+    applier = Applier(database, lately=lately)
+    yield applier
+    applier.close()
+
+
+def test_what_this_process_has_appended_is_not_read(
+    database: Path, own_log: RedoLog, own: Applier, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(log_applier, "read_records", None)
+    own_log.append(calls(a=b"1", b=b"1"))
+    own_log.append(calls(a=b"2", b=None))
+    own.apply()
+    own_log.append(calls(c=b"3"))
+    own.apply()
+
+    assert stored(database) == {"a": b"2", "c": b"3"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_makes_no_difference_what_is_kept_in_memory(
+    database: Path, directory: Path, own_log: RedoLog, own: Applier, applier: Applier,
+    monkeypatch: pytest.MonkeyPatch, seed: int,
+):  # fmt: skip
+    """Whoever else applies a part of it, whatever fails, and however little is kept: the tables follow the log."""
+    chance = random.Random(seed)
+    monkeypatch.setattr(log_file, "SEGMENT_SIZE", 1_500)
+    monkeypatch.setattr(log_file, "MOST_LATELY", chance.choice([1, 600, 8_000_000]))
+    expected: dict[str, bytes] = {}
+    write = log_applier._write
+
+    def fail(connection: sqlite3.Connection, rows: Rows) -> None:
+        write(connection, rows)
+        raise ZeroDivisionError
+
+    for number in range(60):
+        changed = {f"c{chance.randrange(5)}": chance.choice([b"%d" % number, None]) for _ in range(2)}
+        own_log.append(calls(**changed))
+        expected |= {name: b"" if document is None else document for name, document in changed.items()}
+        match chance.randrange(6):
+            case 0:
+                own.apply()
+            case 1:
+                applier.apply()
+            case 2:
+                with monkeypatch.context() as patched:
+                    patched.setattr(log_applier, "_write", fail)
+                    with suppress(ZeroDivisionError):
+                        own.apply()
+    own.apply()
+
+    assert stored(database) == {name: document for name, document in sorted(expected.items()) if document}
+    assert [own.position(path) for path in segments_in(directory)] == [
+        path.stat().st_size for path in segments_in(directory)
+    ]
 
 
 def test_nothing_is_applied_in_part(

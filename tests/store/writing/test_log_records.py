@@ -123,10 +123,10 @@ def test_a_record_that_is_no_batch_is_damaged_whatever_its_checksum_says(
     """The CRC-32 of nothing but 0xff, as an erased disk has it, is nothing but 0xff."""
     log.append(calls(a=b"1"))
     path, nonsense = segment(directory), b"".join(encode(data))
-    path.write_bytes(path.read_bytes() + nonsense + b"".join(encode(log_records.written(calls(c=b"3")))))
+    path.write_bytes(path.read_bytes() + nonsense + b"".join(encode(log_records.plain(calls(c=b"3")))))
 
     assert read_records(path, 0) == ([calls(a=b"1"), calls(c=b"3")], path.stat().st_size, len(nonsense))
-    path.write_bytes(nonsense + b"".join(encode(log_records.written(calls(c=b"3")))))
+    path.write_bytes(nonsense + b"".join(encode(log_records.plain(calls(c=b"3")))))
     assert read_records(path, 0) == ([calls(c=b"3")], path.stat().st_size, len(nonsense))
 
 

@@ -15,20 +15,24 @@ import fcntl
 import os
 import shutil
 import time
+from collections import deque
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import structlog
 
-from sipwright.store.writing.log_records import STAMP, Rows, encode, heading, written
+from sipwright.store.writing.log_records import STAMP, Records, Rows, encode, heading, plain
 
-__all__ = ["RedoLog", "Segment", "directory_of", "discard", "keep_damaged", "lock", "segments_in"]
+__all__ = ["Lately", "RedoLog", "Segment", "directory_of", "discard", "keep_damaged", "lock", "segments_in"]
 
 log = structlog.get_logger(__name__)
 
 SEGMENT_SIZE = 8_000_000
 """Bytes after which a new segment is begun."""
+
+MOST_LATELY = 8_000_000
+"""Bytes of batches that are kept in memory until they are applied; what is more is read."""
 
 _SUFFIX = ".redo"
 
@@ -100,6 +104,7 @@ class Segment:
             if not lock(self._fd) or not os.fstat(self._fd).st_nlink:
                 raise OSError(errno.EAGAIN, "a segment was taken for one of a dead process")
             self.append(heading(time.monotonic_ns() if is_stamped else None))
+            self.begin = self.size
         except OSError:
             os.close(self._fd)
             raise
@@ -144,6 +149,42 @@ class Segment:
         os.close(self._fd)
 
 
+class Lately:
+    """The batches that were appended lately, for a thread of the same process to apply: to read them takes as long.
+
+    One thread notes them and another one takes them. Whatever is not here, as there was too much or somebody else has
+    applied a part of it, is read from the segments, so nothing depends on it.
+    """
+
+    __slots__ = ("_batches", "_has_missed", "_noted", "_taken")
+
+    def __init__(self) -> None:
+        self._batches: deque[tuple[Path, int, int, Rows]] = deque()
+        self._noted = self._taken = 0
+        self._has_missed = False
+
+    def note(self, segment: Segment, start: int, batch: Rows) -> None:
+        """Note what was appended to a segment from a position on; behind the heading is at its beginning."""
+        if self._noted - self._taken >= MOST_LATELY:
+            self._has_missed = True
+            return
+        self._noted += segment.size - start
+        self._batches.append((segment.path, 0 if start == segment.begin else start, segment.size, batch))
+
+    def take(self, segment: Path, position: int) -> Records | None:
+        """Return what `read_records` would of a segment from a position on; None where it is to be read."""
+        has_missed, self._has_missed = self._has_missed, False
+        is_whole, end, batches = not has_missed, position, list[Rows]()
+        while self._batches and (has_missed or self._batches[0][0] == segment):
+            _, start, behind, batch = self._batches.popleft()
+            self._taken += behind - start
+            if behind > position:
+                is_whole = is_whole and start == end
+                batches.append(batch)
+                end = behind
+        return Records(batches, end, 0) if batches and is_whole else None
+
+
 class RedoLog:
     """The log as the process sees it that appends to it.
 
@@ -151,10 +192,19 @@ class RedoLog:
         directory: Where it is.
         segment_size: Bytes after which a new segment is begun.
         is_stamped: Whether other processes append to segments of theirs, so that each batch says when it was.
+        lately: Who keeps what was appended until this process has applied it.
     """
 
-    def __init__(self, directory: Path, segment_size: int | None = None, *, is_stamped: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        segment_size: int | None = None,
+        *,
+        is_stamped: bool = False,
+        lately: Lately | None = None,
+    ) -> None:
         self._directory = directory
+        self._lately = lately
         self._is_stamped = is_stamped
         self._segment_size = segment_size
         self._segment: Segment | None = None
@@ -173,7 +223,10 @@ class RedoLog:
             segment = self._begin()
         if self._is_stamped:  # before it is there: whatever follows from it has a later time
             rows = {STAMP: {time.monotonic_ns(): None}, **rows}
-        segment.append(written(rows))
+        start, batch = segment.size, plain(rows)
+        segment.append(batch)
+        if self._lately is not None:
+            self._lately.note(segment, start, batch)
 
     def size(self) -> int:
         """Return how many bytes the segments have that are there."""

@@ -23,10 +23,11 @@ from typing import Any
 import structlog
 
 from sipwright.store.schema.rows import KINDS, Kind, storable
-from sipwright.store.writing.log import directory_of, keep_damaged, lock, segments_in
+from sipwright.store.writing.log import Lately, directory_of, keep_damaged, lock, segments_in
 from sipwright.store.writing.log_records import (
     STAMP,
     UNSTAMPED,
+    Records,
     Rows,
     begun_at,
     is_cut_off,
@@ -72,13 +73,17 @@ class Applier:
         synchronous: SQLite's setting of that name. Where a power cut is to be survived it is ``FULL`` for whoever
             removes segments, as what they held must be on the disk elsewhere by then.
         patience: For how many seconds to wait for the lock of another process.
+        lately: What this process has appended and not applied yet, so that it need not be read.
     """
 
-    def __init__(self, database: Path, *, synchronous: str = "NORMAL", patience: float = 10.0) -> None:
+    def __init__(
+        self, database: Path, *, synchronous: str = "NORMAL", patience: float = 10.0, lately: Lately | None = None
+    ) -> None:  # fmt: skip
         self._database = database
         self._directory = directory_of(database)
         self._synchronous = synchronous
         self._patience = patience
+        self._lately = lately
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -178,7 +183,7 @@ class Applier:
         found: list[Rows] = []
         for path in segments:
             try:
-                batches, positions[path.name], damaged = read_records(
+                batches, positions[path.name], damaged = self._batches(
                     path, positions.get(path.name, 0), until
                 )
                 if damaged:
@@ -189,6 +194,11 @@ class Applier:
         _write(connection, _latest(sorted(found, key=stamp_of)))
         connection.execute("DELETE FROM redo_positions")
         connection.executemany("INSERT INTO redo_positions VALUES (?, ?)", positions.items())
+
+    def _batches(self, path: Path, position: int, until: int) -> Records:
+        """Return the batches of a segment from a position on. Raises FileNotFoundError, StoreError."""
+        found = None if self._lately is None else self._lately.take(path, position)
+        return read_records(path, position, until) if found is None else found
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

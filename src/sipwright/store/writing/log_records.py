@@ -37,9 +37,9 @@ __all__ = [
     "encode",
     "heading",
     "is_cut_off",
+    "plain",
     "read_records",
     "stamp_of",
-    "written",
 ]
 
 log = structlog.get_logger(__name__)
@@ -76,19 +76,17 @@ class Records(NamedTuple):
     """How many bytes before that are in no whole record."""
 
 
-def written(rows: Rows) -> bytes:
-    """Return the data of a record that is a batch.
+def plain(rows: Rows) -> Rows:
+    """Return a batch as `read_records` does once it is written: rows are nothing but tuples, and of no kind is none.
 
     Raises:
         TypeError: A row is no sequence.
-        ValueError: A value is not a plain one.
     """
-    batch = {
+    return {
         kind: {key: None if row is None else tuple(row) for key, row in of_kind.items()}
         for kind, of_kind in rows.items()
         if of_kind
     }
-    return marshal.dumps(batch, _MARSHAL)
 
 
 def encode(record: Any) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 import structlog
 
 from sipwright.store.errors import StoreError
-from sipwright.store.writing.log import RedoLog, directory_of, keep_damaged
+from sipwright.store.writing.log import Lately, RedoLog, directory_of, keep_damaged
 from sipwright.store.writing.log_applier import Applier
 from sipwright.store.writing.writer import Batch, batch_refused, outage_began, outage_ended
 
@@ -46,10 +46,14 @@ class SqliteCommitter:
     def __init__(self, path: Path, synchronous: str = "normal", *, is_one_of_several: bool = False) -> None:
         self.failing_since: float | None = None
         self._syncs = synchronous != "normal"
-        self._log = RedoLog(directory_of(path), is_stamped=is_one_of_several)
+        # Of several the batches are to be put in order with those of the others, whoever applies them.
+        lately = None if is_one_of_several else Lately()
+        self._log = RedoLog(directory_of(path), is_stamped=is_one_of_several, lately=lately)
         self._applies_all = not is_one_of_several
         # A sync each second would hold up what is appended meanwhile to the same disk.
-        self._applier = Applier(path, synchronous="FULL" if self._syncs else "NORMAL", patience=5.0)
+        self._applier = Applier(
+            path, synchronous="FULL" if self._syncs else "NORMAL", patience=5.0, lately=lately
+        )
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._appended = threading.Event()
