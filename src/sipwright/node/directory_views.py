@@ -244,6 +244,7 @@ class SourceShares:
     def __call__(self, user_id: int, source: str) -> Share:
         """Return the share of an address."""
         limits = self._limits_of(user_id)
-        if any(provider.user_id == user_id for provider in self._providers_at(source)):
-            return Share(limits.runs, limits.runs_per_minute)
+        for provider in self._providers_at(source):
+            if provider.user_id == user_id:
+                return Share(limits.runs, limits.runs_per_minute)
         return Share(max(1, limits.runs // PART), max(1, limits.runs_per_minute // PART))

@@ -296,7 +296,7 @@ def _read_contact(message: Message) -> str | None:
         except ParseError:
             pass
         else:
-            return _target(uri)
+            return as_request_uri(usual[1]) if uri.is_sip else None
     try:
         contacts = message.contacts
     except ParseError:

@@ -53,6 +53,7 @@ class Uri:
         host: As hosts are compared (`host.py`), IPv6 without brackets; empty for other schemes than sip and sips.
         params: Names in lower case, both sides unescaped; None for a flag.
         headers: What follows "?", as it was written.
+        is_sip: Whether it is a sip or sips URI.
         opaque: What follows the scheme, for other schemes than sip and sips.
     """
 
@@ -60,6 +61,7 @@ class Uri:
         "_text",
         "headers",
         "host",
+        "is_sip",
         "opaque",
         "params",
         "password",
@@ -77,6 +79,7 @@ class Uri:
     port: int | None
     params: Mapping[str, str | None]
     headers: str
+    is_sip: bool
     opaque: str
     _text: str
 
@@ -101,7 +104,7 @@ class Uri:
         self.port = port
         self.params = {} if params is None else dict(params)
         self.headers = headers
-        self.opaque = ""
+        self.opaque, self.is_sip = "", True
         self._text = self._compose()
 
     @staticmethod
@@ -131,7 +134,7 @@ class Uri:
         self.port = _port(port) if port else None
         self.params = _parse_uri_params(params) if params else {}
         self.headers = headers or ""
-        self.opaque = ""
+        self.opaque, self.is_sip = "", True
         return self
 
     @classmethod
@@ -145,7 +148,7 @@ class Uri:
         self.scheme = scheme.lower()
         if self.scheme in ("sip", "sips"):
             raise ParseError(f"The SIP URI cannot be read: {text[:60]}")
-        self.opaque = opaque
+        self.opaque, self.is_sip = opaque, False
         self.user = self.raw_user = self.password = self.port = None
         self.host = self.headers = ""
         self.params = {}
@@ -154,11 +157,6 @@ class Uri:
             self.user = self.raw_user = number
             self.params = _parse_uri_params(semicolon + params)
         return self
-
-    @property
-    def is_sip(self) -> bool:
-        """Return whether it is a sip or sips URI."""
-        return not self.opaque
 
     @property
     def is_anonymous(self) -> bool:
@@ -247,6 +245,7 @@ class Uri:
 def _star() -> Uri:
     star = Uri(host="")
     star.scheme = star.opaque = star._text = "*"
+    star.is_sip = False
     return star
 
 

@@ -154,12 +154,12 @@ class NewCalls:
         request = incoming.request
         ports = self._ports
         now = ports.wall_clock()
-        account, dialled = decision.account, decision.dialled
+        account, dialled, user_id = decision.account, decision.dialled, decision.user_id
         account_id, domain = (
             (None, self._router.accounts.home_domain()) if account is None else (account.id, account.domain)
         )
-        identity = Identity(decision.direction, account_id, decision.user_id, domain)
-        call = (OwnCall if decision.user_id == NODE_USER else Call)(ports, call_id, identity, now)
+        identity = Identity(decision.direction, account_id, user_id, domain)
+        call = (OwnCall if user_id == NODE_USER else Call)(ports, call_id, identity, now)
         if decision.direction == "out" and account is not None:
             aor = f"sip:{account.username}@{account.domain}"
             vouch(request, aor, is_anonymous=request.from_uri.is_anonymous)
@@ -170,7 +170,7 @@ class NewCalls:
         if is_internal:
             source, loops, owner = read_source(request.headers.get(SOURCE_HEADER) or "")
             caller.source, call.loops = source or caller.source, loops
-            caller.is_neighbour = owner not in (None, decision.user_id)
+            caller.is_neighbour = owner not in (None, user_id)
         caller.is_phone = decision.direction == "out"
         if decision.provider is not None:
             caller.provider = decision.provider.user_id, decision.provider.name

@@ -47,6 +47,7 @@ from sipwright.sip.transaction.base import (
     TERMINATED,
     TRANSPORT_ERROR,
     Begin,
+    Deliver,
     Driver,
     Flow,
 )
@@ -126,7 +127,8 @@ class ClientInvite(ClientTransaction):
         self._retransmit_after(2 * self.interval, now)
 
     def _proceed(self, response: Response, now: float) -> None:
-        self._hear(response, now)
+        self.has_progress = response.status > 100
+        self.outbox += (Deliver(response),)
         if self.cancel_headers is not None:
             self._cancel(self.cancel_headers, now)
 

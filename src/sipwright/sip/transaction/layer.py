@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 from sipwright.sip.build import Written
+from sipwright.sip.echo import is_echo
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import (
@@ -103,7 +104,7 @@ class TransactionLayer(TransactionTable):
         """
         tx = self._clients.get((response.branch, response.cseq[1]))
         if tx is not None:
-            if not is_answer(response, tx.wire, self.is_own):
+            if not (is_echo(bytes(response), tx.wire) or is_answer(response, tx.wire, self.is_own)):
                 return True
             return self._absorb(tx, EVENTS[response.status // 100], response, now)
         return self.brief.match(response, now)

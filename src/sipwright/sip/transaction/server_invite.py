@@ -68,7 +68,7 @@ class ServerInvite(ServerTransaction):
     def start(self, now: float) -> None:
         """Begin to wait for the TU's response, for so long in silence that a 100 leaves within 200 ms."""
         self._is_silent = self._is_trying_due = False
-        super().start(now)
+        self._enter(PROCEEDING, now)
 
     def promise_nothing(self) -> None:
         """Hold back the 100, also from repeated requests, until `may_promise`."""
@@ -91,7 +91,8 @@ class ServerInvite(ServerTransaction):
         if said is None or said[8:11] == b"100" or b"\r\nRSeq:" in said:
             self.retransmit_at = None
         else:
-            self._retransmit_after(REMINDER, now)
+            self.interval = REMINDER
+            self.retransmit_at = self._driver.timers.start(REMINDER, self, now)
 
     def _try_or_remind(self, _: Any, now: float) -> None:
         if self.last_response is None:

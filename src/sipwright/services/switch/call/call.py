@@ -99,7 +99,8 @@ class Call(EndingCall):
                 put("cdr", (self.id, leg.index), store.cdr_row(self, leg))
         put("call", self.id, None if self.is_gone else partial(store.call_row, self), on_commit)
         self._are_records_due = False
-        self.promise_once()
+        if not self.has_row:
+            self.promise_once()
 
     def promise_once(self) -> None:
         """Let the caller have a 100 when what is about to be committed is, the first time."""

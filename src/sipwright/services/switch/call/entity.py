@@ -35,22 +35,17 @@ SOON = 0.02
 
 
 class _Once:
-    """An action that is done once, whoever asks for it first."""
+    """An action that is done once, whoever asks for it first; there is none any more when it is done."""
 
-    __slots__ = ("_action",)
+    __slots__ = ("action",)
 
     def __init__(self, action: Action) -> None:
-        self._action: Action | None = action
+        self.action: Action | None = action
 
     def __call__(self) -> None:
-        action, self._action = self._action, None
+        action, self.action = self.action, None
         if action is not None:
             action()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it is done."""
-        return self._action is None
 
 
 class Sleeper(Protocol):
@@ -267,7 +262,7 @@ class Entity:
         for action in actions:
             action()
         if self._urgent:
-            self._urgent = [action for action in self._urgent if not action.is_done]
+            self._urgent = [once for once in self._urgent if once.action is not None]
 
     # Time.
 

@@ -108,7 +108,8 @@ class Hunt:
             moves_on(self, leg) or waits_for(self, leg, response)
         ):
             return
-        self._tell_servers(to, response)
+        if to.flow is None:
+            self._tell_servers(to, response)
         if status < 200:
             if status == 199:
                 self._one_is_over(leg, response)
@@ -125,11 +126,12 @@ class Hunt:
 
     def answered(self, leg: Callee, response: Response) -> None:
         """Take the 2xx of a leg that may still answer."""
-        self._tell_servers(leg.destination, response)
+        if leg.destination.flow is None:
+            self._tell_servers(leg.destination, response)
         self._tell(events.Success(leg.index, response))
 
     def _tell_servers(self, to: Destination, response: Response) -> None:
-        if to.is_server or (to.flow is None and not response.local):
+        if to.is_server or not response.local:
             self.call.ports.servers.responded(to.provider, to.next_hop, "INVITE", response)
 
     def failed(self, leg: Callee, outcome: Outcome, by: str = "callee") -> None:

@@ -118,9 +118,12 @@ class PeerRoutes(DestinationRoutes):
         to a failure is for the user to send with `holds_ack`.
         """
         dialog = dialog or leg.dialog
-        flow = self._as_heard(leg, dialog, request, is_again) or self._known(leg, dialog, request)
+        heard = self._as_heard(leg, dialog, request, is_again) if self._stack.outbound.has_peers else None
+        flow = heard or self._known(leg, dialog, request)
         if flow is not None:
-            flow = self._for_size(leg, dialog, flow, request)
+            wire = request.wire if isinstance(request, Written) else bytes(request)
+            if len(wire) > LARGEST_OVER_UDP:
+                flow = self._for_size(leg, dialog, flow, wire)
             if not _is_for(request, flow) and not is_connection_elsewhere(flow.key):
                 # An edge takes what was written for a connection of before as it is.
                 by_edge = self._by_edge(leg, request, flow)
@@ -155,7 +158,7 @@ class PeerRoutes(DestinationRoutes):
         all else.
         """
         flow = leg.flow
-        if not self._stack.outbound.has_peers or flow is None or flow.is_reliable:
+        if flow is None or flow.is_reliable:
             return None
         if not leg.is_phone or dialog is not leg.dialog or flow.protocol == "loop":
             return None
@@ -231,7 +234,8 @@ class PeerRoutes(DestinationRoutes):
     def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None, *, is_again: bool = False) -> None:
         """Send an ACK, which has no transaction; `is_again` as for a request, which may follow it."""
         dialog = dialog or leg.dialog
-        flow = self._as_heard(leg, dialog, ack, is_again) or self._known(leg, dialog, ack)
+        heard = self._as_heard(leg, dialog, ack) if self._stack.outbound.has_peers else None
+        flow = heard or self._known(leg, dialog, ack)
 
         def send(flow: Flow) -> None:
             flow = self._for_size(leg, dialog, flow, ack)
@@ -273,7 +277,11 @@ class PeerRoutes(DestinationRoutes):
             usable = self._reconnects.usable(leg, flow)
             return None if usable.is_closed else usable
         if leg.is_phone:
-            if self._reconnects.is_by_own_edge(leg, flow) and self._is_ours(request, flow):
+            if (
+                "!" in flow.key
+                and self._reconnects.is_by_own_edge(leg, flow)
+                and self._is_ours(request, flow)
+            ):
                 flow = self._reconnects.directly(leg, flow)
             usable = self._reconnects.where_registered(leg, flow)
             return None if dialog is not leg.dialog and _is_elsewhere(leg, dialog, flow) else usable
