@@ -5,7 +5,7 @@ Each time they cost as many steps as stand in them, of which a run has a fixed n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from .operations import called, iterated, member, weight
@@ -145,10 +145,31 @@ def attempted(body: Step, otherwise: Step, last: Step) -> Step:
 def looped(members: Step, store: Store, body: Step, otherwise: Step, cost: int) -> Step:
     """Run a block for each of some values."""
 
-    def loop(run: Run) -> Any:
+    def rounds(run: Run) -> Iterator[None]:
         for one in iterated(members(run)):
             run.spend(cost)
             store(run, one)
+            yield
+
+    return _in_rounds(rounds, body, otherwise)
+
+
+def repeated(test: Step, body: Step, otherwise: Step, cost: int) -> Step:
+    """Run a block as long as something is so."""
+
+    def rounds(run: Run) -> Iterator[None]:
+        while test(run):
+            run.spend(cost)
+            yield
+
+    return _in_rounds(rounds, body, otherwise)
+
+
+def _in_rounds(rounds: Callable[[Run], Iterator[None]], body: Step, otherwise: Step) -> Step:
+    """Run a block in each round, and another one at the end, unless the first one has left."""
+
+    def loop(run: Run) -> Any:
+        for _ in rounds(run):
             how = body(run)
             if how is BREAK:
                 return None
@@ -157,22 +178,6 @@ def looped(members: Step, store: Store, body: Step, otherwise: Step, cost: int) 
         return otherwise(run)
 
     return loop
-
-
-def repeated(test: Step, body: Step, otherwise: Step, cost: int) -> Step:
-    """Run a block as long as something is so."""
-
-    def repeat(run: Run) -> Any:
-        while test(run):
-            run.spend(cost)
-            how = body(run)
-            if how is BREAK:
-                return None
-            if type(how) is Returned:
-                return how
-        return otherwise(run)
-
-    return repeat
 
 
 def comprehended(
