@@ -19,7 +19,14 @@ FEATURES = {
 """What stands in `midcall` and `transfer`, by the words of its names."""
 
 KNOWN = {
-    "process": {"StoredPicker"},  # how whoever stands for the caller is written down
+    "process": {
+        "StoredPicker",
+        "ReliableProvisionals",
+    },  # how whoever stands for the caller is written down; see below
+    "call": {
+        "ReliableProvisionals",
+        "provisionals",
+    },  # a process by its port, as the hunt is: it tells the caller things
     "own_call": {"own_probes"},  # what it is of
     "table": {"own_probes"},  # whose calls are not counted
     "script_runner": {"transfer_plan"},  # of an account: which dialplan decides
@@ -41,7 +48,8 @@ def names_of(tree):
 
 
 def words_of(name):
-    return set(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_"))
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_")
+    return {*words, *(word.removesuffix("s") for word in words)}
 
 
 def features_in(text):

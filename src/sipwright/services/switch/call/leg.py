@@ -80,8 +80,6 @@ class Leg(OwnCode, BriefUser):
     our INVITE, or our BYE, was sent again because of it.
 
     It `expects_ack` while a 2xx of this process is not acknowledged; of an earlier one nobody knows.
-
-    `refers` has the CSeq numbers of the REFERs that have crossed to this leg, each with that of its sender.
     """
 
     __slots__ = (
@@ -108,7 +106,6 @@ class Leg(OwnCode, BriefUser):
         "pending_request",
         "provider",
         "rang_at",
-        "refers",
         "reinvite",
         "repeater",
         "rounds",
@@ -145,7 +142,6 @@ class Leg(OwnCode, BriefUser):
         self.pending_request: bytes | None = None
         self.last_final: bytes | None = None
         self.last_final_at = 0.0
-        self.refers: tuple[tuple[int, int], ...] = ()
         self.reinvite: OpenReInvite[Leg] | None = None
         self.provider: Provider | None = None
         self.auth: ClientAuth | None = None

@@ -154,7 +154,7 @@ class Relay:
         body = call.body_for(self.request, self.sender, receiver)
         told = call.ports.settings.extensions
         headers = relayed_headers(self.request, self.sender.passage_to(receiver), told)
-        headers = name_refer(headers, self.request, self.sender, receiver)
+        headers = name_refer(headers, self.request, call, self.sender, receiver)
         if method in REFRESHES:
             headers += call.ports.sessions.headers(receiver)
         elif self.rack is not None:
@@ -170,7 +170,7 @@ class Relay:
         if method == "INVITE":
             receiver.invite_cseq = dialog.local_cseq
         elif method == "REFER":
-            note_refer(receiver, self.request.cseq.number, dialog.local_cseq)
+            note_refer(call, receiver, self.request.cseq.number, dialog.local_cseq)
         self.wire = bytes(request)
         call.changed()
         call.when_stored(partial(self._send, request))

@@ -11,8 +11,8 @@ from typing import Any
 
 __all__ = [
     "StoredNotice", "StoredOffer", "StoredPicker", "StoredProcess", "StoredProvisionals", "StoredReInvite",
-    "StoredRelay", "StoredReport", "StoredSession", "StoredTakeover", "StoredTarget", "StoredThirdParty",
-    "StoredTransfer", "StoredUnwantedAnswer", "read_picker", "read_process",
+    "StoredReferNames", "StoredRelay", "StoredReport", "StoredSession", "StoredTakeover", "StoredTarget",
+    "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer", "read_picker", "read_process",
 ]  # fmt: skip
 
 
@@ -148,9 +148,18 @@ class StoredProvisionals:
     kind: str = "provisionals"
 
 
+@dataclass(frozen=True, slots=True)
+class StoredReferNames:
+    """What is kept of REFERs that have crossed: the leg that was told, and the CSeq numbers there and here."""
+
+    told: list[tuple[int, int, int]] = field(default_factory=list)
+    kind: str = "refer_names"
+
+
 StoredProcess = (
     StoredRelay | StoredTransfer | StoredTakeover | StoredUnwantedAnswer | StoredSession | StoredProvisionals
-)
+    | StoredReferNames
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +200,7 @@ _KINDS: dict[str, type[StoredProcess]] = {
     "unwanted_answer": StoredUnwantedAnswer,
     "session": StoredSession,
     "provisionals": StoredProvisionals,
+    "refer_names": StoredReferNames,
 }
 _PARTS: dict[str, type[Any]] = {
     "report": StoredReport, "last": StoredNotice, "next": StoredNotice, "offer": StoredOffer, "invite": StoredReInvite,

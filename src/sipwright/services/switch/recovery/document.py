@@ -21,7 +21,8 @@ linked_id          the part that began the call which this is a part of, if it i
 timers             when each runs out, by its name
 hunt               the groups that are left to be rung, and the first leg that this hunt has rung
 processes          what goes on in it besides, each with its `kind`: `relay`, `transfer`, `takeover`,
-                   `unwanted_answer`, `session` (the session timer of a leg), `provisionals` (the reliable ones)
+                   `unwanted_answer`, `session` (the session timer of a leg), `provisionals` (the reliable ones),
+                   `refer_names` (the CSeq numbers of REFERs that have crossed)
 =================  ==================================================================================================
 """
 
@@ -126,7 +127,6 @@ class StoredLeg:
     auth: dict[str, Any] | None = None
     rounds: int = 0
     is_neighbour: bool = False
-    refers: tuple[tuple[int, int], ...] = ()
     carried: tuple[int, int, float] | None = None
 
 
@@ -333,8 +333,6 @@ def _leg(leg: Caller | Callee) -> dict[str, Any]:  # noqa: C901 - a line for eac
     if leg.last_final is not None and leg.owner.ports.wall_clock() < leg.last_final_at + MEMORY:
         # Its peer may still ask for it.
         stored["last_final"], stored["last_final_at"] = leg.last_final.decode("latin-1"), leg.last_final_at
-    if leg.refers:
-        stored["refers"] = leg.refers
     if leg.rang_at is not None:
         stored["rang_at"] = leg.rang_at
     if leg.answered_at is not None:

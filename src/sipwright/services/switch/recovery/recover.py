@@ -25,6 +25,7 @@ from ..dialling.hunt import Hunt
 from ..dialling.launch import launch
 from ..midcall.liveness import AFTER_RECOVERY, PROBE, Probe
 from ..midcall.provisionals import Provisionals
+from ..midcall.refer_names import ReferNames
 from ..midcall.relay import Relay
 from ..midcall.session_timer import SessionTimer
 from ..midcall.unwanted_answer import UnwantedAnswer
@@ -95,6 +96,7 @@ PROCESSES: dict[str, Callable[[Call, Any], CallProcess]] = {
     "unwanted_answer": UnwantedAnswer.from_state,
     "session": SessionTimer.from_state,
     "provisionals": Provisionals.from_state,
+    "refer_names": ReferNames.from_state,
 }
 
 
@@ -335,7 +337,6 @@ def _restore_leg(leg: Leg, stored: StoredLeg) -> None:
     leg.left = stored.left
     if stored.auth is not None:
         leg.auth = ClientAuth.from_state(stored.auth)
-    leg.refers = tuple((theirs, ours) for theirs, ours in stored.refers)
     if stored.dialog is not None:
         leg.dialog = Dialog.from_state(stored.call_id, stored.tag, stored.dialog)
     leg.invite_cseq = stored.invite_cseq
