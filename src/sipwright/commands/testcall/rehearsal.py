@@ -34,6 +34,9 @@ NOTICED_AFTER = 1.1
 RETRY_EVERY, MOST_TRIES = 0.25, 6
 """It has to know within two seconds. Tries are counted, as the machine may stand still between two of them."""
 
+PING_WITHIN, MOST_PINGS = 0.5, 3
+"""Seconds that each OPTIONS has: without a switch that is told soon."""
+
 LOOK_EVERY, MOST_LOOKS = 0.02, 250
 """Within five seconds a call that is over is forgotten, and its records are written; likewise."""
 
@@ -113,7 +116,7 @@ class _Rehearsal:
         return caller, callee
 
     async def _find_switch(self, *phones: Phone) -> None:
-        answers = await asyncio.gather(*(phone.ping() for phone in phones))
+        answers = await asyncio.gather(*map(_finds_switch, phones))
         for has_answered, target in zip(answers, (self._place.switch_a, self._place.switch_b), strict=True):
             if not has_answered:
                 raise CommandError(f"no switch answers at {_address(target)}; {self._hint}")
@@ -267,6 +270,13 @@ class _Rehearsal:
             report.check("both phones unregister", False, str(missing.exceptions[0]))
         finally:
             await scratch.remove()
+
+
+async def _finds_switch(phone: Phone) -> bool:
+    for _ in range(MOST_PINGS):
+        if await phone.ping(PING_WITHIN):
+            return True
+    return False
 
 
 async def _take_leave(phone: Phone) -> None:
