@@ -19,7 +19,6 @@ from conftest import StartSwitch
 from interop.harness import Phone, RunningSwitch, free_port, is_listening, until
 from sipwright.control.client import SwitchClient
 from sipwright.faces.__main__ import NICENESS
-from sipwright.parent import PATIENCE
 
 
 def child_of(switch: RunningSwitch) -> int | None:
@@ -92,7 +91,7 @@ def test_it_ends_with_the_switch(start_switch: StartSwitch, how: int):
     child = child_of(switch)
 
     switch.stop(how)
-    until(lambda: not Path(f"/proc/{child}").exists(), "the process of the faces ends", PATIENCE)
+    until(lambda: not Path(f"/proc/{child}").exists(), "the process of the faces ends")
 
 
 def test_a_switch_whose_pages_cannot_listen_says_so_and_is_a_switch(start_switch: StartSwitch):

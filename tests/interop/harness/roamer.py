@@ -71,6 +71,10 @@ class Roamer(Phone):
         """Return for how many seconds the switch knows each phone of the account: that is asked without a Contact."""
         return [int(contact.params["expires"] or 0) for contact in self._registers("").contacts]
 
+    def forgotten(self) -> bool:
+        """Take back all registrations of the account, and return whether none is known (RFC 3261 §10.2.2)."""
+        return self._registers("Contact: *\nExpires: 0\n").status == 200 and not self.times_known()
+
     def unregister(self, at: tuple[str, int]) -> None:
         """Take its registration back at a switch, so that no later call rings here."""
         self.to = at
