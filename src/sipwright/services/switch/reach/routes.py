@@ -234,7 +234,7 @@ class PeerRoutes(DestinationRoutes):
     def send_ack(self, leg: Leg, ack: bytes, dialog: Dialog | None = None, *, is_again: bool = False) -> None:
         """Send an ACK, which has no transaction; `is_again` as for a request, which may follow it."""
         dialog = dialog or leg.dialog
-        heard = self._as_heard(leg, dialog, ack) if self._stack.outbound.has_peers else None
+        heard = self._as_heard(leg, dialog, ack, is_again) if self._stack.outbound.has_peers else None
         flow = heard or self._known(leg, dialog, ack)
 
         def send(flow: Flow) -> None:
