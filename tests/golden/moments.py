@@ -491,6 +491,15 @@ def attended_offering(stage: Stage) -> None:
     carol.answer(carol.last("INVITE"), 200, body=SDP.format(carol.host))
 
 
+def renegotiating(stage: Stage) -> None:
+    """The remaining end did not want it; the target gets the media of the transferor again, who has offered them."""
+    attended_offering(stage)
+    alice, bob = stage["alice"], stage["bob"]
+    bob.answer(bob.last("NOTIFY"), 200)
+    alice.answer(alice.last("INVITE"), 488)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format(bob.host))
+
+
 def taking_over(stage: Stage) -> None:
     """Another phone of bob's takes his call: its offer is with alice."""
     talking(stage)
@@ -533,8 +542,9 @@ MOMENTS: dict[str, Callable[[Stage], None]] = {
         asked_for_an_offer, informing, probed, moved, hanging_up, referred, neighbours, provider_ringing,
         provider_talking, tcp_ringing, tcp_talking, tcp_trunk, called_back_later, called_back_first,
         called_back_second, called_back_joining, called_back_talking, transfer_dialling,
-        transfer_offering, transfer_failed, transfer_done, transferred, attended_asking, attended_offering, taking_over,
-        adopted, picking_up, answered_twice, refreshing, refreshing_by_invite, acknowledging, unacknowledged,
+        transfer_offering, transfer_failed, transfer_done, transferred, attended_asking, attended_offering,
+        renegotiating, taking_over, adopted,
+        picking_up, answered_twice, refreshing, refreshing_by_invite, acknowledging, unacknowledged,
         acknowledged, parked,
     )
 }  # fmt: skip

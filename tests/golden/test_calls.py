@@ -698,6 +698,19 @@ def test_attended_offering(at):
     finish_transfer(stage)
 
 
+def test_renegotiating(at):
+    """Who was called goes on being told of the media of who wanted the transfer, and takes them."""
+    stage = at("renegotiating")
+    alice, bob, carol = (stage[name] for name in ("alice", "bob", "carol"))
+    offer = carol.last("INVITE")
+    answer(carol)
+
+    assert b"30.0.0.1" in offer.body
+    assert b"40.0.0.1" in bob.last("ACK").body
+    assert (carol.last("ACK").cseq, carol.last("ACK").body) == (offer.cseq._replace(method="ACK"), b"")
+    assert alice.methods().count("BYE") == 0
+
+
 def test_taking_over(at):
     stage = at("taking_over")
     alice, bob, desk = (stage[name] for name in ("alice", "bob", "desk"))

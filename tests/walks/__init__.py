@@ -18,10 +18,8 @@ When all has come to rest it must be true (`verdict.py`) that
     make walks ARGS='--seconds 3600 --seed 5000'
     make walks ARGS='--seed 43 --walks 1 --say'  # one of them, with all that was said
 
-What is known, and may come up: an attended transfer whose target has gone meanwhile, or a takeover that was given
-up too late, leaves the one who remains with media of nobody, until a phone changes the call; and what was written
-to the connection of a phone just before that ended, after it had come back once, is not said again over the next
-one.
+What is known, and may come up: what was written to the connection of a phone just before that ended, after it had
+come back once, is not said again over the next one.
 
 The first three thousand found phones that rang, and talked, for nobody, as their connection had ended before they were
 heard, and an early dialog whose tag was lost when another phone behind the same proxy was heard in between.

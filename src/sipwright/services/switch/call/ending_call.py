@@ -135,7 +135,8 @@ class EndingCall(Bridge):
         self.changed()
         headers = (*(() if reason is None else (("Reason", reason),)), *more)
         for leg in self.ends():
-            other = self.other(leg)
+            # One that has left for another call is acknowledged there.
+            other = None if leg is already else self.other(leg)
             if other is not None:
                 leg.acknowledge_unanswered(other.unacked_response)
         for process in self.processes:

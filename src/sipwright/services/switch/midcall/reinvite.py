@@ -28,7 +28,7 @@ class ReInvite:
     `then` is told the final response once, or None when there is nobody to send it to.
     """
 
-    __slots__ = ("_client", "_is_done", "_rounds", "_then", "call", "leg", "wire")
+    __slots__ = ("_accepted_late", "_client", "_is_done", "_rounds", "_then", "call", "leg", "wire")
 
     def __init__(self, call: Call, leg: Leg, then: Callable[[Response | None], None]) -> None:
         self.call = call
@@ -38,6 +38,7 @@ class ReInvite:
         self._client: ClientTransaction | None = None
         self._rounds = 0
         self._is_done = False
+        self._accepted_late: Callable[[Leg], None] | None = None
 
     @staticmethod
     def may_begin(leg: Leg) -> bool:
@@ -127,6 +128,8 @@ class ReInvite:
         elif self._then is _forgotten:
             body = refuse_streams(response.body) if response.body and not self._had_offer else b""
             leg.acknowledge(body, "application/sdp" if body else None)
+            if self._accepted_late is not None:
+                self._accepted_late(leg)
 
     @property
     def _had_offer(self) -> bool:
@@ -136,11 +139,11 @@ class ReInvite:
         """Cancel it: it has been open for too long, and will be answered 487."""
         self.call.when_stored(self._cancel)
 
-    def give_up(self) -> None:
-        """Cancel it, and wait for nothing more."""
+    def give_up(self, accepted_late: Callable[[Leg], None] | None = None) -> None:
+        """Cancel it, and wait for nothing more; `accepted_late` is told the leg if its peer has accepted it."""
         if not self._is_done:
             self._finish()
-            self._then = _forgotten
+            self._then, self._accepted_late = _forgotten, accepted_late
             self.cancel()
 
     def _cancel(self) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 __all__ = [
     "StoredNotice", "StoredOffer", "StoredPicker", "StoredProcess", "StoredProvisionals", "StoredReInvite",
-    "StoredReferNames", "StoredRelay", "StoredReport", "StoredSession", "StoredTakeover", "StoredTarget",
-    "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer", "read_picker", "read_process",
+    "StoredReferNames", "StoredRelay", "StoredRenegotiation", "StoredReport", "StoredSession", "StoredTakeover",
+    "StoredTarget", "StoredThirdParty", "StoredTransfer", "StoredUnwantedAnswer", "read_picker", "read_process",
 ]  # fmt: skip
 
 
@@ -104,6 +104,16 @@ class StoredTakeover:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRenegotiation:
+    """What is kept of two ends that get each other's media again: the `leg` that is to be told the other's `offer`."""
+
+    leg: int
+    offer: StoredOffer | None = None
+    invite: StoredReInvite | None = None
+    kind: str = "renegotiation"
+
+
+@dataclass(frozen=True, slots=True)
 class StoredUnwantedAnswer:
     """What is kept of an answer that nobody wants: its dialog, our ACK and our BYE."""
 
@@ -157,8 +167,8 @@ class StoredReferNames:
 
 
 StoredProcess = (
-    StoredRelay | StoredTransfer | StoredTakeover | StoredUnwantedAnswer | StoredSession | StoredProvisionals
-    | StoredReferNames
+    StoredRelay | StoredTransfer | StoredTakeover | StoredRenegotiation | StoredUnwantedAnswer | StoredSession
+    | StoredProvisionals | StoredReferNames
 )  # fmt: skip
 
 
@@ -197,6 +207,7 @@ _KINDS: dict[str, type[StoredProcess]] = {
     "relay": StoredRelay,
     "transfer": StoredTransfer,
     "takeover": StoredTakeover,
+    "renegotiation": StoredRenegotiation,
     "unwanted_answer": StoredUnwantedAnswer,
     "session": StoredSession,
     "provisionals": StoredProvisionals,

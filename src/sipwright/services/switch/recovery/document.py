@@ -21,8 +21,8 @@ linked_id          the part that began the call which this is a part of, if it i
 timers             when each runs out, by its name
 hunt               the groups that are left to be rung, and the first leg that this hunt has rung
 processes          what goes on in it besides, each with its `kind`: `relay`, `transfer`, `takeover`,
-                   `unwanted_answer`, `session` (the session timer of a leg), `provisionals` (the reliable ones),
-                   `refer_names` (the CSeq numbers of REFERs that have crossed)
+                   `renegotiation`, `unwanted_answer`, `session` (the session timer of a leg), `provisionals` (the
+                   reliable ones), `refer_names` (the CSeq numbers of REFERs that have crossed)
 =================  ==================================================================================================
 """
 

@@ -27,6 +27,7 @@ from ..midcall.liveness import AFTER_RECOVERY, PROBE, Probe
 from ..midcall.provisionals import Provisionals
 from ..midcall.refer_names import ReferNames
 from ..midcall.relay import Relay
+from ..midcall.renegotiation import Renegotiation
 from ..midcall.session_timer import SessionTimer
 from ..midcall.unwanted_answer import UnwantedAnswer
 from ..model.call_state import CallState
@@ -93,6 +94,7 @@ PROCESSES: dict[str, Callable[[Call, Any], CallProcess]] = {
     "relay": Relay.from_state,
     "transfer": Transfer.from_state,
     "takeover": Takeover.from_state,
+    "renegotiation": Renegotiation.from_state,
     "unwanted_answer": UnwantedAnswer.from_state,
     "session": SessionTimer.from_state,
     "provisionals": Provisionals.from_state,

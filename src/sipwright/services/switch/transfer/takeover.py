@@ -22,6 +22,7 @@ from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.router import Decision
 from ..midcall.reinvite import ReInvite, after_glare
+from ..midcall.renegotiation import renegotiate
 from ..model.leg_state import LegState
 from ..model.outcome import Outcome, for_caller
 from ..model.stored_processes import StoredReInvite, StoredTakeover
@@ -213,7 +214,7 @@ class Takeover:
         """Stop: the new caller has given up."""
         self.call.drop(self)
         if self._invite is not None:
-            self._invite.give_up()
+            self._invite.give_up(renegotiate)
 
     def timer(self, name: str) -> None:
         """Try again after a collision, or stop waiting for an end that does not say anything."""

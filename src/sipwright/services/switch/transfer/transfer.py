@@ -33,6 +33,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..midcall.reinvite import ReInvite, after_glare
+from ..midcall.renegotiation import renegotiate
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
 from ..model.stored_processes import StoredOffer, StoredReInvite, StoredTransfer
@@ -307,17 +308,19 @@ class Transfer(Referrer):
         """Give up what is under way with the target."""
         invite, self._invite = self._invite, None
         if invite is not None:
-            invite.give_up()
+            invite.give_up(renegotiate)
         other, target, offer = self._other, self._target(), self._offer
         if other is None:
             return
         with other.event():
             other.claimed_by = None
             if target is not None and stage is Stage.OFFERING and offer is not None:
-                # Its offer must be answered; the transferor will take it back from there, if it is still there.
+                # Its offer must be answered; then it goes on talking to the transferor, if that is still there.
                 target.acknowledge(refuse_streams(offer[0]), "application/sdp")
             if isinstance(other.originator, Target) or any(leg.is_finished for leg in other.ends()):
                 other.hang_up("switch", f"SIP;cause={self.failure.status}")
+            elif target is not None and stage is Stage.OFFERING:
+                renegotiate(target)
 
     def _reported(self) -> None:
         """Go on when the transferor knows how it ended."""
