@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeGuard
 
 from sipwright.services.refusals import no_such_call, store_away
 from sipwright.sip import Reject, Request, write_response
@@ -79,6 +80,9 @@ class Requests:
         if leg is None or call is None or not _is_of(leg, request):
             if incoming.flow.protocol == "loop" and answer_parked(incoming):
                 return
+            if leg is not None and call is not None and _is_untold(leg, request):
+                call.handle(self._take_untold, call, leg, incoming)
+                return
             ports.stack.pipeline.refuse(incoming, no_such_call())
         else:
             call.handle(self._take, call, leg, incoming)
@@ -150,6 +154,19 @@ class Requests:
             self._refuse(incoming, Reject(405, None, (("Allow", ALLOW),)))
         else:
             handler(call, leg, incoming)
+
+    def _take_untold(self, call: Call, leg: Callee, incoming: Incoming) -> None:
+        """Take what a callee asks in a dialog that we have not heard of: it has overtaken the answer, or that was lost.
+
+        Whoever hears 481 to it ends a call that is about to begin (RFC 3261 §12.2.1.2), or has ended it, and is rung
+        and answers once more after a restart.
+        """
+        if incoming.flow is not leg.flow and not self._origin.is_right(call, leg, incoming):
+            return
+        if incoming.request.method == "BYE":
+            self._bye(call, leg, incoming)
+        else:
+            self._refuse(incoming, Reject(500, "Answer Not Heard Yet", (("Retry-After", "1"),)))
 
     def _refuse(self, incoming: Incoming, refusal: Reject) -> None:
         """Refuse what belongs to a call, through a transaction, and let whoever keeps account of that know."""
@@ -277,6 +294,12 @@ def _is_of(leg: Leg, request: Request) -> bool:
     if leg.dialog is not None:
         return leg.dialog.remote_tag == tag or (tag in leg.early and isinstance(leg, Callee))
     return leg.invite is not None and isinstance(leg, Caller) and (leg.invite.from_tag or "") == tag
+
+
+def _is_untold(leg: Leg, request: Request) -> TypeGuard[Callee]:
+    """Return whether a request belongs to a dialog that a callee has, and has not told us of yet."""
+    is_rung = isinstance(leg, Callee) and leg.is_open and leg.sip_call_id == request.call_id
+    return is_rung and bool(request.from_tag)
 
 
 def _take_ack(call: Call, leg: Leg, ack: Request) -> None:

@@ -185,3 +185,42 @@ def test_a_killed_switch_calls_off_what_was_hung_up(bench, alice, bob):
 
     assert bob.methods() == ["CANCEL"]
     assert alice.statuses()[-1] == 480
+
+
+def test_who_hangs_up_before_its_answer_has_come_has_hung_up(bench, alice, bob):
+    """Its 200 was lost, or overtaken: the caller was joined with it all the same, and heard nobody for ever."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.send(bob.in_dialog("BYE", invite))
+    had = bob.statuses("BYE")
+    bob.answer(invite, 200, body=SDP.format(bob.host))
+    bob.answer(bob.last("BYE"), 481)
+
+    assert had == [200]
+    assert alice.statuses()[-1] == 480
+    assert bob.methods()[-2:] == ["ACK", "BYE"]
+    alice.send(alice.request("ACK", "sip:bob@example.org", cseq=1, branch="z9hG4bK-alice-INVITE-1-call-1",
+                             to=alice.last(480).headers.get("To")))  # fmt: skip
+    assert bench.is_empty()
+
+
+@pytest.mark.parametrize("method", ["REFER", "INFO", "UPDATE", "INVITE", "OPTIONS"])
+def test_what_has_overtaken_an_answer_does_not_end_the_call(alice, bob, method):
+    """Whoever hears 481 has to take the dialog for over (§12.2.1.2)."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.send(bob.in_dialog(method, invite))
+    bob.answer(invite, 200, body=SDP.format(bob.host))
+
+    assert bob.statuses(method) == [500]
+    assert bob.last(500).headers.get("Retry-After") == "1"
+    assert alice.statuses()[-1] == 200
+
+
+def test_a_dialog_that_we_have_never_begun_is_none(alice, bob):
+    alice.invite()
+    stranger = bob.in_dialog("BYE", bob.last("INVITE"))
+    stranger.headers.set("Call-ID", "another")
+    bob.send(stranger)
+
+    assert bob.statuses("BYE") == [481]
