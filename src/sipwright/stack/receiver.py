@@ -13,7 +13,6 @@ from structlog.typing import FilteringBoundLogger
 
 from sipwright.sip.echo import is_echo, usual_ok
 from sipwright.sip.errors import ParseError, Reject
-from sipwright.sip.headers import Via
 from sipwright.sip.message import Request, Response
 from sipwright.sip.parser import parse
 from sipwright.sip.transaction.base import COMPLETED, TRANSPORT_ERROR
@@ -95,13 +94,13 @@ class Receiver:
         quick_way: Who may take a REGISTER before it is read as any other message.
         take_cancel: Who may take a CANCEL of no transaction here, as that is on its way to somebody else.
         take_copy: Who may take a copy of a request that has come by another path, as it is a repetition after all.
-        is_signed: Says whether a Via is that of a node of ours, whichever address it names.
+        is_of_node: Says whether a response is to what a node of ours has sent, whichever address its Via names.
         has_lost_peers: Some peer may be waited for whose connection has ended.
     """
 
     __slots__ = (
         "_addresses", "_element", "_log", "_on_absorbed_ack", "_pipeline", "_ticker", "failed", "has_lost_peers",
-        "is_dialog", "is_signed", "malformed", "on_ack", "on_stray_response", "on_usual_ack", "quick_way", "requests",
+        "is_dialog", "is_of_node", "malformed", "on_ack", "on_stray_response", "on_usual_ack", "quick_way", "requests",
         "responses", "strays", "take_cancel", "take_copy",
     )  # fmt: skip
 
@@ -128,7 +127,7 @@ class Receiver:
         self.on_usual_ack: OnUsualAck = _nobody_knows
         self.take_cancel: Callable[[Incoming], bool] = _nobody
         self.take_copy: Callable[[Incoming], bool] = _nobody
-        self.is_signed: Callable[[Via], bool] = _nobody_signs
+        self.is_of_node: Callable[[Response], bool] = _nobody_asks
         self.requests = self.responses = self.strays = self.failed = 0
         self.quick_way: Callable[[bytes, Flow], bool] | None = None
         self.has_lost_peers = False
@@ -293,7 +292,7 @@ class Receiver:
     def _is_sent_by_us(self, response: Response, flow: Flow) -> bool:
         """RFC 3261 §18.1.2: a response to a Via that is not ours is silently discarded."""
         via = response.top_via
-        if self.is_signed(via):
+        if self.is_of_node(response):
             return True
         if via.sent_by == self._addresses.sent_by(flow) or self._addresses.is_own(via.host, via.port):
             return True
@@ -310,8 +309,8 @@ def _nobody_knows(to_tag: str, data: bytes) -> bool:
     return False
 
 
-def _nobody_signs(via: Via) -> bool:
-    """Know no Via: there is no other node."""
+def _nobody_asks(response: Response) -> bool:
+    """Know no other node that a response may be for."""
     return False
 
 

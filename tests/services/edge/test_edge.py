@@ -956,7 +956,7 @@ def test_an_answer_over_a_connection_is_heard_whatever_the_node_of_the_call_is_c
     connection = Connection()
     monkeypatch.setattr(stack, "flow_from_key", lambda key: connection if key == OVER_TCP else way)
     way = stack.transports[0].flow(NORTH)
-    stack.receiver.on_stray_response, stack.receiver.is_signed = edge.take_response, edge.is_signed
+    stack.receiver.on_stray_response, stack.receiver.is_of_node = edge.take_response, edge.is_of_node
     invite = request(stack, NORTH, route=[f"<sip:{TOKENS.write(OVER_TCP, 'south')}@127.0.0.1:5060;lr;flow>"])
     public = invite.request.top_via.sent_by.replace("127.0.0.2", "203.0.113.10")
     top = invite.request.headers.get_list("Via")[0].replace("127.0.0.2:5060", public)
@@ -1005,7 +1005,7 @@ def test_a_phone_that_has_come_here_hears_what_it_may_have_heard_in_the_name_of_
         (f"north!{AT_NORTH}", f"north!{AT_NORTH}", "north", "north"),
         (ELSEWHERE, f"south!{key_of(PHONE)}", "south", "south"),
         (ELSEWHERE, key_of(PHONE), "", ""),
-        (f"north!{AT_NORTH}", key_of(PHONE), None, ""),
+        (f"north!{AT_NORTH}", key_of(PHONE), "north", ""),
         (f"south!{ELSEWHERE.replace('udp', 'tcp')}", f"north!{AT_NORTH}", None, ""),
         (f"south!{ELSEWHERE}", f"north!{AT_NORTH.replace('udp', 'tcp')}", None, ""),
     ],
@@ -1017,6 +1017,30 @@ def test_there_is_a_way_instead_of_another_where_its_phone_can_know_what_it_hear
 
     assert (way if way is None else getattr(way, "node", "")) == found
     assert name in ("", getattr(way, "name", ("",))[0])
+
+
+@pytest.mark.parametrize("sent_by", [THIRD, ("203.0.113.7", 5080)], ids=["its edge", "another address of it"])
+def test_a_phone_that_has_come_here_hears_as_it_is_what_it_has_heard_without_an_edge(stack, edge, sent_by):
+    """What it answers has the Via of the node that has the call, and goes on there by the tag."""
+    third = Edge(stack, FakePeers("third"), TOKENS, THIRD).flows
+    edge.peers.is_peer = lambda address: address in (HERE, NORTH, THIRD)
+    stack.on_stray_response = edge.take_response
+    stack.receiver.on_stray_response, stack.receiver.is_of_node = edge.take_response, edge.is_of_node
+    way = third.instead(third.routed(f"south!{ELSEWHERE}"), stack.flow_from_key(key_of(PHONE)))
+    for method in ("INVITE", "CANCEL", "BYE"):
+        asked = request(stack, THIRD, method).request
+        asked.headers.set("Via", f"SIP/2.0/UDP {sent_by[0]}:{sent_by[1]};branch=z9hG4bK1;rport")
+        asked.headers.set("From", f"<sip:a@x>;tag={TAG}")
+        way.send(bytes(asked))
+        flow = stack.transports[0].flow(THIRD)
+        edge(Incoming(stack, sent(stack).last[1], flow, flow, 0.0))
+        remote, heard = sent(stack).last
+
+        assert (remote, bytes(heard)) == (("127.0.0.3", 5071), bytes(asked))
+    answer = response(200, [("Via", f"{asked.headers.get('Via')}=5060;received=127.0.0.1")])
+    answer.headers.set("From", f"<sip:a@x>;tag={TAG}")
+    stack.receiver.receive(bytes(answer), stack.transports[0].flow(("127.0.0.3", 5071)))
+    assert (sent(stack).last[0], bytes(sent(stack).last[1])) == (NORTH, bytes(answer))
 
 
 def test_who_moves_on_hears_the_name_of_the_first(stack, edge):

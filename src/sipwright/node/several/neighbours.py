@@ -238,7 +238,7 @@ class Neighbours:
             return
         edge = Edge(stack, membership, FlowTokens(secret), parse_address(membership.itself.edge))
         stack.join(edge.flows.flow, membership.is_peer)
-        stack.by_edge, stack.receiver.is_signed = edge.flows.by_edge, edge.is_signed
+        stack.by_edge, stack.receiver.is_of_node = edge.flows.by_edge, edge.is_of_node
         stack.outbound.instead = edge.flows.instead
         self._edge = edge
         stack.receiver.take_cancel, stack.receiver.take_copy = edge.take_cancel, edge.take_copy

@@ -32,7 +32,7 @@ from sipwright.services.edge.ports import BACK, BRANCH, Peers
 from sipwright.services.edge.reminders import Reminders, routed_way
 from sipwright.services.edge.repeats import Repeats
 from sipwright.services.edge.replaced import replaced_tags
-from sipwright.services.edge.signed_headers import SignedHeaders
+from sipwright.services.edge.signed_headers import RouteToken, SignedHeaders
 from sipwright.services.edge.speakers import Speakers
 from sipwright.services.edge.unheard import Unheard
 from sipwright.sip import Reject, Request, Response
@@ -148,10 +148,10 @@ class Edge:
         if tag is not None and self._waits(incoming, tag, is_known=is_for_node):
             return True
         if "route" in request.headers.index():
-            token, keeps = self._signed.take_routes(request, is_for_node)
+            said = self._signed.take_routes(request, is_for_node)
             if not is_for_node and self._peers.is_peer(incoming.flow.remote):
-                if token is not None:
-                    return self._forward(incoming, token, keeps)
+                if said is not None:
+                    return self._forward(incoming, said)
                 if self._pass_on(incoming):
                     return True
         if tag is None:
@@ -223,23 +223,24 @@ class Edge:
         """Take an INVITE that is repeated, and was handed on by another node before."""
         return self._peers.is_peer(incoming.flow.remote) and self._handed_on.is_known(incoming.request)
 
-    def _forward(self, incoming: Incoming, token: FlowToken, keeps: bool) -> bool:
+    def _forward(self, incoming: Incoming, said: RouteToken) -> bool:
         """Forward what a node says to a phone, whose flow its Route names."""
+        token, keeps, is_as_it_is = said
         flow = self._stack.flow_from_key(token.flow_key)
         if flow is None or flow.is_closed:
             raise self._flow_failed("the connection of the phone has ended (RFC 5626 §5.3.1)")
         self._speakers.heard(incoming.request, incoming.flow.remote)
-        if keeps and incoming.request.top_via.transport != "UDP":
+        if is_as_it_is or (keeps and incoming.request.top_via.transport != "UDP"):
             self._repeat(incoming.request, flow)
         else:
             self._send(incoming, flow, token, is_bare=keeps)
         return True
 
     def _repeat(self, request: Request, flow: Flow) -> None:
-        """Forward, as it is, what was written for a connection of the node that has the call, which has ended since.
+        """Forward, as it is, what was written for a phone at the node that has the call, which has come here since.
 
         The phone may have heard it there, and is to take it for the same (RFC 3261 §8.2.2.2). What it answers comes
-        here over its new connection, and goes on by the tag.
+        here, and goes on by the tag.
         """
         request.headers.set_first("Via", _NOTED.sub(r"\1", request.headers.get_list("Via")[0]))
         try:
@@ -256,7 +257,7 @@ class Edge:
         request = incoming.request
         route, *further = request.headers.get_list("Route")
         own = self._signed.read(route, is_of_any=True)
-        edge = None if own is None else self._peers.edge_of(own[0].node)
+        edge = None if own is None else self._peers.edge_of(own.token.node)
         flow = None if edge is None else self._stack.flow_to_edge(edge)
         if flow is None or edge == incoming.flow.remote:
             return False
@@ -342,10 +343,15 @@ class Edge:
 
     # Responses.
 
-    def is_signed(self, via: Via) -> bool:
-        """Return whether a node has made a Via, which may name another one (`SignedHeaders.via`)."""
-        made = (via.branch or "").startswith(BRANCH)
-        return made and self._tokens.read(via.params.get(BACK) or "") is not None
+    def is_of_node(self, response: Response) -> bool:
+        """Return whether a response is to what a node has sent, though its Via may name none that is known as a peer.
+
+        An edge has signed that Via (`SignedHeaders.via`), or another node has the dialog (`_repeat`).
+        """
+        via, tag = response.top_via, response.from_tag
+        if (via.branch or "").startswith(BRANCH):
+            return self._tokens.read(via.params.get(BACK) or "") is not None
+        return tag is not None and self._peers.owner_of(tag) not in (None, self._peers.name)
 
     def take_response(self, response: Response, flow: Flow) -> None:
         """Take a response of no transaction: back to where its request came from, or to `others`."""

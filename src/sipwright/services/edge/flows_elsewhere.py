@@ -8,8 +8,8 @@ from sipwright.memo import Bounded
 from sipwright.services.edge.handed_on import without_edges
 from sipwright.services.edge.ports import BACK, BRANCH, Peers
 from sipwright.services.edge.reminders import Reminders
-from sipwright.services.edge.routed_flow import Name, RoutedFlow
-from sipwright.services.edge.signed_headers import IN_NAME, KEEPS
+from sipwright.services.edge.routed_flow import NO_EDGE, Name, RoutedFlow
+from sipwright.services.edge.signed_headers import AS_IT_IS, IN_NAME, KEEPS
 from sipwright.stack import Stack
 from sipwright.transport.flow import Flow, flow_key, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowTokens
@@ -56,13 +56,14 @@ class FlowsElsewhere:
         """Return the way to where a phone has come from the flow before, for what it may have heard of by that.
 
         It is to take that for the same (RFC 3261 §17.2.3), so whichever edge it is near says it in the name of the one
-        before. None where there is no such way: for a connection, or where the one before had no edge.
+        before, or as it is where there was none. None where there is no such way, as for a connection.
         """
-        if not isinstance(before, RoutedFlow):
-            return None if "!" in flow.key else flow
-        if isinstance(flow, RoutedFlow) and flow.name == before.name:
+        name = before.name if isinstance(before, RoutedFlow) else NO_EDGE
+        if name is NO_EDGE and "!" not in flow.key:
             return flow
-        way, name = self.by_edge(flow), before.name
+        if isinstance(flow, RoutedFlow) and flow.name == name:
+            return flow
+        way = self.by_edge(flow)
         if not isinstance(way, RoutedFlow):
             return None
         is_udp = _protocol(way) == _protocol(before) == "udp"
@@ -89,6 +90,8 @@ class FlowsElsewhere:
         there = f"{edge[0]}:{edge[1]}"
         if name is None:
             token, how = self._tokens.write(key, node), KEEPS
+        elif name is NO_EDGE:
+            token, how = self._tokens.write(key, node), f"{KEEPS};{AS_IT_IS}"
         else:
             named = flow_key("udp", name.address, parse_flow_key(key).remote)
             token, how = self._tokens.write(named, name.node), f"{KEEPS};{IN_NAME}"
@@ -102,6 +105,6 @@ class FlowsElsewhere:
             flow.send(b"%b\r\n%b\r\n%b" % (line, way.encode(), rest))
 
 
-def _protocol(flow: RoutedFlow) -> str:
-    """Return what a phone speaks with its edge."""
-    return parse_flow_key(flow.plain_key).protocol
+def _protocol(flow: Flow) -> str:
+    """Return what a phone speaks with its edge, or with this node."""
+    return parse_flow_key(place_of(flow.key)[1]).protocol

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sipwright.transport.flow import Address, Flow, parse_flow_key
 
-__all__ = ["Name", "RoutedFlow"]
+__all__ = ["NO_EDGE", "Name", "RoutedFlow"]
 
 
 class Name(NamedTuple):
@@ -21,9 +21,12 @@ class Name(NamedTuple):
     address: Address
 
 
+NO_EDGE = Name("", ("", 0))
+"""What is said as it is, without any edge: its phone may have heard it from the node that has the call, and by none."""
+
 Send = Callable[[bytes, str, str, Name | None], None]
-"""Sends a message to the node of a name, for the flow that a key names there; in the name of another edge, if there is
-one."""
+"""Sends a message to the node of a name, for the flow that a key names there; in the name of another edge, or of none,
+if that is given."""
 
 
 class RoutedFlow(Flow):

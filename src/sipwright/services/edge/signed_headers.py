@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sipwright.services.edge.ports import Peers
 from sipwright.sip import NameAddr, ParseError, Request, Response
 from sipwright.stack import Stack
 from sipwright.transport.flow import Address, Flow, parse_flow_key
 from sipwright.transport.flow_token import FlowToken, FlowTokens
 
-__all__ = ["IN_NAME", "KEEPS", "SignedHeaders"]
+__all__ = ["AS_IT_IS", "IN_NAME", "KEEPS", "RouteToken", "SignedHeaders"]
 
 KEEPS = "flow"
 """The parameter of a Route whose sender keeps the flow by itself, and wants no Record-Route in the answer."""
@@ -16,6 +18,18 @@ KEEPS = "flow"
 IN_NAME = "named"
 """The parameter of a Route to this edge whose token names another one: what its phone may have heard by that, which has
 come here since, is said in the name of that."""
+
+
+AS_IT_IS = "asis"
+"""The parameter of a Route whose request is to get no Via: its phone may have heard it without an edge."""
+
+
+class RouteToken(NamedTuple):
+    """The token of a Route; whether its sender keeps the flow by itself, and has its request forwarded as it is."""
+
+    token: FlowToken
+    keeps: bool
+    is_as_it_is: bool
 
 
 class SignedHeaders:
@@ -49,22 +63,21 @@ class SignedHeaders:
         phones = self._stack.local_contact(flow, user)[:-1] + ";lr>"
         return [nodes] if phones == nodes else [nodes, phones]
 
-    def take_routes(self, request: Request, is_for_node: bool) -> tuple[FlowToken | None, bool]:
+    def take_routes(self, request: Request, is_for_node: bool) -> RouteToken | None:
         """Take the Routes that name this node off a request (RFC 3261 §16.4), and those of all nodes if it is for one.
 
-        Returns what they say, and whether whoever has put them there keeps the flow by itself.
+        Returns what they say: the first whose sender keeps the flow by itself, else the last.
         """
         routes = request.headers.get_list("Route")
-        found, keeps = None, False
+        found: RouteToken | None = None
         while routes and (own := self.read(routes[0], is_for_node)) is not None:
-            found = found if keeps else own[0]
-            keeps |= own[1]
+            found = found if found is not None and found.keeps else own
             del routes[0]
         if found is not None:
             request.headers.remove("Route")
             for route in routes:
                 request.headers.add("Route", route)
-        return found, keeps
+        return found
 
     def take_records(self, response: Response) -> None:
         """Take off what was for the phone alone: the node that has the call knows the way (RFC 3261 §16.7 step 8)."""
@@ -76,8 +89,8 @@ class SignedHeaders:
             if self.read(value, is_of_any=True) is None:
                 response.headers.add("Record-Route", value)
 
-    def read(self, route: str, is_of_any: bool = False) -> tuple[FlowToken, bool] | None:
-        """Return the token of a Route of this edge, or of any, and whether its sender keeps the flow by itself."""
+    def read(self, route: str, is_of_any: bool = False) -> RouteToken | None:
+        """Return what a Route of this edge, or of any, says."""
         try:
             uri = NameAddr.parse(route, "route").uri
         except ParseError:
@@ -85,4 +98,4 @@ class SignedHeaders:
         token = None if uri.raw_user is None else self._tokens.read(uri.raw_user)
         if token is None or not (is_of_any or IN_NAME in uri.params or self._peers.acts_for(token.node)):
             return None
-        return token, KEEPS in uri.params
+        return RouteToken(token, KEEPS in uri.params, AS_IT_IS in uri.params)

@@ -3,7 +3,7 @@
 import pytest
 from tests.services.switch.conftest import SDP, Binding
 
-from sipwright.services.edge.routed_flow import RoutedFlow
+from sipwright.services.edge.routed_flow import NO_EDGE, RoutedFlow
 from sipwright.services.switch.midcall.reinvite import ReInvite
 
 BEFORE, AFTER = (f"north!tcp/10.0.0.2:5060/40.0.0.1:{port}" for port in (40_001, 40_002))
@@ -33,10 +33,13 @@ class North:
         return flow if "!" in flow.key else self.flow(f"n1!{flow.key}")
 
     def instead(self, flow, before):
-        if "!" not in before.key or "tcp/" in f"{flow.key} {before.key}":
+        name = before.name if "!" in before.key else NO_EDGE
+        if "tcp/" in f"{flow.key} {before.key}":
             return None if "!" in flow.key else flow
         way = self.by_edge(flow)
-        return way if way.node == before.name.node else way.renamed(before.name)
+        if name is NO_EDGE and "!" not in flow.key:
+            return flow
+        return way if way.node == name.node else way.renamed(name)
 
     def flow(self, key):
         node, _, plain_key = key.partition("!")

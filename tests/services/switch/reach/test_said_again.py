@@ -6,6 +6,8 @@ that has brought it. By any other way an INVITE would be a loop, or cross itself
 
 import pytest
 
+from sipwright.services.edge.routed_flow import NO_EDGE
+
 from ..conftest import SDP
 from .test_failed_flow import North, among_others, talk
 
@@ -13,21 +15,26 @@ FIRST = "north!udp/10.0.0.2:5060/40.0.0.1:40001"
 CONTACT = "sip:carol@40.0.0.1"
 
 PLACES = {
-    "there still": (FIRST, FIRST, None),
-    "the same, here": ("udp/10.0.0.1:5060/40.0.0.1:40001", FIRST, None),
-    "the same, at a third node": ("n2!udp/10.0.0.3:5060/40.0.0.1:40001", FIRST, None),
-    "at another port, there": (
-        "north!udp/10.0.0.2:5060/40.0.0.1:40002", "north!udp/10.0.0.2:5060/40.0.0.1:40002", None
-    ),
-    "at another port, here": (
-        "udp/10.0.0.1:5060/40.0.0.1:40002", "n1!udp/10.0.0.1:5060/40.0.0.1:40002", "north"
-    ),
-    "at another port, at a third node": (
-        "n2!udp/10.0.0.3:5060/40.0.0.1:40002", "n2!udp/10.0.0.3:5060/40.0.0.1:40002", "north"
-    ),
-    "nowhere": (None, FIRST, None),
-}  # fmt: skip
-"""Where the phone has registered since; by which way it hears the same, and in whose name."""
+    "there still": FIRST,
+    "the same, here": "udp/10.0.0.1:5060/40.0.0.1:40001",
+    "the same, at a third node": "n2!udp/10.0.0.3:5060/40.0.0.1:40001",
+    "at another port, there": "north!udp/10.0.0.2:5060/40.0.0.1:40002",
+    "at another port, here": "udp/10.0.0.1:5060/40.0.0.1:40002",
+    "at another port, at a third node": "n2!udp/10.0.0.3:5060/40.0.0.1:40002",
+    "nowhere": None,
+}
+"""Where a phone has registered since that has heard it by the edge of another node."""
+
+HERE = "udp/10.0.0.1:5060/40.0.0.1:40001"
+
+WITHOUT = {
+    "there still": (HERE, "carol"),
+    "the same, at another node": ("n2!udp/10.0.0.3:5060/40.0.0.1:40001", "carol"),
+    "at another port, here": ("udp/10.0.0.1:5060/40.0.0.1:40002", "moved"),
+    "at another port, at another node": ("n2!udp/10.0.0.3:5060/40.0.0.1:40002", "edge"),
+    "nowhere": (None, "carol"),
+}
+"""Where one has registered since that has heard it here, by no edge; who hears the same."""
 
 
 class Edges(North):
@@ -44,14 +51,15 @@ class Edges(North):
         else:
             self.register(source, CONTACT)
 
-    def hears_again(self, method):
-        """Return what the edges were told again, by which ways, and in whose names."""
-        heard = [bytes(each) for each in self.edge.heard]
-        said = [
-            each
-            for each in zip(heard, self.keys, self.names, strict=True)
-            if each[0].startswith(method.encode())
+    def hear_again(self, method):
+        """Return what phones were told again by edges: the requests, where to, and which edges these name."""
+        names = [
+            key.partition("!")[0] if name is None else name
+            for key, name in zip(self.keys, self.names, strict=True)
         ]
+        ways = [key.rpartition("/")[2] for key in self.keys]
+        heard = [bytes(each) for each in self.edge.heard]
+        said = [each for each in zip(heard, ways, names, strict=True) if each[0].startswith(method.encode())]
         return tuple(map(set, zip(*said, strict=True)))
 
     def forget(self):
@@ -64,16 +72,17 @@ def edges(bench):
     return Edges(bench)
 
 
-@pytest.mark.parametrize("restarts", [True, False], ids=["by the next process", "by a timer"])
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO", "MESSAGE", "BYE"])
-def test_what_is_said_in_a_call(bench, alice, edges, method, place, restarts):
-    source, way, name = PLACES[place]
-    ok = talk(alice, edges)
-    alice.send(
-        alice.in_dialog(method, ok, body=SDP.format("20.0.0.1") if method in ("INVITE", "UPDATE") else None)
-    )
-    first = edges.edge.last(method)
+AGAIN = pytest.mark.parametrize("restarts", [True, False], ids=["by the next process", "by a timer"])
+METHODS = pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO", "MESSAGE", "BYE"])
+
+
+def asks(alice, method, ok):
+    body = SDP.format("20.0.0.1") if method in ("INVITE", "UPDATE") else None
+    alice.send(alice.in_dialog(method, ok, body=body))
+
+
+def said_again(bench, edges, source, restarts):
+    """Let a phone move, and everything be said once more."""
     edges.move(source)
     edges.forget()
     if restarts:
@@ -81,4 +90,55 @@ def test_what_is_said_in_a_call(bench, alice, edges, method, place, restarts):
     else:
         bench.run(0.7)
 
-    assert edges.hears_again(method) == ({bytes(first)}, {way}, {name})
+
+@AGAIN
+@pytest.mark.parametrize("place", PLACES)
+@METHODS
+def test_what_is_said_in_a_call_by_an_edge(bench, alice, edges, method, place, restarts):
+    source = PLACES[place]
+    asks(alice, method, talk(alice, edges))
+    first = edges.edge.last(method)
+    said_again(bench, edges, source, restarts)
+
+    assert edges.hear_again(method) == ({bytes(first)}, {(source or FIRST).rpartition("/")[2]}, {"north"})
+
+
+@AGAIN
+@pytest.mark.parametrize("place", WITHOUT)
+@METHODS
+def test_what_is_said_in_a_call_without_an_edge(bench, alice, edges, method, place, restarts):
+    source, heard_by = WITHOUT[place]
+    carol, moved = (bench.phone("carol", "40.0.0.1", port=port) for port in (40_001, 40_002))
+    edges.move(HERE)
+    alice.invite("sip:carol@example.org")
+    carol.answer(carol.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    alice.ack(alice.last(200))
+    asks(alice, method, alice.last(200))
+    first = carol.last(method)
+    carol.clear()
+    said_again(bench, edges, source, restarts)
+    heard = {
+        name: {bytes(each) for each in phone.heard if getattr(each, "method", None) == method}
+        for name, phone in (("carol", carol), ("moved", moved), ("edge", edges.edge))
+    }
+
+    assert heard == {name: {bytes(first)} if name == heard_by else set() for name in heard}
+    assert heard_by != "edge" or edges.hear_again(method)[1:] == ({"40.0.0.1:40002"}, {NO_EDGE.node})
+
+
+@AGAIN
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "nowhere"])
+@pytest.mark.parametrize("method", ["INVITE", "CANCEL"])
+def test_what_is_said_before_the_answer(bench, alice, edges, method, place, restarts):
+    """A process that begins says the INVITE first to where the phone was, and by Timer A to where it is."""
+    source = PLACES[place]
+    invite = alice.invite("sip:carol@example.org")
+    if method == "CANCEL":
+        edges.edge.answer(edges.edge.last("INVITE"), 180)
+        alice.send(alice.request("CANCEL", invite.uri_text, cseq=1, branch=invite.top_via.branch))
+    first = edges.edge.last(method)
+    said_again(bench, edges, source, restarts)
+    edges.forget()
+    bench.run(1.2)
+
+    assert edges.hear_again(method) == ({bytes(first)}, {(source or FIRST).rpartition("/")[2]}, {"north"})
