@@ -82,8 +82,7 @@ class FlowsElsewhere:
         """
         edge = self._peers.edge_of(node)
         flow = None if edge is None else self._stack.flow_to_edge(edge)
-        if data.startswith(b"INVITE "):
-            self._reminders.arm()
+        self._reminders.arm(data)
         if edge is None or flow is None:
             return
         line, _, rest = data.partition(b"\r\n")
