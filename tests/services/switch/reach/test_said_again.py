@@ -127,6 +127,30 @@ def test_what_is_said_in_a_call_without_an_edge(bench, alice, edges, method, pla
 
 
 @AGAIN
+@pytest.mark.parametrize("begins", [FIRST, HERE], ids=["by an edge", "without one"])
+@pytest.mark.parametrize("method", ["INVITE", "CANCEL"])
+def test_what_is_said_to_one_that_moves_on_and_on(bench, alice, edges, method, begins, restarts):
+    """It was said by the second edge in the name of the first, which the next process has to know."""
+    carol = bench.phone("carol", "40.0.0.1", port=40_001)
+    edges.move(begins)
+    invite = alice.invite("sip:carol@example.org")
+    first = (carol if begins == HERE else edges.edge).last("INVITE")
+    said_again(bench, edges, "n2!udp/10.0.0.3:5060/40.0.0.1:40002", restarts=False)
+    if method == "CANCEL":
+        edges.edge.answer(first, 180)
+        alice.send(alice.request("CANCEL", invite.uri_text, cseq=1, branch=invite.top_via.branch))
+        first = edges.edge.last("CANCEL")
+    if restarts:
+        bench.restart()
+    said_again(bench, edges, "n3!udp/10.0.0.4:5060/40.0.0.1:40003", restarts)
+    edges.forget()
+    bench.run(4.5)
+
+    name = "north" if begins == FIRST else NO_EDGE.node
+    assert edges.hear_again(method) == ({bytes(first)}, {"40.0.0.1:40003"}, {name})
+
+
+@AGAIN
 @pytest.mark.parametrize("place", [place for place in PLACES if place != "nowhere"])
 @pytest.mark.parametrize("method", ["INVITE", "CANCEL"])
 def test_what_is_said_before_the_answer(bench, alice, edges, method, place, restarts):

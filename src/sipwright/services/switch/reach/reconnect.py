@@ -150,7 +150,7 @@ class Reconnects:
             if found is not None and not found.is_closed:
                 if is_followed:
                     with leg.owner.event():
-                        self.move(leg, found)
+                        self._follow(leg, found)
                 return found
         return flow
 
@@ -178,6 +178,17 @@ class Reconnects:
         with leg.owner.event():
             self.move(leg, found)
         return found
+
+    def _follow(self, leg: Leg, flow: Flow) -> None:
+        """Move a leg, unless it is yet to answer, by an edge: it stays where its INVITE went first then.
+
+        Whoever goes on with it in another process is to know which edge the phone has heard, or that it has heard none.
+        """
+        if leg.state not in _UNANSWERED or "!" not in flow.key:
+            self.move(leg, flow)
+        elif leg.source != flow.remote[0]:
+            leg.source = flow.remote[0]
+            leg.owner.changed()
 
     @staticmethod
     def move(leg: Leg, flow: Flow) -> None:

@@ -38,7 +38,7 @@ class Repeats:
         known = leg.flow
         if known is None or known.is_reliable or known.protocol == "loop":
             return before
-        if before.key not in (known.key, leg.left):
+        if "!" not in before.key and before.key not in (known.key, leg.left):
             return before  # to a fork that is elsewhere
         now = self._reconnects.where_registered(leg, known)
         # One that is where it was knows the edge that it has heard the request by, or not, and no other (§17.2.3).
