@@ -47,4 +47,6 @@ def status_back(status: int, *, as_invite: bool) -> int:
     """Return what the sender is answered; it cannot help what we are asked for on the other leg."""
     if as_invite and status == 487:
         return 504  # nobody has approved of it in time (RFC 3311 §5.2)
+    if status == 430:
+        return 480  # no endpoint hears that a flow has failed (RFC 5626 §11.5)
     return status if status not in (401, 407) else 403
