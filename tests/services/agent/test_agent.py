@@ -585,6 +585,27 @@ async def test_what_another_node_has_left_is_renewed_at_once_from_here(world):
     assert world.requests[-1].cseq.number > world.requests[0].cseq.number
 
 
+async def test_what_a_node_that_died_has_bound_without_knowing_is_taken_back(world):
+    """Its REGISTER was accepted, and it ended before it heard so: in its row is still what it had before."""
+    world.add()
+    first = await world.start("a", "192.0.2.1")
+    await world.run(1.0)
+    (bound,) = world.registrar.bindings.values()
+    bound["sip:0f5a@192.0.2.7:5060"] = world.network.now + 3600.0
+    second = await world.start("b", "192.0.2.2")
+    world.nodes.remove(first)
+    await first.stop()
+    world.records.rows[1] = world.row._replace(node="b")
+    second.agent.adopt([world.row])
+    await world.run(1.0)
+
+    assert world.registrar.contacts == ["sip:0f5a@192.0.2.2:5060"]
+    assert len({request.call_id for request in world.requests}) == 1
+    count = len(world.requests)
+    await world.run(60.0)
+    assert len(world.requests) == count
+
+
 async def test_a_node_registers_only_its_share(world):
     world.add()
     await world.start("a", "192.0.2.1", is_share=lambda provider_id: False)

@@ -35,6 +35,36 @@ def registered(registration, now=100.0, expires=3600):
     return registration
 
 
+LEFT = "<sip:0f5a@192.0.2.8:5060>"
+
+
+def taken_back(request):
+    return [f"<{contact.uri}>" for contact in request.contacts if contact.params.get("expires") == "0"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        (f"{CONTACT};expires=3600, {LEFT};expires=9", [LEFT]),
+        (f"{CONTACT};expires=3600, {LEFT};expires=0", []),
+        (f"{CONTACT};expires=3600, <sip:other@192.0.2.8>;expires=9", []),  # a phone of the same number
+        (f"{LEFT};expires=9", []),  # that may be ours, written by somebody on the way
+        (f"{CONTACT};expires=3600", []),
+    ],
+)
+def test_what_of_ours_a_registrar_still_lists_is_taken_back_at_once_and_once(
+    new_registration, listed, expected
+):
+    registration = new_registration()
+    for began in (100.0, 101.0):  # it keeps what it was told to remove
+        take(registration, ask(registration, began), 200, ("Contact", listed), now=began)
+        is_due = registration.due == began
+
+        assert registration.contact == CONTACT
+        assert is_due is (bool(expected) and began == 100.0)
+        assert taken_back(ask(registration, began)) == expected
+
+
 def test_a_register_names_the_address_of_record_and_our_contact(new_registration):
     """RFC 3261 §10.2: the Request-URI has no user; To and From are the address-of-record."""
     request = ask(new_registration(server="b.example:5070"))

@@ -8,12 +8,15 @@ from sipwright.sip.headers.contact import readable_contacts
 
 from .timing import LONGEST
 
-__all__ = ["UNANSWERED", "granted_expiry", "read_service_route", "retry_seconds", "why_refused"]
+__all__ = ["UNANSWERED", "granted_expiry", "left_over", "read_service_route", "retry_seconds", "why_refused"]
 
 UNANSWERED = ("No Answer", "Cannot Be Reached")
 """Why an attempt has found nobody, as the registration says it."""
 
 _LONGEST_ROUTE = 2048
+
+_MOST_LEFT = 4
+"""Contacts that are taken back at once: nodes do not die so often."""
 
 
 def granted_expiry(response: Response, contact: str, asked: int) -> int:
@@ -31,6 +34,21 @@ def granted_expiry(response: Response, contact: str, asked: int) -> int:
     if granted is None and len(contacts) == 1:
         granted = expires_of(contacts[0]) or None
     return min(asked if granted is None else granted, LONGEST)
+
+
+def left_over(response: Response, contact: str) -> tuple[str, ...]:
+    """Return the contacts that a 200 lists beside ours although they are ours, of before.
+
+    A node that dies between an answer and its commit leaves one of which nobody here knows. All of them have the same
+    user part, which nobody else has. What a session border controller has made of ours looks like one: so these count
+    only where ours is listed as it was written, too.
+    """
+    contacts = readable_contacts(response.headers.get_all("Contact"))
+    own = NameAddr.parse(contact).uri
+    if not own.user or not any(uris_match(one.uri, own) for one in contacts):
+        return ()
+    ours = [one for one in contacts if one.uri.user == own.user and not uris_match(one.uri, own)]
+    return tuple(f"<{one.uri}>" for one in ours if expires_of(one) != 0)[:_MOST_LEFT]
 
 
 def read_service_route(response: Response) -> list[NameAddr]:

@@ -36,7 +36,7 @@ from sipwright.sip.grammar import parse_seconds
 from sipwright.stack import learn_challenge, sign_request
 
 from .absences import Absences
-from .answers import UNANSWERED, granted_expiry, retry_seconds, why_refused
+from .answers import UNANSWERED, granted_expiry, left_over, retry_seconds, why_refused
 from .held import Held, State
 from .provider import Place
 from .redirects import Redirects, is_of
@@ -66,6 +66,7 @@ class Registration(Held):
         "_auth",
         "_has_changed",
         "_is_longer",
+        "_left_over",
         "_redirects",
         "_request",
         "_rounds",
@@ -81,6 +82,7 @@ class Registration(Held):
         self._asked_contact = ""
         self._sent_at = now
         self._is_longer = self._has_changed = False
+        self._left_over: tuple[str, ...] = ()
         self._absences = Absences()
         self._auth = ClientAuth()
         self._rounds = 0
@@ -151,6 +153,7 @@ class Registration(Held):
             asked, self._asked_contact = self.asked, contact
             if self.contact != contact and self.contact is not None and self.holds(now):
                 headers.append(("Contact", f"{self.contact};expires=0"))
+            headers += [("Contact", f"{one};expires=0") for one in self._left_over if one != self.contact]
         self._request = request = make_request(
             "REGISTER",
             str(self._redirects.target or place.registrar),
@@ -251,6 +254,11 @@ class Registration(Held):
         # The registrar may have counted from the first copy of the request.
         self.expires_at = self.lease_until = self._sent_at + granted
         self.due = max(self._sent_at + renewal_after(granted), now)
+        before, self._left_over = self._left_over, left_over(response, self.contact)
+        if (
+            self._left_over and self._left_over != before
+        ):  # once: a registrar may keep what it was told to remove
+            self.due = now
 
     def spread(self, most: float, chance: float) -> None:
         """Renew it up to so many seconds earlier, so that what has begun together is not renewed together for ever.
