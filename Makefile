@@ -21,7 +21,7 @@ PYTEST := $(BIN)/pytest -q -p no:cacheprovider -n 2 --dist loadfile --no-loadsco
 SLOW := benchmarks chaos commands console docs interop nights scenarios store usecases web
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench flood soak fuzz walks chaos chaos-cluster chaos-patroni docs screenshots package peers clean
+.PHONY: help run test check bench flood soak fuzz walks chaos chaos-cluster chaos-patroni chaos-agent docs screenshots package peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -62,6 +62,9 @@ chaos-cluster: $(VENV)/.development peers ## Let nodes of a cluster die in turn 
 
 chaos-patroni: $(VENV)/.development peers ## Let the PostgreSQL under two nodes fail over under load, three minutes (ARGS='--rounds 1')
 	@PYTHONPATH=tests $(BIN)/python -m chaos.cluster --patroni --nodes 2 --rounds 3 --interval 30 $(ARGS)
+
+chaos-agent: $(VENV)/.development peers ## Let nodes that register at a provider die at random, eleven minutes (ARGS='--seconds 60 --users 6')
+	@PYTHONPATH=tests $(BIN)/python -m chaos.agent $(ARGS)
 
 docs: ## Where the documentation is
 	@echo "README.md has the tour; every command explains itself with --help; docs/ has the guides."
