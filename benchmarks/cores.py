@@ -23,7 +23,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -67,7 +67,8 @@ def share_of(server: Server, name: str, cores: float) -> Iterator[None]:
         else:
             (group / "cpu.max").write_text(f"{int(cores * PERIOD)} {PERIOD}")
         for pid in family(server.pid):
-            (group / "cgroup.procs").write_text(str(pid))
+            with suppress(ProcessLookupError):  # one that was only there for the start
+                (group / "cgroup.procs").write_text(str(pid))
         yield
     finally:
         server.close()
