@@ -61,8 +61,7 @@ class Sorter:
             return self._of_response(data)
         if data.startswith(b"REGISTER "):
             return None
-        tag = _TO_TAG.search(data)
-        owner = None if tag is None else self._of_mark(tag[1])
+        owner = self._of_to(data)
         if owner is None and b"oute" in data and (route := _ROUTE.search(data)) is not None:
             owner = self._node_of_token(route[1].decode("ascii"))
         if owner is None and data.startswith((b"INVITE ", b"CANCEL ", b"ACK ")):
@@ -81,6 +80,21 @@ class Sorter:
         via = _TOP_VIA.search(data)
         branch = None if via is None else _BRANCH.search(via[1])
         return None if branch is None else self._of_mark(branch[1])
+
+    def _of_to(self, data: bytes) -> str | None:
+        """Find whose dialog a request is of, by the tag in its To."""
+        # Nearly everybody writes that alike, and to look for what stands there takes a third of what a pattern takes
+        # that knows all other ways. They count where nothing of ours is found.
+        start = data.find(b"\nTo: ")
+        end = data.find(b"\r", start)
+        if start > 0 and (at := data.find(b">;tag=", start, end)) > 0:
+            owner = self._of_mark(data[at + 6 : end])
+            if owner is not None:
+                return owner
+        elif start > 0 and data.find(b"tag", start, end) < 0:
+            return None
+        tag = _TO_TAG.search(data)
+        return None if tag is None else self._of_mark(tag[1])
 
     def _of_response(self, data: bytes) -> str | None:
         via = _TOP_VIA.search(data)
