@@ -86,6 +86,7 @@ class Bench:
         assert isinstance(udp, UdpTransport)
         udp.sendto = lambda data, peer: self._sent.append((data, peer))  # type: ignore[assignment]
         udp.is_closed = False
+        node.stack.addresses.note_bound()
         self._udp = udp
 
     order = "tottime"

@@ -7,6 +7,7 @@ class Stack:
     """Listens on 10.0.0.1:5060."""
 
     addresses = SimpleNamespace(
+        bound=set(),
         is_own_host=lambda host: host == "10.0.0.1",
         is_own=lambda host, port: (host, port) == ("10.0.0.1", 5060),
     )

@@ -30,6 +30,16 @@ def test_our_own_addresses_are_the_default_domain_but_another_port_is_a_neighbou
     assert ServedNames(directory(), Stack()).served_domain(host, port) == domain
 
 
+def test_where_it_listens_is_the_default_domain_as_long_as_there_is_one():
+    addresses = SimpleNamespace(bound={("10.0.0.2", 5070)}, is_own=lambda host, port: False)
+    stack = SimpleNamespace(addresses=addresses)
+
+    assert ServedNames(directory(), stack).served_domain("10.0.0.2", 5070) == "example.org"
+    assert ServedNames(directory(), stack).served_domain("10.0.0.2", 5080) is None
+    without = ServedNames(directory(domains={}, default_domain=None), stack)
+    assert without.served_domain("10.0.0.2", 5070) is None
+
+
 def test_without_a_domain_nothing_is_served():
     names = ServedNames(directory(domains={}, default_domain=None), Stack())
 

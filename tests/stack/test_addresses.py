@@ -57,6 +57,15 @@ def test_host_and_port_both_say_whether_it_is_us():
     assert not own.is_own_host("pbx.example.org")
 
 
+def test_where_it_listens_is_noted_but_for_an_address_that_stands_for_all():
+    network = MemoryNetwork()
+    own = Addresses((network.transport("192.0.2.1", 5070), UdpTransport("0.0.0.0", 5060)))
+    assert not own.bound
+
+    own.note_bound()
+    assert own.bound == {("192.0.2.1", None), ("192.0.2.1", 5070)}
+
+
 @pytest.mark.parametrize(
     ("public", "host", "is_own"),
     [

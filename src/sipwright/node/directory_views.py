@@ -34,6 +34,7 @@ class ServedNames:
     def __init__(self, directory: Directory, stack: Stack) -> None:
         self._directory = directory
         self._stack = stack
+        self._bound = stack.addresses.bound
         self.account = directory.account
         """Return the account of that name in a canonical domain: asked for each message, so the method itself."""
 
@@ -47,11 +48,14 @@ class ServedNames:
         A URI without a port names the host alone, so there any of our ports will do; with one, it has to be
         ours: a provider on the same machine is somebody else.
         """
-        if host in self._directory.domains or host == PROBE_DOMAIN:
+        directory = self._directory
+        if host in directory.domains or host == PROBE_DOMAIN:
             return host
-        default = self._directory.default_domain
+        default = directory.default_domain
         if default is None:
             return None
+        if (host, port) in self._bound:
+            return default.name
         is_own = (
             self._stack.addresses.is_own_host(host)
             if port is None

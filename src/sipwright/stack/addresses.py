@@ -33,6 +33,15 @@ class Addresses:
         self._transports = transports
         self.public_address = public_address.strip("[]") if public_address else None
         self._routes = routes or Routes()
+        self.bound: set[tuple[str, int | None]] = set()
+        """Where we listen once it is open, each with its port and without one; none that stands for all addresses."""
+
+    def note_bound(self) -> None:
+        """Note where the transports listen, as that is asked for each request that names an address of ours."""
+        for transport in self._transports:
+            host, port = transport.local
+            if host not in WILDCARDS:
+                self.bound |= {(host, None), (host, port)}
 
     def sent_by(self, flow: Flow) -> str:
         """Return `host:port` for our Via on a flow."""

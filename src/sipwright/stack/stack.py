@@ -162,6 +162,7 @@ class Stack:
             for transport in started:
                 await transport.close()
             raise
+        self.addresses.note_bound()
 
     async def close(self) -> None:
         """Stop the handlers that wait, and close the transports; connections that end now tell nobody."""

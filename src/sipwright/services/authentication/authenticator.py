@@ -268,11 +268,12 @@ class Authenticator:
         if uri_text == request_uri:
             return True
         try:
-            uri, asked = Uri.parse(uri_text), Uri.parse(request_uri)
+            uri = Uri.parse(uri_text)
+            if not uri.is_sip:
+                asked = Uri.parse(request_uri)
+                return dialled_uri(uri, asked.host, asked.user or "") == asked
         except ParseError:
             return False
-        if not uri.is_sip:
-            return dialled_uri(uri, asked.host, asked.user or "") == asked
         return self._directory.served_domain(uri.host, uri.port) is not None
 
     def _challenge(self, incoming: Incoming, domain: str, username: str, *, is_stale: bool) -> None:

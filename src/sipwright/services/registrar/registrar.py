@@ -132,9 +132,11 @@ class Registrar:
             return None
         is_behind_nat = not (read.is_there or read.path or asked.flow.is_reliable)
         granted = lifetime(read.expires, self._lifetimes, is_behind_nat=is_behind_nat)
-        if granted is None or len(read.path) > _LONGEST_PATH or not is_usual_path(read.path):
+        if granted is None or (
+            read.path and (len(read.path) > _LONGEST_PATH or not is_usual_path(read.path))
+        ):
             return None
-        if not is_usual_flow(read):
+        if read.reg_id is not None and not is_usual_flow(read):
             return None
         sole = self._locations.sole(account_id)
         if granted and account_id >= 0 and self._service.watch is None and sole is not None:
