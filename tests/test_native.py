@@ -14,15 +14,15 @@ from sipwright import native
 @pytest.fixture
 def fresh():
     """Import the module anew, and leave it as it was."""
-    before = native.read_register, native.take_apart
+    before = {name: getattr(native, name) for name in native.__all__}
     yield lambda: importlib.reload(native)
-    native.read_register, native.take_apart = before
+    vars(native).update(before)
 
 
 def test_it_is_switched_off_by_the_environment(fresh, monkeypatch):
     monkeypatch.setenv("SIPWRIGHT_NO_NATIVE", "1")
 
-    assert fresh().read_register is native.take_apart is None
+    assert {getattr(fresh(), name) for name in native.__all__} == {None}
 
 
 def test_one_of_another_state_is_not_used(fresh, monkeypatch):
@@ -42,4 +42,4 @@ def test_it_is_used_where_it_is_built(fresh, monkeypatch):
         "sipwright._native", reason="the native part is not built: make clean run, where there is cargo"
     )
 
-    assert fresh().read_register is not None
+    assert None not in {getattr(fresh(), name) for name in native.__all__}

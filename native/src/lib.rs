@@ -7,6 +7,8 @@ pub mod cursor;
 #[forbid(unsafe_code)]
 pub mod echo;
 #[forbid(unsafe_code)]
+pub mod hashes;
+#[forbid(unsafe_code)]
 pub mod head;
 #[forbid(unsafe_code)]
 pub mod register;
@@ -17,6 +19,7 @@ use std::panic::catch_unwind;
 use std::ptr::{addr_of_mut, null_mut};
 use std::slice::from_raw_parts;
 
+use hashes::{hexadecimal, is_nonce as is_marked, md5, signed};
 use head::{Address, Head, Key, Via, KEYS};
 use register::{read, Answer, Register};
 
@@ -87,7 +90,7 @@ struct Shared<T>(UnsafeCell<T>);
 // Python changes these while it has its lock.
 unsafe impl<T> Sync for Shared<T> {}
 
-static METHODS: Shared<[MethodDef; 5]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 8]> = Shared(UnsafeCell::new([
     MethodDef {
         name: c_text(b"read_register\0"),
         method: Some(read_register),
@@ -111,6 +114,24 @@ static METHODS: Shared<[MethodDef; 5]> = Shared(UnsafeCell::new([
         method: Some(is_echo),
         flags: METH_FASTCALL,
         doc: c_text(b"is_echo(response, request)\n--\n\nDo what sip/echo.py does.\0"),
+    },
+    MethodDef {
+        name: c_text(b"sign_nonce\0"),
+        method: Some(sign_nonce),
+        flags: METH_FASTCALL,
+        doc: c_text(b"sign_nonce(key, stamp, mark, holder)\n--\n\nDo what sip/nonces.py does.\0"),
+    },
+    MethodDef {
+        name: c_text(b"is_nonce\0"),
+        method: Some(is_nonce),
+        flags: METH_FASTCALL,
+        doc: c_text(b"is_nonce(key, nonce, mark)\n--\n\nDo what sip/nonces.py does.\0"),
+    },
+    MethodDef {
+        name: c_text(b"md5_response\0"),
+        method: Some(md5_response),
+        flags: METH_FASTCALL,
+        doc: c_text(b"md5_response(ha1, middle, method, uri)\n--\n\nDo what sip/digest.py does.\0"),
     },
     MethodDef { name: std::ptr::null(), method: None, flags: 0, doc: std::ptr::null() },
 ]));
@@ -243,6 +264,54 @@ unsafe extern "C" fn is_echo(_: Object, arguments: *const Object, count: isize) 
         _ => return null_mut(),
     };
     PyBool_FromLong(c_long::from(catch_unwind(|| echo::is_echo(response, request)).unwrap_or(false)))
+}
+
+unsafe extern "C" fn sign_nonce(_: Object, arguments: *const Object, count: isize) -> Object {
+    if count != 4 {
+        PyErr_SetString(PyExc_TypeError, c_text(b"sign_nonce takes key, stamp, mark and holder\0"));
+        return null_mut();
+    }
+    let [key, stamp, mark, holder] = *(arguments as *const [Object; 4]);
+    match (bytes_of(key), text_of(stamp), text_of(mark), text_of(holder)) {
+        (Some(key), Some(stamp), Some(mark), Some(holder)) => match catch_unwind(|| signed(key, stamp, mark, holder)) {
+            Ok(Some(nonce)) => text(&nonce),
+            _ => none(),
+        },
+        _ => null_mut(),
+    }
+}
+
+unsafe extern "C" fn is_nonce(_: Object, arguments: *const Object, count: isize) -> Object {
+    if count != 3 {
+        PyErr_SetString(PyExc_TypeError, c_text(b"is_nonce takes key, nonce and mark\0"));
+        return null_mut();
+    }
+    let [key, nonce, mark] = *(arguments as *const [Object; 3]);
+    match (bytes_of(key), text_of(nonce), text_of(mark)) {
+        (Some(key), Some(nonce), Some(mark)) => match catch_unwind(|| is_marked(key, nonce, mark)) {
+            Ok(Some(is_ours)) => PyBool_FromLong(c_long::from(is_ours)),
+            _ => none(),
+        },
+        _ => null_mut(),
+    }
+}
+
+unsafe extern "C" fn md5_response(_: Object, arguments: *const Object, count: isize) -> Object {
+    if count != 4 {
+        PyErr_SetString(PyExc_TypeError, c_text(b"md5_response takes ha1, middle, method and uri\0"));
+        return null_mut();
+    }
+    let [ha1, middle, method, uri] = *(arguments as *const [Object; 4]);
+    match (text_of(ha1), text_of(middle), text_of(method), text_of(uri)) {
+        (Some(ha1), Some(middle), Some(method), Some(uri)) => {
+            let made = catch_unwind(|| {
+                let ha2 = hexadecimal(&md5(&[method, b":", uri]));
+                hexadecimal(&md5(&[ha1, b":", middle, b":", &ha2]))
+            });
+            made.map_or_else(|_| none(), |response| text(&response))
+        }
+        _ => null_mut(),
+    }
 }
 
 unsafe fn parts_of(head: &Head) -> Object {

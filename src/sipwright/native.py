@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["is_echo", "read_register", "take_apart", "usual_ok"]
+__all__ = ["is_echo", "is_nonce", "md5_response", "read_register", "sign_nonce", "take_apart", "usual_ok"]
 
 read_register: Callable[[bytes, str, int, bool], Any] | None = None
 """The native twin of `sip/usual_register.py:read_in_python`."""
@@ -24,6 +24,15 @@ usual_ok: Callable[[bytes], tuple[str, str] | None] | None = None
 
 is_echo: Callable[[bytes, bytes], bool] | None = None
 """The native twin of `sip/echo.py:is_echo_in_python`."""
+
+sign_nonce: Callable[[bytes, str, str, str], str | None] | None = None
+"""What `sip/nonces.py:NonceKeeper.issue` does for a holder."""
+
+is_nonce: Callable[[bytes, str, str], bool | None] | None = None
+"""What `sip/nonces.py:NonceKeeper.issuer_of` asks of each mark."""
+
+md5_response: Callable[[str, str, str, str], str] | None = None
+"""The response of a digest, which `sip/digest.py:is_right` works out."""
 
 FORM = 2
 """What the native functions return: one that was built for another state of the sources is not used."""
@@ -38,3 +47,5 @@ if os.environ.get("SIPWRIGHT_NO_NATIVE", "") in ("", "0"):
             read_register, take_apart = _native.read_register, _native.take_apart
             # One that was built earlier has not these.
             usual_ok, is_echo = getattr(_native, "usual_ok", None), getattr(_native, "is_echo", None)
+            sign_nonce, is_nonce = getattr(_native, "sign_nonce", None), getattr(_native, "is_nonce", None)
+            md5_response = getattr(_native, "md5_response", None)

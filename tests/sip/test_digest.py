@@ -1,9 +1,10 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sipwright import native
 from sipwright.sip.digest import (
     ALGORITHMS,
     MalformedCount,
@@ -12,10 +13,11 @@ from sipwright.sip.digest import (
     challenge,
     find_credentials,
     ha1,
+    is_right,
     nonce_count,
     verify,
 )
-from sipwright.sip.headers.auth import Challenge, Credentials
+from sipwright.sip.headers.auth import Answer, Challenge, Credentials
 
 
 def credentials(text):
@@ -385,3 +387,41 @@ def test_a_session_without_qop_says_its_cnonce():
     params = said('Digest realm="r", nonce="1", algorithm=MD5-sess')
 
     assert params["response"] == h(h(h("a", "r", "p"), "1", params["cnonce"]), "1", h("INVITE", "sip:b@x"))
+
+
+# --- the native part ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    native.md5_response is None, reason="the native part is not built: make clean run, where there is cargo"
+)
+@given(st.tuples(*[st.text(max_size=150)] * 4))
+@example(("", "", "", ""))
+@example(
+    ("a" * 32, "m" * 21, "x" * 54, "")
+)  # 55 bytes are the most of one block, and 64 are the first of two
+@example(("a" * 32, "m" * 22, "x" * 55, ""))
+@example(("a" * 32, "m" * 62, "x" * 63, ""))
+@example(("é" * 32, "m" * 95, "REGISTER", "sip:example.org"))
+def test_the_native_response_is_that_of_hashlib(texts):
+    ha1_text, middle, method, uri = texts
+    ha2 = hashlib.md5(f"{method}:{uri}".encode()).hexdigest()
+    expected = hashlib.md5(f"{ha1_text}:{middle}:{ha2}".encode()).hexdigest()
+
+    assert native.md5_response(ha1_text, middle, method, uri) == expected
+
+
+@pytest.mark.parametrize("is_native", [True, False])
+def test_rfc_7616_example_natively_or_not(monkeypatch, is_native):
+    """RFC 7616 §3.9.1, as credentials that were read in one pass."""
+    if not is_native:
+        monkeypatch.setattr(native, "md5_response", None)
+    mufasa = Answer(
+        "Mufasa", "http-auth@example.org", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "/dir/index.html",
+        "8ca523f5e9506fed4657c9700eebdbec", "MD5", "auth", "00000001", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+    )  # fmt: skip
+    secret = ha1("Mufasa", "http-auth@example.org", "Circle of Life")
+
+    assert is_right(mufasa, "GET", secret, "MD5")
+    assert not is_right(mufasa, "PUT", secret, "MD5")
+    assert not is_right(mufasa._replace(nc="00000002"), "GET", secret, "MD5")

@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sipwright import native
 from sipwright.sip.nonces import NonceKeeper, Verdict
 
 NOW = 1_763_640_000.0
+STAMP = "06450dd3a1f2b1"
+
+needs_native = pytest.mark.skipif(
+    native.sign_nonce is None, reason="the native part is not built: make clean run, where there is cargo"
+)
 
 
 def keeper(**options):
@@ -213,3 +219,48 @@ def test_nothing_is_ever_accepted_twice(uses):
 
     assert len(accepted) == len(set(accepted))
     assert len(nonces) <= 4
+
+
+LONG = "a node whose name is too long for one block of it"
+
+
+@needs_native
+@pytest.mark.parametrize("name", ["", "a", "a-node-of-some-length", LONG])
+@pytest.mark.parametrize("holder", ["203.0.113.9", "2001:db8::9", "fe80::1%eth0", "ü" * 40])
+def test_a_nonce_is_the_same_whether_it_was_signed_natively_or_not(monkeypatch, name, holder):
+    def judged():
+        nonces = keeper(issuer=name)
+        is_of = [nonces.is_of(issued, one) for one in (holder, "203.0.113.10")]
+        return [
+            nonces.issuer_of(issued),
+            *(nonces.issuer_of(changed(issued, at)) for at in (0, 14, 29)),
+            *is_of,
+        ]
+
+    issued = keeper(issuer=name).issue(NOW, holder)
+    assert judged() == [name, None, None, None, True, False]
+
+    monkeypatch.setattr(native, "sign_nonce", None)
+    monkeypatch.setattr(native, "is_nonce", None)
+    assert keeper(issuer=name).issue(NOW, holder) == issued
+    assert judged() == [name, None, None, None, True, False]
+
+
+def changed(nonce, at):
+    """Return a nonce with another digit at one place."""
+    return nonce[:at] + ("1" if nonce[at] == "0" else "0") + nonce[at + 1 :]
+
+
+@needs_native
+@given(key=st.binary(min_size=1, max_size=32), text=st.text(max_size=60), holder=st.text(max_size=60))
+def test_the_native_signature_is_that_of_hashlib_or_none(key, text, holder):
+    def sign(text):
+        return hashlib.blake2s(text.encode(), key=key, digest_size=13).hexdigest()
+
+    expected = STAMP + sign(f"{STAMP}{text}")[:16] + sign(f"{STAMP} {holder}")[:10]
+    is_long = len(f"{STAMP}{text}".encode()) > 64
+    is_any_long = is_long or len(f"{STAMP} {holder}".encode()) > 64
+    assert native.sign_nonce(key, STAMP, text, holder) == (None if is_any_long else expected)
+    assert native.is_nonce(key, expected, text) is (None if is_long else True)
+    assert native.is_nonce(key, changed(expected, 29), text) is (None if is_long else False)
+    assert native.is_nonce(key, expected[1:], text) is None

@@ -15,6 +15,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from sipwright import native
 from sipwright.sip.errors import ParseError
 from sipwright.sip.grammar import quote
 from sipwright.sip.headers.auth import Answer, Challenge, Credentials, split_challenges
@@ -178,8 +179,10 @@ def is_right(answer: Answer, method: str, ha1_hex: str, algorithm: str) -> bool:
     _, _, nonce, uri, response, named, qop, nc, cnonce = answer
     if named is not None and named != algorithm and named.upper() != algorithm:
         return False
-    new = _NEW[algorithm]
     middle = nonce if qop is None else f"{nonce}:{nc}:{cnonce}:{qop}"
+    if native.md5_response is not None and algorithm == "MD5":
+        return hmac.compare_digest(native.md5_response(ha1_hex, middle, method, uri), response)
+    new = _NEW[algorithm]
     ha2 = new(f"{method}:{uri}".encode()).hexdigest()
     return hmac.compare_digest(new(f"{ha1_hex}:{middle}:{ha2}".encode()).hexdigest(), response)
 
