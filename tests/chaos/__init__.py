@@ -39,6 +39,7 @@ went wrong then is counted apart, as nobody can tell whose fault it is. The exit
 
     make chaos                                      # 20 kills; about four minutes
     make chaos ARGS='--rate 50 --kills 5'           # fewer calls, fewer kills
+    make chaos ARGS='--workers 2'                   # of a switch of several processes, which die in any order
     make chaos ARGS='--signal TERM'                 # clean stops instead: they must lose nothing either
     make chaos ARGS='--from PATH/bin/sipwright'     # an upgrade under load: until the first kill, another release
 

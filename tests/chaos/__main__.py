@@ -34,11 +34,12 @@ def main() -> int:
         "--from", dest="begins_with", type=Path, metavar="SIPWRIGHT",
         help="the program of another release: it makes the data folder and runs until the first kill",
     )  # fmt: skip
+    parser.add_argument("--workers", type=int, default=1, help="processes that the switch consists of")
     chosen = parser.parse_args()
     signals = (signal.Signals[f"SIG{chosen.signal}"],)
     options = Options(
         chosen.rate, chosen.kills, chosen.interval, chosen.seed, signals, tuple(chosen.kinds),
-        begins_with=chosen.begins_with,
+        begins_with=chosen.begins_with, workers=chosen.workers,
     )  # fmt: skip
 
     # What the phones' own stacks say is about connections that a kill has broken.

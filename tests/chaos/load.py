@@ -65,7 +65,8 @@ class Options:
     The signals take turns. `kinds` leaves out all other kinds of calls. `spares_timer_h` is not to wait until the
     switch gives up waiting for ACKs that were lost with a connection (RFC 3261 §17.2.1, 32 s). What the load
     `begins_with` is the program of another release, until the first kill. Phones that do not answer ring so many
-    seconds `longer`: it has to be more than a phone may be out of reach.
+    seconds `longer`: it has to be more than a phone may be out of reach. With several `workers` a kill ends them, and
+    what keeps the database for them, within moments of each other, in any order.
     """
 
     rate: float = 200.0
@@ -80,6 +81,7 @@ class Options:
     spares_timer_h: bool = False
     begins_with: Path | None = None
     longer: int = 0
+    workers: int = 1
 
 
 class Load:
@@ -155,9 +157,10 @@ class Load:
 
     def _make_switch(self, providers: dict[str, str]) -> Service:
         """Make what is called, with all that it needs, but do not start it."""
+        several = {"RUN__WORKERS": str(self.options.workers)} if self.options.workers > 1 else {}
         return SwitchProcess(
-            self.address[1], dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings,
-            self.options.begins_with,
+            self.address[1], dialplans(self.outside.web), ACCOUNTS, providers, self.outside.settings | several,
+            self.options.begins_with, self.options.seed,
         )  # fmt: skip
 
     def said(self, request: bytes) -> bytes:

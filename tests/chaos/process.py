@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from interop.harness import DOMAIN, PASSWORD, RunningSwitch
+from interop.harness import DOMAIN, PASSWORD, RunningSwitch, until
 from interop.harness.switch import HOST
 from sipwright.store.writing.log_applier import Applier
 
@@ -35,6 +38,9 @@ THIS_RELEASE = {
 WIDE = WIDE_LIMITS | THIS_RELEASE
 """The settings of a switch of this release that has such a load."""
 
+LONGEST_BETWEEN = 0.05
+"""Seconds from the death of one process of a switch to that of the next one, at most."""
+
 KNOWN_TO_ALL = ("SIP__UDP", "SIP__TCP")
 """Where every release listens. One refuses to start with a setting that it does not know, and 0.1.0 has no faces."""
 
@@ -47,8 +53,13 @@ class SwitchProcess(RunningSwitch):
     def __init__(
         self, port: int, plans: Mapping[str, str], accounts: Iterable[tuple[str, str, str]],
         providers: Mapping[str, str], settings: Mapping[str, str], begins_with: Path | None = None,
+        seed: int = 1,
     ) -> None:  # fmt: skip
-        """Make the data folder; `begins_with` is the program of another release that does so, and is started first."""
+        """Make the data folder; `begins_with` is the program of another release that does so, and is started first.
+
+        The `seed` says in which order processes die, where the settings let it consist of several.
+        """
+        self._dice = Random(seed)
         if begins_with is not None:
             self.program = begins_with
         super().__init__()
@@ -81,10 +92,25 @@ class SwitchProcess(RunningSwitch):
 
     async def end(self, how: signal.Signals) -> None:
         """End it, and wait until it is gone; from now on it is the program of this release."""
-        await asyncio.to_thread(self.stop, how)
+        if how == signal.SIGKILL:
+            await asyncio.to_thread(self._kill_all)
+        else:
+            await asyncio.to_thread(self.stop, how)
         if not self._is_of_this_release:
             self.program = RunningSwitch.program
             await asyncio.to_thread(self.run_command, "init")  # which brings its database up to date
+
+    def _kill_all(self) -> None:
+        """Kill all processes, within moments: the supervisor last, which starts nobody again meanwhile."""
+        children = _children(self.pid)
+        if children:
+            os.kill(self.pid, signal.SIGSTOP)
+            self._dice.shuffle(children)
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            time.sleep(self._dice.choice((0.0, self._dice.uniform(0.0, LONGEST_BETWEEN))))
+        self.stop(signal.SIGKILL)
+        until(lambda: not any(map(_is_there, children)), "all processes have ended", self.patience)
 
     async def open(self) -> None:
         """Start it for the first time."""
@@ -106,6 +132,20 @@ class SwitchProcess(RunningSwitch):
     def tracebacks(self) -> list[str]:
         """Return the complaints in the log."""
         return complaints(self.log_text())
+
+
+def _children(pid: int) -> list[int]:
+    """Return the workers, and what keeps the database for them; a switch of one process has none that matters."""
+    found = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return [child for child in found if b"sipwright.commands." in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def _is_there(pid: int) -> bool:
+    """Return whether a process has not ended (`man 5 proc_pid_stat`); who is to bury it may have been killed, too."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
 
 
 def complaints(text: str) -> list[str]:
