@@ -106,6 +106,11 @@ class KeyRing:
         """Tell whether a value is sealed with the newest key."""
         return sealed[:1] == self._prefix
 
+    @property
+    def is_as_read(self) -> bool:
+        """Whether the file is the one that was read last, and there is nothing to find out about it."""
+        return not self.unproven and _mark_of(self._path) == self._mark
+
     def follow_file(self) -> None:
         """Take up keys that the command line has put into the file since this process started.
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from pathlib import Path
+from random import Random
+from shutil import copytree, ignore_patterns
 
 import pytest
 from sqlalchemy import Connection, select, update
 from structlog.testing import capture_logs
 
 from sipwright.folder_sockets import connect
-from sipwright.store import Store
+from sipwright.store import Store, StoreError
+from sipwright.store.admin.administration import Administration
+from sipwright.store.admin.changes import record_change
+from sipwright.store.live.node_requests import hand_requests_on
 from sipwright.store.schema import tables
 from sipwright.store.writing import keeper as module
+from sipwright.store.writing import log as log_file
+from sipwright.store.writing import sqlite_committer
+from sipwright.store.writing.board import BINDINGS, CHANGES, REQUESTS, STATES
 from sipwright.store.writing.keeper import SOCKET, Keeper
 from sipwright.store.writing.log import segments_in
 from store.writing.batches import call, stored, until
@@ -139,3 +147,111 @@ async def test_a_write_comes_after_what_was_committed_before(workers: list[Store
 
     assert await workers[1].database.write(work) == b"written"
     assert [row.document for row in await workers[0].load_calls("node1")] == [b"written"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_dies_when_what_was_told_is_there(
+    workers: list[Store],
+    keeper: Keeper,
+    key_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+):
+    """Killed is who does nothing more from some moment on: one worker, the keeper, all of them, in any order."""
+    monkeypatch.setattr(log_file, "SEGMENT_SIZE", 600)  # so that each fills some, and removes them
+    for each in (module, sqlite_committer):
+        monkeypatch.setattr(each, "APPLY_EVERY", 3_600.0)  # only when the dice say so
+    dice, told = Random(seed), dict[str, bytes]()
+    alive = [*range(len(workers)), -1]
+
+    async def do_something(who: int) -> None:
+        if who < 0:
+            await keeper.apply()
+        elif dice.random() < 0.3:
+            await asyncio.to_thread(workers[who]._committer._apply)  # type: ignore[attr-defined]
+        else:
+            name, document = f"c{dice.randrange(5)}", b"%d" % len(whole)
+            await committed(workers[who], name, document)
+            whole.append(name)
+            told[name] = document
+
+    whole: list[str] = []
+    while alive:
+        for _ in range(8):
+            await do_something(dice.choice(alive))
+        alive.remove(dice.choice(alive))
+        found = tmp_path / f"after {len(alive)}"
+        copytree(tmp_path, found, ignore=ignore_patterns("*.sock", "after *"))
+        alone = await Store.open(f"sqlite:///{found}/sipwright.db", key_file)
+        rows = {row.id: row.document for row in await alone.load_calls("node1")}
+        await alone.close()
+
+        assert rows == told
+        assert segments_in(found / "sipwright.db-redo") == []
+
+
+async def test_workers_are_told_at_once_what_one_of_them_or_the_command_line_has_committed(
+    workers: list[Store], sqlite_url: str, key_file: Path
+):
+    """Of which they would hear only some seconds later, were nobody to say that they had better look."""
+    here, there = workers
+    glances = {kind: here.database.glance(kind) for kind in (BINDINGS, STATES, REQUESTS, CHANGES)}
+
+    def news() -> set[int]:
+        found = {kind for kind, glance in glances.items() if glance()}
+        for kind in found:
+            glances[kind].seen()
+        return found
+
+    async def stored_row(kind: str, key: Hashable, row: tuple[object, ...]) -> None:
+        done = asyncio.Event()
+        there.writer.put(kind, key, row, done.set)
+        async with asyncio.timeout(60):
+            await done.wait()
+
+    assert (news(), news()) == (set(glances), set())
+    await committed(there, "a")
+    assert news() == set()
+    await stored_row("binding_news", 7, (7, "two", 1.0))
+    assert news() == {BINDINGS}
+    await stored_row("state_news", (7, "two"), (7, "two", 1.0))
+    assert news() == {STATES}
+    await there.database.write(lambda c: hand_requests_on(c, "one", "two"), of_nodes=False)
+    assert news() == {REQUESTS}
+
+    with pytest.raises(ZeroDivisionError):
+        await there.database.write(lambda c: (record_change(c, "user", 1), 1 / 0))
+    await there.database.write(lambda c: None)
+    assert news() == set()
+
+    command_line = await Administration.open(sqlite_url, key_file)
+    await command_line.database.write(lambda c: record_change(c, "user", 1))
+    await command_line.close()
+
+    assert news() == {CHANGES}
+
+
+async def test_a_change_is_followed_by_whoever_looks_as_seldom_as_can_be(
+    workers: list[Store], monkeypatch: pytest.MonkeyPatch
+):
+    """With nothing new the tables are not read; after a failure they are read again although nothing was said since."""
+    here, there = workers
+    read, reads, failures = here._read_changes, [], [StoreError("away")]
+
+    def count(connection: Connection) -> object:
+        reads.append(connection)
+        if len(reads) == 2:
+            raise failures.pop()
+        return read(connection)
+
+    monkeypatch.setattr(here, "_read_changes", count)
+    following = asyncio.create_task(here.follow_changes(every=0.001))
+    await until(lambda: len(reads) == 1)
+    await asyncio.to_thread(lambda: None)
+    with capture_logs():
+        await there.ensure_domains(["new.example.org"])
+        await until(lambda: "new.example.org" in here.directory.domains)
+    following.cancel()
+
+    assert len(reads) == 3

@@ -20,12 +20,14 @@ from sipwright.services.leases import Fence
 from sipwright.store.database import Database
 from sipwright.store.errors import FencedError, StoreError
 from sipwright.store.live.node_requests import (
+    MOST_AT_ONCE,
     AskedRow,
     answer_request,
     forget_requests,
     read_requests,
     take_request,
 )
+from sipwright.store.writing.board import REQUESTS
 
 from ..control_server import Handler, answer_to
 
@@ -62,6 +64,7 @@ class Asked:
         self._database = database
         self._owner = owner
         self._handlers = handlers
+        self._news = database.glance(REQUESTS)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
@@ -73,7 +76,7 @@ class Asked:
         Raises:
             StoreError: The database is away.
         """
-        if len(self._tasks) >= MOST_PENDING or not self._owner.may_act():
+        if len(self._tasks) >= MOST_PENDING or not self._owner.may_act() or not self._news():
             return
         found = await self._database.read(lambda c: read_requests(c, self._owner.name), of_nodes=False)
         for row in found:
@@ -83,6 +86,8 @@ class Asked:
                 )
                 self._tasks[row.id] = task
                 task.add_done_callback(partial(self._done, row.id))
+        if len(found) < MOST_AT_ONCE and all(row.id in self._tasks for row in found):
+            self._news.seen()
 
     def _done(self, request_id: str, _task: object) -> None:
         del self._tasks[request_id]
@@ -109,6 +114,7 @@ class Asked:
                 request = Request(0, row.name, orjson.loads(row.arguments))
                 await self._answer(row, await answer_to(self._handlers.get(row.name), request))
         except (StoreError, FencedError, OSError) as error:
+            self._news.again()  # it may not have been taken
             log.debug("request of another node not done", name=row.name, error=str(error))
 
     async def _answer(self, row: AskedRow, answer: bytes) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from sipwright.store import Store
+    from sipwright.store.writing.board import Glance
 
 __all__ = ["News", "keep_looking"]
 
@@ -62,13 +63,18 @@ class News:
             await self._store.database.write(lambda c: self._forget(c, KEPT_FOR))
 
 
-async def keep_looking(look: Callable[[], Awaitable[object]], every: float, complaint: str) -> None:
-    """Look every so many seconds until cancelled; while it fails, that is an error once, with the `complaint`."""
+async def keep_looking(
+    look: Callable[[], Awaitable[object]], every: float, complaint: str, glance: Glance
+) -> None:
+    """Look every so many seconds until cancelled, if a glance says so; while it fails, that is an error once."""
     is_failing = False
     while True:
         await asyncio.sleep(every)
+        if not glance():
+            continue
         try:
             await look()
+            glance.seen()
             is_failing = False
         except (StoreError, OSError, TimeoutError) as error:
             if not is_failing:

@@ -16,6 +16,7 @@ from sipwright.services.ports import Row, Writer
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.rows import StoredBinding
 from sipwright.store.live.binding_news import forget_news, read_bindings, read_news
+from sipwright.store.writing.board import BINDINGS, Glance
 from sipwright.transport.flow import place_of
 
 from .looking import News, keep_looking
@@ -100,6 +101,7 @@ class SharedBindings:
         self._unix_time = unix_time
         self._clock = clock
         self._doubtful: set[int] = set()
+        self._glance = Glance(None, BINDINGS)
         self._news = News(store, read_news, forget_news, clock)
         self.on_merged: Callable[[int, Sequence[Binding], Sequence[Binding], str], object] = _nobody_watches
         """Is told which bindings an account had here, and has, when those of other nodes were taken."""
@@ -126,10 +128,13 @@ class SharedBindings:
     def expired(self, account_id: int) -> None:
         """Look up the bindings of an account again, of which one has expired as far as is known here."""
         self._doubtful.add(account_id)
+        self._glance.again()
 
     async def follow(self) -> None:
         """Look for news, until cancelled."""
-        await keep_looking(self.catch_up, LOOK_EVERY, "registrations at other nodes cannot be followed")
+        self._glance = self._store.database.glance(BINDINGS)
+        what = "registrations at other nodes cannot be followed"
+        await keep_looking(self.catch_up, LOOK_EVERY, what, self._glance)
 
     async def catch_up(self) -> None:
         """Look for news once.

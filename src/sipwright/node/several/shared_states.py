@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipwright.store.live.state_news import forget_news, read_news, read_states
+from sipwright.store.writing.board import STATES
 
 from .looking import News, keep_looking
 
@@ -38,9 +39,8 @@ class SharedStates:
 
     async def follow(self) -> None:
         """Look for news, until cancelled."""
-        await keep_looking(
-            self.catch_up, LOOK_EVERY, "what is said of accounts at other nodes cannot be followed"
-        )
+        what = "what is said of accounts at other nodes cannot be followed"
+        await keep_looking(self.catch_up, LOOK_EVERY, what, self._store.database.glance(STATES))
 
     async def catch_up(self) -> None:
         """Look for news once.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from sipwright.store.schema import tables
+from sipwright.store.writing.board import CHANGES, note_news
 
 __all__ = ["Change", "ChangeFeed", "record_change", "record_changes"]
 
@@ -34,6 +35,7 @@ def record_change(connection: Connection, kind: str, first_id: int, last_id: int
     """Tell the running nodes, in the transaction of the change itself."""
     key = str(first_id) if last_id is None else f"{first_id}-{last_id}"
     connection.execute(insert(tables.changes).values(kind=kind, key=key, at=time.time()))
+    note_news(connection, CHANGES)
 
 
 def record_changes(connection: Connection, kind: str, ids: Iterable[int], gap: int = 1) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Select, Table, insert
 from sqlalchemy.engine import URL
 
+from sipwright.store.writing.board import Glance
+
 __all__ = ["NO_TEXT", "Database", "insert_row", "rows_as_stored"]
 
 T = TypeVar("T")
@@ -45,6 +47,9 @@ class Database(Protocol):
             of_nodes: As `read`.
             patience: For how many seconds a server may take until it counts as away; None for ever.
         """
+
+    def glance(self, kind: int) -> Glance:
+        """Return what says whether there may be news of a kind (`store/writing/board.py`)."""
 
     async def bound_silence(self, seconds: int) -> None:
         """Have each transaction taken back from now on in which nobody says anything for so long."""

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sipwright.store.database.database import NO_TEXT
 from sipwright.store.errors import DatabaseAwayError, StoreError
+from sipwright.store.writing.board import Board, Glance, noted_news
 from sipwright.store.writing.log import directory_of, discard
 from sipwright.store.writing.log_applier import Applier
 
@@ -95,6 +96,8 @@ class SqliteDatabase:
         self._applier = Applier(self.path, patience=patience)
         self.applied_by: Applying | None = None
         """Lets another process bring the tables up to date, where one keeps the database for several."""
+        self.board = Board(self.path)
+        """Where workers are told of what is written here; one that looks there keeps it."""
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store")
 
     async def read(self, work: Callable[[Connection], T], *, of_nodes: bool = True) -> T:
@@ -120,15 +123,23 @@ class SqliteDatabase:
 
         def in_thread() -> T:
             with self._begun(self._engine, until) as connection:
+                noted_news(connection)  # of a transaction that was taken back
                 if of_nodes:
                     # Nothing that was committed before may be applied over what is written now.
                     self._applier.apply_within(
                         # SQLAlchemy does not say whose connection it is: SQLite's.
                         cast("sqlite3.Connection", connection.connection.driver_connection)
                     )
-                return work(connection)
+                found = work(connection)
+                news = noted_news(connection)
+            self.board.tell(*news)
+            return found
 
         return await self._run(in_thread)
+
+    def glance(self, kind: int) -> Glance:
+        """Return what says whether there may be news: always, unless several workers have the file."""
+        return Glance(self.board if self.board.is_kept else None, kind)
 
     async def bound_silence(self, seconds: int) -> None:
         """Do nothing: whoever has the file is on this machine, and ends with it."""
@@ -138,6 +149,7 @@ class SqliteDatabase:
         if self.applied_by is not None:
             self.applied_by.close()
         self._applier.close()
+        self.board.close()
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
         self._threads.shutdown()
 

@@ -36,6 +36,7 @@ from sipwright.store.schema.rows import (
     restored,
     unfinished_executions,
 )
+from sipwright.store.writing.board import CHANGES, Board
 from sipwright.store.writing.grouping import PATIENT, PATIENT_WITH_A_SERVER, Grouping
 from sipwright.store.writing.writer import Committer, Fenced, Writer
 
@@ -189,11 +190,14 @@ class Store(Administration):
 
     async def follow_changes(self, every: float = 1.0) -> None:
         """Keep the directory up to date, until cancelled; an outage of the database is waited for."""
-        is_failing = False
+        is_failing, glance = False, self.database.glance(CHANGES)
         while True:
             await asyncio.sleep(every)
             try:
-                await self.catch_up()
+                await self._follow_key_file()
+                if glance():
+                    await self._follow_changes()
+                    glance.seen()
                 is_failing = False
             except Exception as error:  # the root of a task: whatever fails now may work in a second
                 if not is_failing:
@@ -208,6 +212,9 @@ class Store(Administration):
     async def catch_up(self) -> list[Change]:
         """Bring the directory up to date now; give what had changed."""
         await self._follow_key_file()
+        return await self._follow_changes()
+
+    async def _follow_changes(self) -> list[Change]:
         numbers, updates = await self.database.read(self._read_changes, of_nodes=False)
         for found in updates:
             self.directory.apply(found)
@@ -220,6 +227,8 @@ class Store(Administration):
     async def _follow_key_file(self) -> None:
         """Take up new keys, and say when another file lies there; it may be half written when it is first seen."""
         before, keys = self.keys.fault, self.keys
+        if keys.is_as_read and keys.fault == self._told_of_key:
+            return
         await asyncio.to_thread(keys.follow_file)
         if keys.unproven:
             with suppress(WrongKeyError):
@@ -363,7 +372,8 @@ def _committer(
             from sipwright.store.writing.keeper_link import KeeperLink
 
             database.applied_by = KeeperLink(keeper)
-        return SqliteCommitter(database.path, synchronous, is_one_of_several=keeper is not None)
+            database.board = Board(database.path, is_kept=True)
+        return SqliteCommitter(database.path, synchronous, board=None if keeper is None else database.board)
     from sipwright.store.writing.server_committer import ServerCommitter
     from sipwright.store.writing.waiting_log import WaitingLog
 

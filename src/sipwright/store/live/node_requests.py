@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sipwright.services.leases import Fence
 from sipwright.store.live.leases import database_time, hold_fence
 from sipwright.store.schema.cluster_tables import node_requests, nodes
+from sipwright.store.writing.board import REQUESTS, note_news
 
 __all__ = [
     "NOT_KNOWN",
@@ -71,6 +72,7 @@ def ask_node(
         return False
     values = {"id": request_id, "node": node, "name": name, "arguments": arguments, "state": "asked"}
     connection.execute(insert(node_requests).values(**values, asked_at=now, until=now + seconds))
+    note_news(connection, REQUESTS)
     return True
 
 
@@ -127,6 +129,7 @@ def hand_requests_on(connection: Connection, node: str, to: str) -> None:
         update(node_requests).where(taken & ~is_repeatable).values(state="done", answer=NOT_KNOWN)
     )
     connection.execute(update(node_requests).where(is_its & (_COLUMN.state == "asked")).values(node=to))
+    note_news(connection, REQUESTS)
 
 
 def forget_requests(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from queue import SimpleQueue
 import structlog
 
 from sipwright.store.errors import StoreError
+from sipwright.store.writing.board import BINDINGS, STATES, Board
 from sipwright.store.writing.log import Lately, RedoLog, directory_of, keep_damaged
 from sipwright.store.writing.log_applier import Applier
 from sipwright.store.writing.writer import Batch, batch_refused, outage_began, outage_ended
@@ -30,6 +31,9 @@ APPLY_EVERY = 1.0
 
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 
+_NEWS = {"binding_news": BINDINGS, "state_news": STATES}
+"""Kinds of rows that are news to other workers."""
+
 _FAULTS = (sqlite3.Error, OSError, StoreError)
 
 
@@ -39,17 +43,17 @@ class SqliteCommitter:
     Args:
         path: The file of the database.
         synchronous: ``normal``, or ``full`` to sync the disk before a batch counts as committed.
-        is_one_of_several: Whether other processes commit there, too, and one more brings the tables up to date for all
-            of them (`keeper.py`), so that this one only does what it has to before it removes a full segment.
+        board: Where other processes are told of news that commit there, too; one more brings the tables up to date for
+            all of them (`keeper.py`), so that this one only does what it has to before it removes a full segment.
     """
 
-    def __init__(self, path: Path, synchronous: str = "normal", *, is_one_of_several: bool = False) -> None:
+    def __init__(self, path: Path, synchronous: str = "normal", *, board: Board | None = None) -> None:
         self.failing_since: float | None = None
         self._syncs = synchronous != "normal"
         # Of several the batches are to be put in order with those of the others, whoever applies them.
-        lately = None if is_one_of_several else Lately()
-        self._log = RedoLog(directory_of(path), is_stamped=is_one_of_several, lately=lately)
-        self._applies_all = not is_one_of_several
+        lately = Lately() if board is None else None
+        self._log = RedoLog(directory_of(path), is_stamped=board is not None, lately=lately)
+        self._board = board
         # A sync each second would hold up what is appended meanwhile to the same disk.
         self._applier = Applier(
             path, synchronous="FULL" if self._syncs else "NORMAL", patience=5.0, lately=lately
@@ -114,7 +118,9 @@ class SqliteCommitter:
             self._log.append(batch.rows)
         except (TypeError, ValueError):
             batch_refused(batch)
-        if (self._applies_all or self._log.has_full) and not self._appended.is_set():
+        if self._board is not None:
+            self._board.tell(*[kind for name, kind in _NEWS.items() if name in batch.rows])
+        if (self._board is None or self._log.has_full) and not self._appended.is_set():
             self._appended.set()
 
     def _write(self) -> None:
