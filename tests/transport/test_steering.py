@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from sipwright.transport.steering import place_mark, steer_answers
+from sipwright.transport.steering import place_mark, place_user, steer_datagrams
 from sipwright.transport.udp_socket import open_socket
 
 FAMILIES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -18,7 +18,7 @@ def workers(request):
             open_socket(request.param, (FAMILIES[request.param], port), wants_pktinfo=False, is_shared=True)
         )
         port = made[0].getsockname()[1]
-        steer_answers(made[-1])
+        steer_datagrams(made[-1])
     yield made
     for each in made:
         each.close()
@@ -74,9 +74,33 @@ def test_an_answer_comes_to_the_worker_that_has_asked(workers, phone, other, mar
     assert found == [0, 1, 2]
 
 
+def bye(uri):
+    head = f"BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKphone\r\nMax-Forwards: 70\r\n"
+    rest = "From: <sip:bob@example.org>;tag=2\r\nTo: <sip:alice@example.org>;tag=1\r\nCall-ID: 1\r\n"
+    return (
+        head + rest + "CSeq: 1 BYE\r\nUser-Agent: a phone of some sort\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+def test_a_bye_comes_to_the_worker_that_has_called(workers, phone):
+    """Whose Contact, with its place as the user, is what the phone hangs up."""
+    contacts = [f"sip:{place_user(place)}@127.0.0.1:5060" for place in range(3)]
+    found = [where(workers, phone, bye(contact)) for contact in contacts]
+
+    assert found == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     "data",
     [
+        bye("sip:127.0.0.1:5060"),
+        bye("sip:w0@127.0.0.1:50601"),
+        bye("sip:w99@127.0.0.1:5060"),
+        bye("sip:w0x@127.0.0.1:5060"),
+        bye("sip:w001@127.0.0.1:5060"),
+        bye("sips:w02@127.0.0.1:5061"),
+        bye("sip:w02@127.0.0.1:5060").replace(b"BYE", b"ACK"),
+        bye("sip:w02@127.0.0.1:5060")[:100],
         b"\r\n\r\n",
         b"OPTIONS sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK02%d\r\n" + b"x" * 400,
         answer("z9hG4bK03" + TOKEN),
@@ -88,6 +112,14 @@ def test_an_answer_comes_to_the_worker_that_has_asked(workers, phone, other, mar
         b"SIP/2.0 " + b"z" * 2_000,
     ],
     ids=[
+        "no user",
+        "one digit",
+        "no such place",
+        "half a place",
+        "three digits",
+        "sips",
+        "another request",
+        "half a request",
         "keep-alive",
         "request",
         "no such worker",
@@ -106,6 +138,6 @@ def test_all_else_comes_where_all_else_of_the_phone_comes(workers, phone, data):
 def test_a_socket_that_cannot_be_steered_is_let_be():
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.close()
-    steer_answers(sock)
+    steer_datagrams(sock)
 
     assert sock.fileno() == -1

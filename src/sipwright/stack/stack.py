@@ -111,6 +111,8 @@ class Stack:
         self.random_token = (
             random_token or RandomTokens().__call__
         )  # the method, as that is called in half the time
+        self.call_user: str | None = None
+        """The user of the Contacts by which calls are made from here, where it says which worker that is."""
         self.tap = tap or Tap()
         # The core asks less of a flow than we do; it only ever gets ours.
         self.layer = TransactionLayer(cast(Send, self._transmit), timers)

@@ -29,7 +29,7 @@ from sipwright.transport.held_sends import Guard, unguarded
 from sipwright.transport.icmp import Watch, undelivered
 from sipwright.transport.route import Routes, family_of
 from sipwright.transport.sources import PATIENCE, Sources
-from sipwright.transport.steering import steer_answers
+from sipwright.transport.steering import steer_datagrams
 from sipwright.transport.tap import Tap
 from sipwright.transport.udp_socket import (
     LOST,
@@ -119,7 +119,7 @@ class UdpTransport:
             self._family, self._address, wants_pktinfo=self._is_wildcard, is_shared=self.is_shared
         )
         if self.is_shared:
-            steer_answers(sock)
+            steer_datagrams(sock)
         self._address = sock.getsockname()[:2]
         self.sendto, self.sendmsg = self.guard(sock.sendto), self.guard(sock.sendmsg)
         self.is_closed = False

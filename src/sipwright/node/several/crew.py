@@ -25,7 +25,7 @@ from sipwright.transport.flow import Flow, parse_flow_key, place_of
 from sipwright.transport.flow_token import FlowTokens
 from sipwright.transport.lent_flow import LentFlow
 from sipwright.transport.link import Link
-from sipwright.transport.steering import place_mark
+from sipwright.transport.steering import place_mark, place_user
 
 from .crew_questions import CrewQuestions
 from .crew_talks import CrewTalks
@@ -74,7 +74,7 @@ class Crew:
     def __init__(self, place: Place) -> None:
         """Get ready; `place` is that of this process."""
         node = place.node
-        self.mark = place_mark(place.number - 1)
+        self.mark, self._call_user = place_mark(place.number - 1), place_user(place.number - 1)
         self.name = worker_name(node, place.number)
         self._links = {
             worker_name(node, number): Link(end, partial(self._heard, worker_name(node, number)))
@@ -103,6 +103,7 @@ class Crew:
         self._sorter = Sorter(self._owner_of, partial(_node_of, tokens), self._gone_to)
         self._to_other_nodes, parts.authenticator.hand_over = parts.authenticator.hand_over, self._hand_over
         neighbours.spread_tags = lambda tags, boot: self._tell("moved", (tags, boot))
+        stack.call_user = self._call_user
         stack.sort(self._receive, self.lent, self._closed)
         self._take_cancel_here, stack.receiver.take_cancel = stack.receiver.take_cancel, self._take_cancel
         neighbours.registrations.spread = self._spread

@@ -193,8 +193,9 @@ class Leg(OwnCode, BriefUser):
 
     def contact_on(self, flow: Flow) -> str:
         """Return our Contact for the peer: of sips where its own is, and where it was called so (RFC 3261 §12.1.1)."""
-        return self.owner.ports.stack.local_contact(
-            flow, is_secure=flow.protocol in SECURE and self.is_secure
+        stack = self.owner.ports.stack
+        return stack.local_contact(
+            flow, stack.call_user, is_secure=flow.protocol in SECURE and self.is_secure
         )
 
     @property

@@ -109,7 +109,7 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
         via=ports.stack.new_via(flow),
         routes=destination.route,
         max_forwards=call.max_forwards,
-        contact=ports.stack.local_contact(flow, is_secure=is_secure(destination.uri)),
+        contact=ports.stack.local_contact(flow, ports.stack.call_user, is_secure=is_secure(destination.uri)),
         lines=relayed,
         headers=headers,
         body=body,
