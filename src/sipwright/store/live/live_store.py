@@ -36,7 +36,7 @@ from sipwright.store.schema.rows import (
     restored,
     unfinished_executions,
 )
-from sipwright.store.writing.board import CHANGES, Board
+from sipwright.store.writing.board import CHANGES
 from sipwright.store.writing.grouping import PATIENT, PATIENT_WITH_A_SERVER, Grouping
 from sipwright.store.writing.writer import Committer, Fenced, Writer
 
@@ -372,7 +372,7 @@ def _committer(
             from sipwright.store.writing.keeper_link import KeeperLink
 
             database.applied_by = KeeperLink(keeper)
-            database.board = Board(database.path, is_kept=True)
+            database.board.is_kept = True
         return SqliteCommitter(database.path, synchronous, board=None if keeper is None else database.board)
     from sipwright.store.writing.server_committer import ServerCommitter
     from sipwright.store.writing.waiting_log import WaitingLog
