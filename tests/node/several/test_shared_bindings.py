@@ -12,7 +12,7 @@ from sipwright.node.several.shared_bindings import NamedWriter, SharedBindings
 from sipwright.services.registrar import LocationTable
 from sipwright.services.registrar.bindings import Binding
 from sipwright.services.rows import BindingNewsRow
-from sipwright.store import Store
+from sipwright.store import BindingRow, Store
 from store.conftest import key_file, store, url  # noqa: F401
 
 FLOW, OTHER = "udp/127.0.0.1:5060/192.0.2.1:5062", "udp/127.0.0.1:5060/192.0.2.1:5063"
@@ -156,6 +156,51 @@ async def test_a_refresh_is_no_news_and_is_looked_up_when_the_time_seems_over(no
 
     assert (before.cseq, after.cseq) == (1, 2)
     assert after.expires_at > before.expires_at + 500
+
+
+@pytest.mark.parametrize("node", ["north", "south"])
+async def test_what_goes_while_somebody_looks_does_not_come_back(nodes, store, monkeypatch, node):  # noqa: F811
+    """Whether it was here or, as the links between workers tell, elsewhere."""
+    await register(nodes, store, "north")
+    locations, _, shared = nodes[node]
+    if node == "south":
+        await shared.catch_up()
+    await register(nodes, store, "north", cseq=2, source=FLOW + "1")
+    read, reads = store.database.read, []
+
+    async def slow(work, **how):
+        found = await read(work, **how)
+        reads.append(found)
+        if len(reads) == 2:  # the first one was of news
+            shared.forgotten(1, CONTACT)
+        return found
+
+    monkeypatch.setattr(store.database, "read", slow)
+    await shared.catch_up()
+
+    assert len(reads) == 2
+    assert locations.bindings(1) == []
+
+
+async def test_what_is_heard_of_while_somebody_looks_stays(nodes, store, monkeypatch):  # noqa: F811
+    await register(nodes, store, "north")
+    locations, _, shared = nodes["south"]
+    heard = BindingRow(1, ANOTHER, *row(f"north!{OTHER}")[2:])
+    read, reads = store.database.read, []
+
+    async def slow(work, **how):
+        found = await read(work, **how)
+        reads.append(found)
+        if len(reads) == 2:
+            shared.heard(heard)
+        return found
+
+    monkeypatch.setattr(store.database, "read", slow)
+    await shared.catch_up()
+
+    assert {(one.contact, one.source) for one in locations.bindings(1)} == {
+        (CONTACT, f"north!{FLOW}"), (ANOTHER, f"north!{OTHER}"),
+    }  # fmt: skip
 
 
 def test_only_what_is_new_or_moved_or_gone_is_told():

@@ -155,19 +155,24 @@ class SharedBindings:
                 self._merge(account_id, rows, before[account_id])
 
     def _merge(self, account_id: int, rows: Iterable[BindingRow], before: set[Binding]) -> None:
-        """Take the bindings of an account as they are stored; those of our own that are newer than that stay."""
+        """Take the bindings of an account as they are stored; those of our own that are newer than that stay.
+
+        So does what has come, moved or gone while we looked: it may be newer, and the next look says if it is not.
+        """
         ahead = self._clock() - self._unix_time()
-        merged = {row.contact: self._binding(row, ahead) for row in rows}
-        for known in self._locations.bindings(account_id):
+        was = self._locations.bindings(account_id)
+        gone = {known.contact for known in before} - {known.contact for known in was}
+        merged = {row.contact: self._binding(row, ahead) for row in rows if row.contact not in gone}
+        for known in was:
             is_ours, stored = "!" not in known.source, merged.get(known.contact)
-            if not is_ours:
+            if not is_ours and known in before:
                 continue
             if stored is None:
-                if known not in before:  # it came while we looked
+                if known not in before:
                     merged[known.contact] = known
-            elif "!" not in stored.source or _is_later(known, stored):
+            elif (is_ours and "!" not in stored.source) or _is_later(known, stored):
                 merged[known.contact] = known
-        was, now = self._locations.bindings(account_id), list(merged.values())
+        now = list(merged.values())
         if set(was) != set(now):  # what this node has said itself is among the news
             self._locations.put(account_id, now)
             self.on_merged(account_id, was, now, "elsewhere")
