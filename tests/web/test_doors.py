@@ -170,7 +170,7 @@ def test_a_token_that_may_only_read_changes_nothing(rest, method, path):
 
 
 @pytest.fixture(scope="module")
-def look(rest):
+def look(rest, one_client):
     """Look at what is not below the API, as somebody who has logged in, or as nobody."""
     cookies = {}
     for who in ("alice", "eve"):
@@ -179,7 +179,7 @@ def look(rest):
         cookies[who] = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
     def ask(method, path, who=""):
-        return httpx2.request(method, rest.url + path, headers=cookies.get(who, {}), timeout=60, verify=False)
+        return one_client.request(method, rest.url + path, headers=cookies.get(who, {}))
 
     return ask
 
