@@ -51,11 +51,11 @@ IMPATIENT = {
 
 def test_whoever_waits_has_a_minute():
     """A number in between is a guess how long it takes."""
-    assert sorted(found for found in calls(_is_impatient, A_WAIT)) == []
+    assert [place for place in impatient() if place.partition(":")[0] not in IMPATIENT] == []
 
 
 def test_nobody_is_less_patient_who_is_not_told_to_be():
-    assert sorted(place for name, tree in files(A_NAME).items() for place in _named(name, tree)) == []
+    assert sorted(place for name, tree in files(A_NAME) for place in _named(name, tree)) == []
 
 
 def test_whoever_asks_over_http_says_how_long_they_wait():
@@ -63,34 +63,33 @@ def test_whoever_asks_over_http_says_how_long_they_wait():
 
 
 def test_no_bound_is_compared_with_a_clock_that_goes_on_while_the_machine_stands_still():
-    assert sorted(place for name, tree in files(A_BOUND).items() for place in _bounds(name, tree)) == []
+    assert sorted(place for name, tree in files(A_BOUND) for place in _bounds(name, tree)) == []
 
 
 def test_a_file_that_is_let_off_is_there_and_would_be_told():
-    told = {place.partition(":")[0] for place in calls(_is_impatient, A_WAIT, lets_off=False)}
-
-    assert sorted(IMPATIENT) == sorted(told)
+    assert sorted(IMPATIENT) == sorted({place.partition(":")[0] for place in impatient()})
 
 
 @cache
+def impatient():
+    """Where somebody waits for less than a minute, also in files that are let off."""
+    return sorted(calls(_is_impatient, A_WAIT))
+
+
 def files(having):
-    """The tests in which something matches a pattern, with their trees, but for the programs that are no tests."""
-    found = {}
+    """The tests in which something matches a pattern, each with its tree, but for the programs that are no tests."""
     for path in sorted(TESTS.rglob("*.py")):
         name = path.relative_to(TESTS).as_posix()
         if name.startswith("chaos/") or "screenshots" in name:
             continue
         text = path.read_text("utf-8")
         if re.search(having, text):
-            found[name] = ast.parse(text)
-    return found
+            yield name, ast.parse(text)
 
 
-def calls(is_wrong, having, *, lets_off=True):
+def calls(is_wrong, having):
     """Where something is called of which that is true."""
-    for name, tree in files(having).items():
-        if lets_off and name in IMPATIENT:
-            continue
+    for name, tree in files(having):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and is_wrong(node):
                 yield f"{name}:{node.lineno} {ast.unparse(node)[:80]}"
