@@ -52,6 +52,13 @@ FLOWS = [
     "x = {'600': ['101', '102'], '610': []}\nfor one in x['600']:\n    log(one)\nlog('610' in x, (('a', 'b'), 'c')[1])",
     "def f():\n    dial('a@local')\nif req.user == '300':\n    f()",
     "for x in ('a', 'b'):\n    log(x)\n    dial(f'{x}@local')",
+    "match req.user:\n    case '100' | '300':\n        dial('a@local')\n    case _:\n        respond(404)",
+    "for x in (1, True, None, 'a', 2.5, 0, False, 'b'):\n    match x:\n        case None:\n            log('none')\n"
+    "        case True:\n            log('true')\n        case 1 | 2.5:\n            log('number')\n"
+    "        case 'a' as y:\n            log(y)\n            continue\n        case z if z:\n            log('z', z)\n"
+    "            break\n        case 0:\n            log('zero', z)",
+    "def f(n):\n    match n:\n        case 'x':\n            return 'y'\n        case other:\n            n = other\n"
+    "    return other\nlog(f('x'), f('q'))\nmatch req.user:\n    case 'no':\n        log('no')",
 ]
 
 
@@ -217,6 +224,8 @@ LONG = {
     "long texts that are split": f"x = '{'a,' * 255}'\nfor _ in range(400):\n    x.split(',')",
     "many calls": "for _ in range(17):\n    log('a')",
     "many values": "for _ in range(16):\n    log('a')\ndial('a@local')",
+    "many alternatives": f"for x in range(99):\n    match x:\n        case {' | '.join(['100'] * 999)}:\n"
+    "            pass",
     "deep values in deep functions": "def f(n):\n    return " + "not " * 250 + "f(n + 1)\nf(1)",
 }
 
@@ -292,6 +301,20 @@ LINES = st.one_of(
 )  # fmt: skip
 
 
+CASES = st.one_of(
+    st.sampled_from(
+        ["7", "'a'", "None", "True", "0", "''", "x", "2 | None", "'b' | 0 | 1.0 as z", "[x]", "-1"]
+    ),
+    st.tuples(st.sampled_from(["7", "z", "_", "2 | 'a'"]), VALUES).map("{0[0]} if {0[1]}".format),
+)
+
+
+def _chosen(found):
+    value, case, body, other = found
+    body, other = (one.replace("\n", "\n    ") for one in (body, other))
+    return f"match {value}:\n    case {case}:\n        {body}\n    case _:\n        {other}"
+
+
 def _nested(lines):
     body = st.lists(lines, min_size=1, max_size=3).map(lambda found: "\n".join(found).replace("\n", "\n    "))
     return st.one_of(
@@ -300,6 +323,7 @@ def _nested(lines):
         st.tuples(VALUES, body).map("while {0[0]}:\n    {0[1]}\n    break\nelse:\n    log('e')".format),
         st.tuples(VALUES, body, body).map("if {0[0]}:\n    {0[1]}\nelse:\n    {0[2]}".format),
         st.tuples(body, body).map("try:\n    {0[0]}\nfinally:\n    {0[1]}".format),
+        st.tuples(VALUES, CASES, body, body).map(_chosen),
         body.map("def f(x, y=2):\n    {0}".format),
         st.tuples(body, VALUES).map("def g(y):\n    {0[0]}\n    return {0[1]}".format),
     )

@@ -93,7 +93,11 @@ LEFT = [
     "log(1 < None)",
     "log(*(1, 2))",
     "log(req)",
-    "match req.user:\n    case _:\n        pass",
+    "match req.user:\n    case [_]:\n        pass",
+    "match req.user:\n    case call.user:\n        pass",
+    "match call.active:\n    case -1:\n        pass",
+    "match (1, 2):\n    case 1:\n        pass",
+    "match req.user:\n    case str():\n        pass",
     "assert False",
     "raise ValueError",
     "import random\nlog(random.random())",
@@ -253,6 +257,10 @@ TOLD = [
     't = now("Europe/Dublin")\nif 0 <= t.hour < 24 and t.weekday() < 7:\n    dial("a@b")\nredirect("b@c")',
     'log(now().year, now().month, now().day, now().minute, now().second, now().isoweekday())\ndial("a@b")\nexit()',
     'n = e164("+35312345678")\nr = dial(n)\nlog(f"{r.status}{r.reason}", r.duration, r.redirect == "", r.hung_up, n)',
+    'r = dial("a@local")\nfor one in r.legs:\n    log(one.target, one.status, one.reason, one.redirect, one.audio)\n'
+    "log(len(r.legs), r.legs[0].status, r.legs[-1:][0].duration, [one.target for one in r.legs], 486 in r.legs)",
+    'r = dial("a@local")\nif r.legs and any(one.status == 486 for one in r.legs):\n    respond(486)\nlog("x")',
+    'match dial("a@local").status:\n    case 408 | 480:\n        log("a")\n    case 486:\n        respond(486)',
     'log(req.headers.get("x-colour"))\nif dial("a@local").status in (486, 600):\n    progress(183)',
 ]
 
@@ -411,6 +419,37 @@ def test_whatever_is_computed_in_place_is_what_a_worker_computes(worker, lines, 
         job.inputs = inputs
         ended = knowing(job).compute(job, lambda: AT)
         assert ended is None or _but_how_it_goes_on(ended) == _but_how_it_goes_on(worker(job)), source
+
+
+OF_LEGS = st.recursive(
+    st.sampled_from(
+        ["r.legs", "r.legs[0]", "r.legs[0].status", "r.legs[0].target", "r.legs[0].duration", "r.legs[1:]", "one",
+         "one.reason", "one.audio", "[one.status for one in r.legs]", "r.status", "1", '"a@local"', "None"]
+    ),
+    _combined,
+    max_leaves=3,
+)  # fmt: skip
+LINES_OF_LEGS = st.one_of(
+    OF_LEGS.map("log({0})".format),
+    OF_LEGS.map("for one in {0}:\n    log(1)".format),
+    OF_LEGS.map(
+        "match {0}:\n    case 486 | 'a@local' | None:\n        log(2)\n    case one:\n        log(3)".format
+    ),
+    st.tuples(OF_LEGS, OF_LEGS).map("log(any({0[0]} for one in {0[1]}))".format),
+    st.tuples(OF_LEGS, OF_LEGS).map("{0[0]}[0] = {0[1]}".format),
+    st.tuples(OF_LEGS, OF_LEGS).map("{0[0]}.append({0[1]})".format),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(LINES_OF_LEGS, min_size=1, max_size=3))
+def test_whatever_is_done_with_legs_in_place_is_what_a_worker_does(worker, as_the_library, lines):
+    source = 'r = dial("a@local")\none = r.legs[0]\n' + "\n".join(lines)
+    waiting = in_place(source)
+    job = going_on(source, waiting)
+    found = knowing(job).compute(job, lambda: AT)
+
+    assert found is None or found == (worker(job) or as_the_library(job)), source
 
 
 def _but_how_it_goes_on(result):

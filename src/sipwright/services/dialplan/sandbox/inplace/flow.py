@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .operations import called, iterated, member, weight
+from .operations import COMPARISONS, called, iterated, member, weight
 from .scopes import Scope
 from .steps import Run, Step
 from .texts import MOST_MEMBERS, LeaveError
 
 __all__ = [
-    "BREAK", "CONTINUE", "Function", "Plan", "assigned", "attempted", "comprehended", "defined", "looped", "named",
-    "of_owner", "plan_of", "repeated", "returned", "stored",
+    "BREAK", "CONTINUE", "Function", "Pattern", "Plan", "assigned", "attempted", "comprehended", "defined", "equals",
+    "looped", "matched", "named", "of_owner", "plan_of", "repeated", "returned", "stored",
 ]  # fmt: skip
 
 MOST_DEPTH = 16
@@ -137,6 +137,31 @@ def attempted(body: Step, otherwise: Step, last: Step) -> Step:
         return how if after is None else after
 
     return attempt
+
+
+# What is chosen by a value.
+
+Pattern = Callable[[Run, Any], bool]
+"""Tells whether a value is what a case is for, and gives it the name that the case has for it."""
+
+
+def equals(wanted: Any) -> Pattern:
+    """Be for what is equal to a value that is written out."""
+    is_equal = COMPARISONS["Eq"]
+    return lambda run, value: is_equal(value, wanted)
+
+
+def matched(subject: Step, cases: list[tuple[Pattern, Step, Step]]) -> Step:
+    """Run the block of the first case that is for a value, and whose guard is true."""
+
+    def match(run: Run) -> Any:
+        value = subject(run)
+        for is_for, guard, body in cases:
+            if is_for(run, value) and guard(run):
+                return body(run)
+        return None
+
+    return match
 
 
 # Loops.

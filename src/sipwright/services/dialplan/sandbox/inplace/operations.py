@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from ...language.values import DialResult, HttpResponse, LegSpec
+from ...language.values import DialResult, HttpResponse, LegResult, LegSpec
 from .texts import LONGEST, METHODS, MOST_MEMBERS, MOST_SEARCHED, LeaveError, as_text
 
 __all__ = [
@@ -145,6 +145,7 @@ class _Numbered:
 _SEEN: dict[type, frozenset[str]] = {
     datetime: frozenset({"year", "month", "day", "hour", "minute", "second"}),
     DialResult: frozenset({"answered", "status", "reason", "duration", "redirect", "hung_up"}),
+    LegResult: frozenset(LegResult._fields),
     HttpResponse: frozenset({"status", "text"}),
 }
 """Which attributes of the values that our functions have are known here."""
@@ -154,6 +155,8 @@ def attribute(owner: Any, name: str) -> Any:
     """Take an attribute of the time, or of what a script was answered."""
     if name in _SEEN.get(type(owner), ()):
         return getattr(owner, name)
+    if name == "legs" and type(owner) is DialResult:
+        return tuple(owner.legs)  # nothing that changes a list is done to it here
     raise LeaveError("an attribute")
 
 

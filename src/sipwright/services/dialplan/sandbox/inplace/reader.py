@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from typing import Any
 
 from sipwright.services.linking import parse
 
@@ -20,12 +21,15 @@ from .flow import (
     BREAK,
     CONTINUE,
     Function,
+    Pattern,
     Plan,
     Store,
     assigned,
     attempted,
     defined,
+    equals,
     looped,
+    matched,
     repeated,
     returned,
     stored,
@@ -129,9 +133,44 @@ class _Reader:
                 return lambda run: CONTINUE
             case ast.Try():
                 return attempted(self.block(node.body), self.block(node.orelse), self.block(node.finalbody))
+            case ast.Match(subject=subject, cases=cases):
+                return matched(self._value(subject), [self._case(one) for one in cases])
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 return assigned([stored([name], is_tuple=False)], self._value(value))
         return leave(node)
+
+    # Cases.
+
+    def _case(self, case: ast.match_case) -> tuple[Pattern, Step, Step]:
+        guard = constant(True) if case.guard is None else self._value(case.guard)
+        return self._pattern(case.pattern), guard, self.block(case.body)
+
+    def _pattern(self, node: ast.pattern) -> Pattern:
+        """Return what tells whether a case is for a value: values that are written out, and names."""
+        self._expressions.count += 1
+        match node:
+            case ast.MatchValue(value=value) if is_constant(value):
+                return equals(value.value)
+            case ast.MatchSingleton(value=value):
+                return lambda run, found: found is value
+            case ast.MatchOr(patterns=patterns):
+                some = [self._pattern(one) for one in patterns]
+                return lambda run, found: any(is_for(run, found) for is_for in some)
+            case ast.MatchAs(pattern=None, name=None):
+                return lambda run, found: True
+            case ast.MatchAs(pattern=inner, name=str(name)):
+                return self._named_case(None if inner is None else self._pattern(inner), name)
+        left = leave(node)
+        return lambda run, found: bool(left(run))
+
+    def _named_case(self, inner: Pattern | None, name: str) -> Pattern:
+        def is_for(run: Run, found: Any) -> bool:
+            is_so = inner is None or inner(run, found)
+            if is_so:
+                run.names[name] = found
+            return is_so
+
+        return is_for
 
     # Assignments.
 
