@@ -230,26 +230,57 @@ async def test_what_the_server_finds_late_does_not_overwrite_what_came_after_it(
 async def test_a_batch_is_one_trip_to_postgresql(
     postgres_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Whatever kinds it has, what is kept and what is gone; a statement is a transaction, so it says no COMMIT."""
+    """Of what is kept, and of what is gone; a statement is a transaction, so it says no COMMIT."""
     store = await Store.open(postgres_url, key_file)
     await Leases(store.database).execute(Ask("node:a", "a", 60.0, is_new=True))
     trips: list[str] = []
     session = session_of(store)
     await session.connect()
-    await session.commit(one_kept_and_one_gone("first", "none"), Fence("node:a", 1))
+    await session.commit(
+        {"call": {"first": call("first")}, "execution": {"x": execution("x")}}, Fence("node:a", 1)
+    )
+    await session.commit({"call": {"none": None}, "execution": {"y": execution("y")}}, Fence("node:a", 1))
     for kind, name in (
         (asyncpg.Connection, "execute"),
         (asyncpg.Connection, "prepare"),
         (PreparedStatement, "fetch"),
     ):
         monkeypatch.setattr(kind, name, noted(getattr(kind, name), trips))
-    await session.commit(one_kept_and_one_gone("second", "first"), Fence("node:a", 1))
+    await session.commit({"call": {"first": None}, "execution": {"z": execution("z")}}, Fence("node:a", 1))
     monkeypatch.undo()
     session.disconnect()
 
     assert trips == ["fetch"]
-    assert [row.id for row in await store.load_calls("node1")] == ["second"]
-    assert [row.id for row in await store.load_executions("node1")] == ["first", "second"]
+    assert await store.load_calls("node1") == []
+    assert [row.id for row in await store.load_executions("node1")] == ["x", "y", "z"]
+    await store.close()
+
+
+@pytest.mark.parametrize(("name", "most"), [("MOST_PARTS", 1), ("MOST_PREPARED", 0)])
+async def test_kinds_that_seldom_come_together_are_no_statement_of_their_own(
+    postgres_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int
+):
+    """To plan one takes longer than a trip, and there would be hundreds."""
+    monkeypatch.setattr(f"sipwright.store.writing.postgres_committer.{name}", most)
+    store = await Store.open(postgres_url, key_file)
+    await Leases(store.database).execute(Ask("node:a", "a", 60.0, is_new=True))
+    session, fence = session_of(store), Fence("node:a", 1)
+    await session.connect()
+    asked: list[str] = []
+    prepare = asyncpg.Connection.prepare
+    monkeypatch.setattr(asyncpg.Connection, "prepare", noted(prepare, asked))
+    for number in range(3):
+        await session.commit(
+            {"call": {"a": call("a", b"%d" % number)}, "execution": {"x": execution("x")}}, fence
+        )
+    monkeypatch.setattr(asyncpg.Connection, "prepare", prepare)
+    await store.database.write(lambda c: seize(c, "node:a", "b"))
+    with pytest.raises(FencedError):
+        await session.commit({"call": {"a": call("a", b"late")}, "execution": {"x": execution("x")}}, fence)
+
+    assert asked == ["prepare", "prepare"]
+    assert [row.document for row in await store.load_calls("node1")] == [b"2"]
+    session.disconnect()
     await store.close()
 
 
@@ -261,10 +292,6 @@ def noted(asked: Callable[..., Any], trips: list[str]) -> Callable[..., Any]:
         return asked(*args, **kwargs)
 
     return ask
-
-
-def one_kept_and_one_gone(kept: str, gone: str) -> Rows:
-    return {"call": {kept: call(kept), gone: None}, "execution": {kept: execution(kept)}}
 
 
 def session_of(store: Store) -> Session:

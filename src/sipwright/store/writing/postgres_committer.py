@@ -1,7 +1,7 @@
-"""Writes batches on PostgreSQL: a batch is one prepared statement, and one array per column.
+"""Writes batches on PostgreSQL: by prepared statements, with one array per column.
 
-A statement is a transaction, so a batch is one trip to the server and back, where one that begins, writes some kinds
-and commits is three and more; and a process that is stopped in the middle of it keeps nobody waiting.
+A statement is a transaction, so a batch of one kind or two, as nearly all are while few rows come, is one trip to the
+server and back, where one that begins, writes some kinds and commits is three and more.
 
 The server may find such a statement late, after its connection was given up and its rows were committed over the next
 one, and newer ones too. So each connection counts itself in the row of the lease before its first commit, and each
@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from sipwright.memo import Bounded
 from sipwright.services.leases import Fence
 from sipwright.store.dialects import Trouble, postgresql
 from sipwright.store.errors import FencedError
 from sipwright.store.schema.rows import KINDS
-from sipwright.store.writing.session import Rows, parts
+from sipwright.store.writing.session import Parts, Rows, parts, write
 from sipwright.store.writing.statements import postgres_commit, postgres_delete, postgres_upsert
 from sipwright.store.writing.writer import Row
 
@@ -36,8 +35,11 @@ _COUNT_CONNECTION = (
     "UPDATE leases SET writes = COALESCE(writes, 0) + 1 WHERE name = $1 AND fence = $2 RETURNING writes"
 )
 
+MOST_PARTS = 2
+"""Kinds of a batch that is one statement: to plan one takes long, and there are as many as kinds come together."""
+
 MOST_PREPARED = 64
-"""Statements that are kept ready: batches have some kinds together again and again, and others hardly ever."""
+"""Such statements: a batch that would be another one is written kind by kind."""
 
 _UPSERTS = {name: postgres_upsert(kind) for name, kind in KINDS.items()}
 _DELETES = {name: postgres_delete(kind) for name, kind in KINDS.items()}
@@ -70,10 +72,10 @@ class PostgresSession:
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
         self._open = connect
         self._connection: asyncpg.Connection | None = None
-        self._prepared: Bounded[str, PreparedStatement] = Bounded(MOST_PREPARED)
+        self._prepared: dict[str, PreparedStatement] = {}
         self._counted: tuple[Fence, int] | None = None
         """Under which fence this connection has counted itself, and the number that it got."""
-        self._commits: Bounded[tuple[Any, ...], str] = Bounded(MOST_PREPARED)
+        self._commits: dict[tuple[bool, tuple[tuple[str, bool], ...]], str] = {}
 
     async def connect(self) -> None:
         """Open the connection."""
@@ -103,21 +105,20 @@ class PostgresSession:
         Raises:
             FencedError: Somebody has it.
         """
-        shape: list[tuple[str, bool]] = []
-        arrays: list[Any] = []
-        if fence is not None:
-            arrays = [fence.number, fence.lease, await self._number(fence)]
-        for kind, kept, gone in parts(rows):
-            if kept:
-                shape.append((kind, False))
-                arrays += zip(*kept, strict=True)
-            if gone:
-                shape.append((kind, True))
-                arrays += _columns_of(kind, gone)
-        if not shape:
+        number = None if fence is None else await self._number(fence)
+        of_kinds = parts(rows)
+        statement = self._statement(of_kinds, is_fenced=fence is not None)
+        if statement is None:
+            await self.begin(fence)
+            await write(self, rows)
+            await self.command("COMMIT")
             return
+        arrays: list[Any] = [] if fence is None else [fence.number, fence.lease, number]
+        for kind, kept, gone in of_kinds:
+            arrays += zip(*kept, strict=True)
+            arrays += _columns_of(kind, gone) if gone else ()
         try:
-            await self._execute(self._statement(tuple(shape), is_fenced=fence is not None), arrays)
+            await self._execute(statement, arrays)
         except asyncpg.DivisionByZeroError:
             assert fence is not None
             raise FencedError(*fence, None) from None
@@ -132,15 +133,22 @@ class PostgresSession:
             self._counted = fence, number
         return self._counted[1]
 
-    def _statement(self, shape: tuple[tuple[str, bool], ...], *, is_fenced: bool) -> str:
-        known = self._commits.get((is_fenced, *shape))
-        if known is None:
+    def _statement(self, of_kinds: Parts, *, is_fenced: bool) -> str | None:
+        """Return the statement that writes rows of those kinds; None where they are written one after the other."""
+        shape = tuple((kind, rows is gone) for kind, kept, gone in of_kinds for rows in (kept, gone) if rows)
+        if not 0 < len(shape) <= MOST_PARTS:
+            return None
+        known = self._commits.get((is_fenced, shape))
+        if known is None and len(self._commits) < MOST_PREPARED:
             known = postgres_commit([(KINDS[kind], is_gone) for kind, is_gone in shape], is_fenced=is_fenced)
-            self._commits.keep((is_fenced, *shape), known)
+            self._commits[is_fenced, shape] = known
         return known
 
     async def roll_back(self) -> None:
-        """Do nothing: a statement that failed has left nothing, and no transaction."""
+        """Be ready for the next transaction after one whose rows were not taken, of which nothing is left."""
+        assert self._connection is not None
+        if self._connection.is_in_transaction():
+            await self.command("ROLLBACK")
 
     async def begin(self, fence: Fence | None) -> None:
         """Begin a transaction, in one round trip as BEGIN alone: who takes the lease waits for its end.
@@ -185,7 +193,7 @@ class PostgresSession:
         if statement is None:
             assert self._connection is not None
             statement = await self._connection.prepare(sql)
-            self._prepared.keep(sql, statement)
+            self._prepared[sql] = statement
         await statement.fetch(*arrays)
 
 

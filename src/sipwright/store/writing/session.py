@@ -8,10 +8,13 @@ from sipwright.services.leases import Fence
 from sipwright.store.dialects import Trouble
 from sipwright.store.writing.writer import Row
 
-__all__ = ["Rows", "Session", "parts", "write"]
+__all__ = ["Parts", "Rows", "Session", "parts", "write"]
 
 Rows = dict[str, dict[Any, Row | None]]
 """What a batch says, by kind and key; None deletes."""
+
+Parts = list[tuple[str, list[Row], list[Any]]]
+"""Of each kind that there are rows of which are kept, and the keys of those that are gone."""
 
 
 class Session(Protocol):
@@ -73,8 +76,8 @@ async def write(session: Session, rows: Rows) -> None:
             await session.delete(kind, gone)
 
 
-def parts(rows: Rows) -> list[tuple[str, list[Row], list[Any]]]:
-    """Return of each kind that there are rows of which are kept, and the keys of those that are gone."""
+def parts(rows: Rows) -> Parts:
+    """Return what a batch says, kind by kind."""
     return [
         (
             kind,
