@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncmy
-import asyncpg
 
 ROOM = 1_000_000_000
 
@@ -81,45 +80,6 @@ def postgres() -> Iterator[Path]:
             run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder)
-
-
-class CleanPostgres:
-    """The tables of a database on PostgreSQL, and what makes them empty again: to copy them takes longer."""
-
-    LEFT = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    """Ends the connections that a test which has failed has left."""
-
-    NUMBERS = (
-        "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
-        " FROM pg_sequences WHERE last_value IS NOT NULL"
-    )
-    """Numbers rows anew."""
-
-    def __init__(self, url: str, tables: list[str]) -> None:
-        self.url = url
-        self._look = " UNION ALL ".join(
-            f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM \"{table}\")" for table in tables
-        )
-
-    @classmethod
-    async def of(cls, url: str) -> CleanPostgres:
-        connection = await asyncpg.connect(url)
-        found = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        await connection.close()
-        return cls(url, [name for (name,) in found if name != "alembic_version"])
-
-    async def clean(self) -> None:
-        """Delete every row, and number them anew."""
-        connection = await asyncpg.connect(self.url)
-        await connection.execute(self.LEFT)
-        full = [f'"{name}"' for (name,) in await connection.fetch(self._look)]
-        if full:
-            await connection.execute(f"TRUNCATE {', '.join(full)} CASCADE")
-        await connection.execute(self.NUMBERS)
-        await connection.close()
 
 
 SUMMER_TIME = "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -217,33 +177,25 @@ class CleanTables:
 
     async def clean(self) -> None:
         """Delete every row, and number them anew."""
-        connection = await asyncmy.connect(
-            unix_socket=str(self._socket), user="root", database=self._database, autocommit=True
-        )
-        try:
-            async with connection.cursor() as cursor:
-                await self._clean(cursor)
-        finally:
-            await connection.ensure_closed()
-
-    async def _clean(self, cursor: Any) -> None:
-        async def found(statement: str) -> list[Any]:
-            await cursor.execute(statement)
-            return [first for (first,) in await cursor.fetchall()]
-
         numbered = (
             "SELECT table_name FROM information_schema.tables WHERE auto_increment > 1 AND table_schema = "
         )
-        others = "SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND db = "
-        full = {*await found(self._look), *await found(f"{numbered}'{self._database}'")}
-        if not full:
-            return
-        for left in await found(f"{others}'{self._database}'"):  # by a test that has failed
-            with contextlib.suppress(asyncmy.errors.OperationalError):  # it has ended meanwhile
-                await cursor.execute(f"KILL {left}")
-        await cursor.execute("SET foreign_key_checks = 0")
-        for name in sorted(full):
-            await cursor.execute(f"TRUNCATE TABLE `{name}`")
+        full = {name for (name,) in await query(self._socket, self._look, database=self._database)}
+        full |= {name for (name,) in await query(self._socket, f"{numbered}'{self._database}'")}
+        if full:
+            others = "FROM information_schema.processlist WHERE id <> connection_id() AND db = "
+            left = await query(
+                self._socket, f"SELECT id {others}'{self._database}'"
+            )  # by a test that has failed
+            for (number,) in left:
+                with contextlib.suppress(asyncmy.errors.OperationalError):  # it has ended meanwhile
+                    await query(self._socket, f"KILL {number}")
+            await query(
+                self._socket,
+                "SET foreign_key_checks = 0",
+                *(f"TRUNCATE TABLE `{name}`" for name in sorted(full)),
+                database=self._database,
+            )
 
 
 def wait_for(condition: Callable[[], bool], what: str, patience: float = 120.0) -> None:
