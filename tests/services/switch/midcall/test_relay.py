@@ -78,6 +78,24 @@ def test_a_call_without_sdp_is_set_up_by_an_offer_in_the_200(bench, alice, bob):
     assert bob.last("ACK").body == SDP.format("20.0.0.1").encode()
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize(("is_callee", "status"), [(False, 491), (True, 500)])
+def test_an_offer_has_its_answer_before_there_is_another(bench, alice, bob, method, is_callee, status):
+    """RFC 3264 §4: the ACK with the answer was lost, and whoever had made the offer heard nobody's for ever."""
+    alice.invite(body=None)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    asking, known = (bob, bob.last("INVITE")) if is_callee else (alice, alice.last(200))
+    asking.send(asking.in_dialog(method, known, body=HOLD, cseq=70))
+    refused = asking.statuses(method)[-1]
+    bench.run(1)
+    is_said_again = alice.statuses("INVITE").count(200) > 1
+    alice.ack(alice.last(200), body=SDP.format("20.0.0.1"))
+
+    assert (refused, is_said_again) == (status, True)
+    assert bob.last("ACK").body == SDP.format("20.0.0.1").encode()
+    assert (alice.methods(), bob.methods().count("INVITE")) == ([], 1)
+
+
 def test_glare_is_answered_491(bench, alice, bob, talking):
     """§14.1: both ends change the call at once; the second one waits."""
     ok, first = talking

@@ -55,7 +55,20 @@ def refusal_of_offer(call: Call, leg: Leg, request: Request) -> Refusal | None:
             # What the sender has offered itself is met by 500, what we have by 491.
             is_own = (relay.sender is leg) is relay.had_offer
             return later(request) if is_own else _PENDING
+    if _is_answer_missing(call):
+        return later(request) if leg is call.peer else _PENDING
     return None
+
+
+def _is_answer_missing(call: Call) -> bool:
+    """Return whether the offer in the 2xx to the first INVITE is not answered yet: the caller's ACK has the answer.
+
+    That may have been lost, or overtaken; the 2xx is said again until it comes.
+    """
+    caller, peer = call.caller, call.peer
+    if peer is None or peer.ack is not None or caller.unacked_response is None or caller.invite is None:
+        return False
+    return not caller.invite.body and caller.unacked_cseq == caller.invite.cseq.number
 
 
 def _relays(call: Call) -> list[Relay]:
