@@ -32,8 +32,7 @@ class Limits:
         snapshot: Bytes that a waiting script may take.
         source: Characters of a script.
         http_requests: Calls of `http_get` and `http_post`.
-        lookups: Calls of `enum_lookup`, `is_registered`, `bindings`, `secret`, `pick_up`, `park` and
-            `confirm_call`.
+        lookups: Calls of functions that look something up; the catalogue says which use this up, or another budget.
         store_calls: Calls of the `store` functions.
         sleeps: Calls of `sleep` that wait, each of which is stored.
         emails: Calls of `email`.
