@@ -1,6 +1,7 @@
 """The pages about the code name what is there."""
 
 import ast
+import re
 
 import pytest
 
@@ -42,6 +43,15 @@ def test_a_trip_is_a_list_of_functions(trip):
     for step in steps:
         assert all(callable(value_of(place)) for place in places(step)), step
         assert places(step), step
+
+
+@pytest.mark.parametrize("package", ["services/switch", "services/dialplan", "store"])
+def test_every_room_of_a_large_package_is_on_the_page(package):
+    (said,) = re.findall(rf"(?m)^Inside `{package}`(?:.+\n)+", section("Layers"))
+    rooms = [f"`{init.parent.name}/`" for init in (SOURCE / package).glob("*/__init__.py")]
+    rooms += [f"`{package}/{path.name}`" for path in (SOURCE / package).glob("[a-z]*.py")]
+
+    assert [room for room in rooms if room not in said] == []
 
 
 def test_every_machine_that_is_a_table_is_on_the_page():

@@ -31,7 +31,7 @@ MADE_IN: dict[str, list[tuple[str, str]]] = {
         ("node/watches", "SecurityEvents.refused"),
         ("services/authentication/failure_log", "failed"),
         ("node/refusals", "__call__"),
-        ("node/limit_lines", "_say"),
+        ("node/refusals", "_say"),
         ("usecases/gate", "refused"),
         ("usecases/gate", "crowded"),
     ],

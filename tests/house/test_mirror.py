@@ -331,7 +331,6 @@ ELSEWHERE = {
     "node/call_watches": "node/test_dialog_watch",
     "node/clock_watch": "nights/test_clock",
     "node/last_steps": "node/test_node",
-    "node/transports": "node/test_node",
     "services/notifier/dialog_info": "node/test_dialog_watch",
     "services/notifier/document": "node/test_dialog_watch",
     "services/notifier/ports": "services/notifier/test_notifier",

@@ -1,7 +1,17 @@
 import pytest
 from tests.stack.conftest import PEER
 
-from sipwright.stack import held_messages
+from sipwright.stack import intake
+from sipwright.stack.intake import HeldMessages
+
+
+def test_a_short_message_may_find_the_room_that_a_long_one_did_not(monkeypatch):
+    monkeypatch.setattr(intake, "MOST_BYTES", 4)
+    held = HeldMessages()
+    for data in (b"one", b"three", b"4"):
+        held.keep(data, None)
+
+    assert ([data for data, _ in held.messages], held.dropped) == ([b"one", b"4"], 1)
 
 
 def test_what_is_held_is_taken_in_order_and_then_whatever_comes(element, peer, request_text):
@@ -32,7 +42,7 @@ def test_registrations_are_handled_while_all_else_is_held(element, peer, request
 def test_what_finds_no_room_is_dropped_and_said_at_the_end(
     element, peer, request_text, monkeypatch, bound, most
 ):
-    monkeypatch.setattr(held_messages, bound, most)
+    monkeypatch.setattr(intake, bound, most)
     element.stack.intake.hold()
     for number in range(5):
         peer.send(request_text(call_id=str(number)), element)
@@ -43,7 +53,7 @@ def test_what_finds_no_room_is_dropped_and_said_at_the_end(
 
 
 def test_there_is_room_again_for_what_is_held_next(element, peer, request_text, monkeypatch):
-    monkeypatch.setattr(held_messages, "MOST_MESSAGES", 1)
+    monkeypatch.setattr(intake, "MOST_MESSAGES", 1)
     for number in range(2):
         element.stack.intake.hold()
         peer.send(request_text(call_id=str(number)), element)

@@ -1,18 +1,22 @@
 """Nothing is refused in silence: a line in the log, and of an INVITE a CDR and its messages for `sipwright trace`.
 
 Strangers decide how much is refused, so both are bounded: one line a minute for each source and reason, one CDR a
-second for each source, and not too many in all. What was left out is counted and said with the next line.
+second for each source, and not too many in all. What was left out is counted and said with the next line. What is
+refused for a limit is said once a second: whoever keeps a limit busy must not fill the log as well.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from sipwright.monitor.trace.recorder import Recorder
+from sipwright.services.ports import CallLater
 from sipwright.services.rows import CdrRow
 from sipwright.sip import ParseError, Reject, Request, reason_for
 from sipwright.stack import Incoming
@@ -20,11 +24,66 @@ from sipwright.stack.throttle import Throttle
 from sipwright.store import Store
 from sipwright.transport.flow import format_address
 
-from .limit_lines import LimitLines
-
-__all__ = ["Refusals"]
+__all__ = ["LimitLines", "Refusals"]
 
 log = structlog.get_logger(__name__)
+
+LIMITS_EVERY = 1.0
+MOST_SOURCES = 1_000
+
+
+class _Count:
+    """The refusals of one kind since its last line."""
+
+    __slots__ = ("last", "number", "sources")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.sources: Counter[str] = Counter()
+        self.last: tuple[Reject, str] | None = None
+
+
+class LimitLines:
+    """Counts refusals by their reason; the first is said at once, more of them a second later in one line."""
+
+    __slots__ = ("_call_later", "_counts", "watch")
+
+    def __init__(self, call_later: CallLater | None = None) -> None:
+        self._call_later = call_later
+        self.watch: Callable[[dict[str, Any]], None] | None = None
+        """Is told what each line says."""
+        self._counts: dict[tuple[int, str], _Count] = {}
+
+    def refused(self, refusal: Reject, source: str, to: str) -> None:
+        """Take note of a request that is refused; `to` is whom it was for."""
+        key = refusal.status, refusal.reason or ""
+        count = self._counts.get(key)
+        is_first = count is None
+        if count is None:
+            count = self._counts[key] = _Count()
+        count.number += 1
+        count.last = refusal, to
+        if source in count.sources or len(count.sources) < MOST_SOURCES:
+            count.sources[source] += 1
+        if is_first:
+            self._say(key)
+
+    def _say(self, key: tuple[int, str]) -> None:
+        count = self._counts.pop(key)
+        if count.last is None:
+            return  # nothing more has come
+        (refusal, to), (source, most) = count.last, count.sources.most_common(1)[0]
+        said = {
+            "status": key[0], "reason": key[1], "why": refusal.why, "count": count.number,
+            "sources": len(count.sources), "source": source, "of_source": most, "to": to,
+        }  # fmt: skip
+        log.warning("requests refused for a limit", **said)
+        if self.watch is not None:
+            self.watch(said)
+        self._counts[key] = _Count()
+        later: Callable[..., object] = self._call_later or asyncio.get_running_loop().call_later
+        later(LIMITS_EVERY, lambda: self._say(key))
+
 
 LINE_EVERY, LINES = 60.0, 20.0
 CDR_EVERY, CDRS = 1.0, 20.0

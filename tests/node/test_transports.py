@@ -1,9 +1,11 @@
+"""How many files may be open, and how many of them may be connections."""
+
 import resource
 
 import pytest
 
-from sipwright.node import open_files
-from sipwright.node.open_files import connections_within, raise_limit
+from sipwright.node import transports
+from sipwright.node.transports import connections_within, raise_limit
 
 
 @pytest.fixture
@@ -14,8 +16,8 @@ def limits(monkeypatch):
     def set_limits(which, values):
         now[:] = values
 
-    monkeypatch.setattr(open_files.resource, "getrlimit", lambda which: tuple(now))
-    monkeypatch.setattr(open_files.resource, "setrlimit", set_limits)
+    monkeypatch.setattr(transports.resource, "getrlimit", lambda which: tuple(now))
+    monkeypatch.setattr(transports.resource, "setrlimit", set_limits)
     return now
 
 
@@ -46,7 +48,7 @@ def test_a_limit_that_cannot_be_raised_is_lived_with(limits, monkeypatch):
     def refuse(which, values):
         raise ValueError
 
-    monkeypatch.setattr(open_files.resource, "setrlimit", refuse)
+    monkeypatch.setattr(transports.resource, "setrlimit", refuse)
 
     assert raise_limit() == 1_024
 
