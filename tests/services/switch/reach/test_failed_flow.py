@@ -20,6 +20,7 @@ class North:
         self.account = account or bench.account("carol").id
         self.edge = bench.phone("north", "10.0.0.2")
         self.keys, self.names = [], []
+        self.is_up = True
         self.join()
         self.register(BEFORE)
 
@@ -43,6 +44,8 @@ class North:
 
     def flow(self, key):
         node, _, plain_key = key.partition("!")
+        if not self.is_up and plain_key.startswith("tcp/"):
+            return None
         local = self.bench.stack.transports[0].local
         return RoutedFlow(node, plain_key, local, self._send, lambda node: True)
 
@@ -307,6 +310,62 @@ def test_one_that_takes_its_registration_back_meanwhile_is_gone(bench, alice, no
     north.fail(headers=())
 
     assert alice.statuses()[-1] == 480
+
+
+@pytest.mark.parametrize("now", ["there again", "at another node", "here"])
+def test_a_call_waits_for_a_phone_whose_node_is_away(bench, alice, north, now):
+    """It may be there again, or the phone at another one, before this node has heard so."""
+    north.is_up = False
+    alice.invite("sip:carol@example.org")
+    bench.run(1.5)
+    assert (alice.statuses(), north.edge.methods()) == ([100], [])
+
+    phone = north.edge
+    if now == "here":
+        phone = bench.phone("carol", "40.0.0.1", port=40_002, protocol="tcp")
+        phone.send(phone.request("OPTIONS", "sip:example.org", call_id="options"))
+        north.register(f"tcp/10.0.0.1:5060/{phone.address}")
+    else:
+        north.is_up = True
+        north.register(BEFORE if now == "there again" else AFTER)
+    bench.run(0.5)
+    phone.answer(phone.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+
+    assert alice.statuses() == [100, 200]
+
+
+def test_it_does_not_wait_for_ever_for_a_phone_whose_node_is_away(bench, alice, north):
+    north.is_up = False
+    alice.invite("sip:carol@example.org")
+    bench.run(2.0)
+    assert alice.statuses() == [100]
+    bench.run(1.0)
+
+    assert alice.statuses()[1] == 500
+
+
+def test_what_waits_for_a_phone_is_said_once_its_node_is_known_to_be_there(bench, alice, north):
+    """That the phone is there was heard first, and nobody says here that a node is."""
+    phone = bench.phone("carol", "40.0.0.1", port=40_002, protocol="tcp")
+    phone.send(phone.request("OPTIONS", "sip:example.org", call_id="options"))
+    north.register(f"tcp/10.0.0.1:5060/{phone.address}")
+    alice.invite("sip:carol@example.org")
+    phone.answer(phone.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    ok = alice.last(200)
+    alice.ack(ok)
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    north.is_up = False
+    north.register(BEFORE)
+    alice.send(alice.in_dialog("BYE", ok))
+    bench.run(2.0)
+    assert north.edge.methods() == []
+    north.is_up = True
+    bench.run(1.0)
+
+    assert north.edge.methods() == ["BYE"]
+    north.edge.answer(north.edge.last("BYE"), 200)
+    assert (bench.switch.reconnects.away, bench.is_empty()) == ({}, True)
 
 
 def test_whoever_gives_up_is_not_waited_for(bench, alice, north):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sipwright.sip import Response
 
-__all__ = ["Patience"]
+__all__ = ["LEARNT_WITHIN", "Patience"]
 
 LEARNT_WITHIN = 2.5
 """Seconds in which every node knows of a registration."""

@@ -7,24 +7,23 @@ told waits in a `ReconnectingFlow`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 
-from sipwright.sdp import is_private
 from sipwright.services.ports import BindingTarget, Locations
 from sipwright.services.trust import TrustIn, nobody_of_ours
-from sipwright.sip import ParseError, Uri
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
-from sipwright.transport.flow import Address, parse_flow_key, place_of
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.destination import Destination
 from ..model.leg_state import LegState
+from ..model.patience import LEARNT_WITHIN
 from .failed_flow import AGAIN_AFTER, is_connection_elsewhere
-from .ways import is_same_but_port, is_same_contact, leads_to, way_to
+from .ways import contact_of, leads_to, likely, moved, remote_of, way_to
 
 __all__ = ["Reconnects"]
 
@@ -41,6 +40,12 @@ NEWS_WITHIN = 4.0
 """Seconds after the return of the database in which every node hears where phones have registered meanwhile."""
 
 LOOK_AGAIN = 0.25
+
+LOOK_AROUND = 1.0
+"""Seconds between two looks for phones that are away, at a node among others."""
+
+AT_ONCE = 500
+"""Accounts whose phones are looked for in one look: that takes some 10 ms."""
 
 _UNANSWERED = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED)
 
@@ -65,6 +70,7 @@ class Reconnects:
         self.taken_back: dict[str, Leg] = {}
         """Those that have ended before their phones were heard, which may answer all the same, by our tags."""
         self._lenient_until = 0.0
+        self._is_looking = False
         self._own = f"{node}!"
         self.is_store_away: Callable[[], bool] = bool
         """Whether other nodes cannot be told of phones, as the database is away."""
@@ -84,27 +90,35 @@ class Reconnects:
         """Look in a moment where a phone is by then whose flow has failed."""
         self._call_later(AGAIN_AFTER, partial(self.await_phone, destination, then))
 
-    def await_phone(self, destination: Destination, then: Callable[[None, Flow | None], None]) -> None:
+    def await_phone(
+        self, destination: Destination, then: Callable[[None, Flow | None], None], until: float = 0.0
+    ) -> None:
         """Call `then` with the flow to a phone that should be there but is not, as soon as it is back.
 
-        Right after a start all phones on connections are away, so they are given some time; later on, none.
+        Right after a start all phones on connections are away, so they are given some time; later on only those are
+        whose connection was to a node that is away: which may be there again, or they at another one, before we know.
         """
-        flow = self._lookup(destination)
-        if flow is not None or self._clock() >= self._lenient_until:
+        now, targets = self._clock(), self._registered(destination)
+        flow = self._lookup(destination, targets)
+        if not until and any(is_connection_elsewhere(target.source) for target in targets):
+            until = now + LEARNT_WITHIN
+        if flow is not None or now >= max(until, self._lenient_until):
             then(None, flow)
         else:
-            self._call_later(LOOK_AGAIN, partial(self.await_phone, destination, then))
+            self._call_later(LOOK_AGAIN, partial(self.await_phone, destination, then, until))
 
-    def _lookup(self, destination: Destination) -> Flow | None:
+    def _registered(self, destination: Destination) -> list[BindingTarget]:
+        """Return where the phone of a destination is registered."""
         if destination.account_id is None:
-            return None
-        for target in self._locations.targets(destination.account_id, self._clock()):
-            is_same = (
-                target.instance == destination.instance
-                if destination.instance
-                else target.uri == destination.uri
-            )
-            found = self._stack.flow_from_key(target.source) if is_same else None
+            return []
+        targets = self._locations.targets(destination.account_id, self._clock())
+        if destination.instance:
+            return [target for target in targets if target.instance == destination.instance]
+        return [target for target in targets if target.uri == destination.uri]
+
+    def _lookup(self, destination: Destination, targets: Sequence[BindingTarget]) -> Flow | None:
+        for target in targets:
+            found = self._stack.flow_from_key(target.source)
             if found is not None:
                 destination.flow, destination.uri = target.source, target.uri
                 return found
@@ -141,8 +155,8 @@ class Reconnects:
             return flow
         targets = self._locations.targets(account_id, now)
         # What it was registered at when it came from elsewhere inside the dialog is older than that, at whichever node.
-        left = None if leg.left is None else _remote(leg.left)
-        for target in _moved(leg, flow, [target for target in targets if _remote(target.source) != left]):
+        left = None if leg.left is None else remote_of(leg.left)
+        for target in moved(leg, flow, [target for target in targets if remote_of(target.source) != left]):
             found = self._stack.flow_from_key(target.source)
             if found is not None and leg.state in _UNANSWERED:
                 # What goes with an INVITE goes by the same edge, which has given that its branch, or in its name.
@@ -212,7 +226,8 @@ class Reconnects:
             away = self.away.setdefault(account_id, [])
             if leg not in away:
                 away.append(leg)
-            if leads_to(_contact(leg), flow):  # no NAT is in between, so that it may be connected to
+            self._look_around_later()
+            if leads_to(contact_of(leg), flow):  # no NAT is in between, so that it may be connected to
                 self._connect(leg, flow)
 
     def take_back(self, leg: Leg, cancel: bytes) -> None:
@@ -231,6 +246,19 @@ class Reconnects:
             self.away.setdefault(account_id, []).append(leg)
             self.taken_back[leg.local_tag] = leg
             self._call_later(RINGS_FOR, partial(self._rings_no_more, account_id, leg))
+
+    def _look_around_later(self) -> None:
+        """Look again for those that are away: nobody says here that the node is up at which one is known to be."""
+        if self._stack.outbound.has_peers and not self._is_looking:
+            self._is_looking = True
+            self._call_later(LOOK_AROUND, self._look_around)
+
+    def _look_around(self) -> None:
+        self._is_looking = False
+        for account_id in list(islice(self.away, AT_ONCE)):  # those who stay away are the last ones then
+            self.registered(account_id)
+        if self.away:
+            self._look_around_later()
 
     def _rings_no_more(self, account_id: int, leg: Leg) -> None:
         self.taken_back.pop(leg.local_tag, None)
@@ -270,7 +298,7 @@ class Reconnects:
     def _find(self, leg: Leg, flow: ReconnectingFlow, account_id: int) -> bool:
         targets = self._locations.targets(account_id, self._clock())
         there = {target.source: found for target in targets if (found := self._connection(target.source))}
-        for target in _likely(leg, flow, targets, there):
+        for target in likely(leg, flow, targets, there):
             if target.source in there:
                 self._resume(leg, flow, there[target.source])
                 return True
@@ -284,7 +312,7 @@ class Reconnects:
         return found if found.is_reliable or "!" in found.key else None
 
     def _connect(self, leg: Leg, flow: ReconnectingFlow) -> None:
-        uri = way_to(leg.dialog.next_hop() if leg.dialog is not None else _contact(leg), flow)
+        uri = way_to(leg.dialog.next_hop() if leg.dialog is not None else contact_of(leg), flow)
 
         def found(_target: object, way: Flow | None) -> None:
             if way is not None and way.is_reliable:
@@ -322,65 +350,3 @@ class Reconnects:
                 leg.flow = found  # to the edge of another node, where what is said may be lost and has to be repeated
             leg.source = found.remote[0]
             leg.owner.changed()
-
-
-def _contact(leg: Leg) -> str:
-    """Return the Contact under which the peer of a leg was known last."""
-    if isinstance(leg, Callee):
-        return leg.destination.uri
-    if leg.dialog is not None:
-        return leg.dialog.remote_target
-    contacts = leg.invite.contacts if leg.invite is not None else []
-    return str(contacts[0].uri) if contacts else ""
-
-
-def _likely(
-    leg: Leg, flow: Flow, targets: Sequence[BindingTarget], there: Container[str]
-) -> list[BindingTarget]:
-    """Choose the bindings that may be those of the leg's phone; `there` are the connections that stand."""
-    if leg.instance is not None:
-        return [target for target in targets if target.instance == leg.instance]
-    contact = _contact(leg)
-    same = [target for target in targets if target.uri == contact]
-    if any(target.source in there for target in same):
-        return same
-    # Many name the port of their connection in it, which is another one by now; the old binding is there still.
-    alike = [target for target in targets if target.source in there and is_same_but_port(target.uri, contact)]
-    if len(alike) == 1 or same:
-        return alike if len(alike) == 1 else []
-    # A phone whose Contact names its connection: it is this one if no other could be.
-    near = [target for target in targets if _host_of(target) == flow.remote[0]]
-    return near if len(near) == 1 else []
-
-
-def _moved(leg: Leg, flow: Flow, targets: Sequence[BindingTarget]) -> list[BindingTarget]:
-    """Choose the bindings that are those of a leg's phone, though none is at its flow any more."""
-    if leg.instance is not None:
-        return [target for target in targets if target.instance == leg.instance]
-    contact, host = _contact(leg), flow.remote[0]
-    same = [
-        target
-        for target in targets
-        if is_same_contact(target.uri, contact)
-        # Two phones of an account, each behind a NAT of its own, may both be at 192.168.1.2.
-        and (_host_of(target) == host or not is_private(_uri_host(target.uri)))
-    ]
-    if same or not isinstance(leg, Callee):
-        return same
-    near = [target for target in targets if _host_of(target) == host]
-    return near if len(near) == 1 else []
-
-
-def _remote(key: str) -> Address:
-    return parse_flow_key(place_of(key)[1]).remote
-
-
-def _host_of(target: BindingTarget) -> str:
-    return parse_flow_key(target.source).remote[0]
-
-
-def _uri_host(text: str) -> str:
-    try:
-        return Uri.parse(text).host
-    except ParseError:
-        return ""
