@@ -218,8 +218,11 @@ async def test_what_the_server_finds_late_does_not_overwrite_what_came_after_it(
     for one, document in ((late, b"first"), (now, b"newer")):
         await one.connect()
         await one.commit({"call": {"a": call("a", document)}}, fence)
-    with pytest.raises(FencedError):
+    with pytest.raises(ConnectionResetError):  # the lease is ours as before
         await late.commit({"call": {"a": call("a", b"late")}}, fence)
+    await store.database.write(lambda c: seize(c, "node:a", "b"))
+    with pytest.raises(FencedError):
+        await now.commit({"call": {"a": call("a", b"fenced")}}, fence)
 
     assert [row.document for row in await store.load_calls("node1")] == [b"newer"]
     late.disconnect()

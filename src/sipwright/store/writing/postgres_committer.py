@@ -104,6 +104,7 @@ class PostgresSession:
 
         Raises:
             FencedError: Somebody has it.
+            ConnectionResetError: This connection is not the last one that was opened under the fence.
         """
         number = None if fence is None else await self._number(fence)
         of_kinds = parts(rows)
@@ -121,7 +122,18 @@ class PostgresSession:
             await self._execute(statement, arrays)
         except asyncpg.DivisionByZeroError:
             assert fence is not None
-            raise FencedError(*fence, None) from None
+            raise await self._refused(fence) from None
+
+    async def _refused(self, fence: Fence) -> Exception:
+        """Return why nothing was written: somebody else has the lease, or another connection has counted itself since.
+
+        That may be one that was given up before it heard its number, so the lease is ours as before.
+        """
+        assert self._connection is not None
+        held = await self._connection.fetchval("SELECT fence FROM leases WHERE name = $1", fence.lease)
+        if held == fence.number:
+            return ConnectionResetError("another connection has been counted since this one")
+        return FencedError(*fence, None)
 
     async def _number(self, fence: Fence) -> int:
         """Return the number of this connection among those that were opened under a fence and the ones before it."""
