@@ -65,6 +65,25 @@ def test_what_of_ours_a_registrar_still_lists_is_taken_back_at_once_and_once(
         assert taken_back(ask(registration, began)) == expected
 
 
+def test_a_registrar_that_lists_another_one_each_time_is_not_asked_in_a_loop(new_registration):
+    registration = new_registration()
+    for began, port in ((100.0, 5061), (101.0, 5062), (102.0, 5063)):
+        listed = f"{CONTACT};expires=3600, <sip:0f5a@192.0.2.8:{port}>;expires=9"
+        take(registration, ask(registration, began), 200, ("Contact", listed), now=began)
+
+        assert (registration.due == began) is (began == 100.0)
+
+
+def test_a_registrar_that_takes_no_second_contact_is_sent_none_again(new_registration):
+    registration = new_registration()
+    for began, status in ((100.0, 200), (101.0, 400), (102.0, 200), (103.0, 200)):
+        request = ask(registration, began)
+        listed = [("Contact", f"{CONTACT};expires=3600, {LEFT};expires=9")] if status == 200 else []
+        take(registration, request, status, *listed, now=began)
+
+        assert taken_back(request) == ([LEFT] if status == 400 else [])
+
+
 def test_a_register_names_the_address_of_record_and_our_contact(new_registration):
     """RFC 3261 §10.2: the Request-URI has no user; To and From are the address-of-record."""
     request = ask(new_registration(server="b.example:5070"))

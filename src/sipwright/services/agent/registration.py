@@ -67,6 +67,7 @@ class Registration(Held):
         "_has_changed",
         "_is_longer",
         "_left_over",
+        "_may_take_back",
         "_redirects",
         "_request",
         "_rounds",
@@ -83,6 +84,7 @@ class Registration(Held):
         self._sent_at = now
         self._is_longer = self._has_changed = False
         self._left_over: tuple[str, ...] = ()
+        self._may_take_back = True
         self._absences = Absences()
         self._auth = ClientAuth()
         self._rounds = 0
@@ -198,6 +200,9 @@ class Registration(Held):
         reason = why_refused(response, trouble, stranger, was_signed=bool(self._rounds))
         if not response.local:
             self.service_route = None  # what is refused anew holds no more (RFC 3608 §6.1)
+        if self._left_over and not response.local:
+            # It may be that it takes one Contact and no more.
+            self._left_over, self._may_take_back = (), False
         is_refused = not response.local and response.status in _WRONG and may_sign
         self.failed(response.status, reason, now, chance, retry_seconds(response))
         if is_refused:
@@ -254,11 +259,12 @@ class Registration(Held):
         # The registrar may have counted from the first copy of the request.
         self.expires_at = self.lease_until = self._sent_at + granted
         self.due = max(self._sent_at + renewal_after(granted), now)
-        before, self._left_over = self._left_over, left_over(response, self.contact)
-        if (
-            self._left_over and self._left_over != before
-        ):  # once: a registrar may keep what it was told to remove
-            self.due = now
+        before, self._left_over = self._left_over, self._to_take_back(response)
+        if self._left_over and not before:
+            self.due = now  # once: a registrar may keep what it was told to remove, or list others
+
+    def _to_take_back(self, response: Response) -> tuple[str, ...]:
+        return left_over(response, self.contact) if self.contact and self._may_take_back else ()
 
     def spread(self, most: float, chance: float) -> None:
         """Renew it up to so many seconds earlier, so that what has begun together is not renewed together for ever.
