@@ -78,6 +78,16 @@ def test_a_call_without_sdp_is_set_up_by_an_offer_in_the_200(bench, alice, bob):
     assert bob.last("ACK").body == SDP.format("20.0.0.1").encode()
 
 
+def test_who_hangs_up_before_its_offer_is_answered_hears_the_ack_to_it(bench, alice, bob):
+    """RFC 3261 §13.2.2.4: to each 2xx, though nobody answers what it offers any more."""
+    alice.invite(body=None)
+    bob.answer(bob.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    bob.send(bob.in_dialog("BYE", bob.last("INVITE"), cseq=70))
+
+    assert bob.methods().count("ACK") == 1
+    assert bob.statuses("BYE") == [200]
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 @pytest.mark.parametrize(("is_callee", "status"), [(False, 491), (True, 500)])
 def test_an_offer_has_its_answer_before_there_is_another(bench, alice, bob, method, is_callee, status):

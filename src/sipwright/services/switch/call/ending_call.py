@@ -119,9 +119,9 @@ class EndingCall(Bridge):
 
     def hang_up(
         self, by: str, reason: str | None, *, already: Leg | None = None, status: int = 200, why: str | None = None,
-        more: tuple[tuple[str, str], ...] = (),
+        more: tuple[tuple[str, str], ...] = (), has_left: bool = False,
     ) -> None:  # fmt: skip
-        """End an answered call: BYE to both ends but `already`, which is the one that said it (RFC 3261 §15).
+        """End an answered call: BYE to both ends but `already`, which said it or `has_left` for another (RFC 3261 §15).
 
         `reason` is for them (RFC 3326), and so are the `more` headers; `why` is for the records.
         """
@@ -135,8 +135,8 @@ class EndingCall(Bridge):
         self.changed()
         headers = (*(() if reason is None else (("Reason", reason),)), *more)
         for leg in self.ends():
-            # One that has left for another call is acknowledged there.
-            other = None if leg is already else self.other(leg)
+            # One that has left for another call is acknowledged there; who has hung up itself may wait for it yet.
+            other = None if leg is already and has_left else self.other(leg)
             if other is not None:
                 leg.acknowledge_unanswered(other.unacked_response)
         for process in self.processes:

@@ -204,7 +204,7 @@ class Takeover:
             call.join(move(leg, other, call), response)  # as if it had just answered
             call.end_within((time_left,))
             with other.event():
-                other.hang_up("transfer", REASON, already=leg)
+                other.hang_up("transfer", REASON, already=leg, has_left=True)
 
     def _fail(self, outcome: Outcome) -> None:
         self.call.drop(self)

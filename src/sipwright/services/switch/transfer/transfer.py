@@ -291,7 +291,7 @@ class Transfer(Referrer):
         self.transferor.end(TRANSFERRED, moved.started_at, "transfer")
         with other.event():
             other.claimed_by = None
-            other.hang_up("transfer", REASON, already=target)
+            other.hang_up("transfer", REASON, already=target, has_left=True)
         self.report.tell(200, "OK", is_last=True)
 
     def fail(self, outcome: Outcome) -> None:
