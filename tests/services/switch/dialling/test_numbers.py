@@ -221,13 +221,13 @@ def test_a_caller_with_a_number_and_no_contact_is_where_the_call_comes_from(benc
     assert (bye.uri_text, bye.headers.get("To")) == ("sip:20.0.0.1:5060", "<tel:+3531>")
 
 
-@pytest.mark.parametrize("contact", ["<tel:+3531>", "<mailto:a@b.example>"])
-def test_a_contact_that_leads_nowhere_is_none(bench, alice, bob, contact):
+@pytest.mark.parametrize("contact", ["<tel:+3531>", "<mailto:a@b.example>", "*"])
+def test_a_contact_that_leads_nowhere_is_not_taken(bench, alice, bob, contact):
     request = alice.request("INVITE", "sip:bob@example.org", body=SDP.format(alice.host))
     request.headers.set("Contact", contact)
     alice.send(request)
 
-    assert (alice.last(400).reason, bob.methods()) == ("INVITE Without Contact", [])
+    assert (alice.last(400).reason, bob.methods()) == ("INVITE Without SIP Contact", [])
 
 
 # --- sent elsewhere ----------------------------------------------------------------------------------

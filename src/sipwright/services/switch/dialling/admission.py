@@ -87,7 +87,7 @@ def look_at(stack: Stack, request: Request) -> None:
         raise Reject(482)
     # A peer of RFC 2543 may have neither tag nor Contact: it is where its From or its Record-Route says.
     if contact_uri(request) is None and not (request.from_tag is None and "contact" not in index):
-        raise Reject(400, "INVITE Without Contact")
+        raise Reject(400, "INVITE Without SIP Contact")
     if "record-route" in index:
         _ = request.record_route  # read now, because when the call is answered it is too late for a 400
 
