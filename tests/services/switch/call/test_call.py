@@ -295,7 +295,8 @@ def test_the_caller_is_told_what_a_refusal_explains(bench, alice, bob):
 
 
 def test_an_answer_with_an_unreadable_route_is_a_failed_leg(bench, alice, bob):
-    alice.invite()
+    """Whoever has answered hears ACK and BYE, whatever it said (RFC 3261 §13.2.2.4)."""
+    asked = alice.invite()
     invite = bob.last("INVITE")
     lines = [pair for pair in invite.headers.items() if pair[0] in ("Via", "From", "Call-ID", "CSeq")]
     bob.send(
@@ -303,6 +304,14 @@ def test_an_answer_with_an_unreadable_route_is_a_failed_leg(bench, alice, bob):
     )
 
     assert alice.statuses() == [502]
+    assert bob.methods() == ["INVITE", "ACK", "BYE"]
+    assert [bob.last(method).headers.get("Route") for method in ("ACK", "BYE")] == [None, None]
+    assert bob.last("BYE").headers.get("Reason") is None
+
+    bob.answer(bob.last("BYE"), 200)
+    alice.send(alice.request("ACK", asked.uri_text, cseq=1, branch=asked.top_via.branch))
+    bench.run(40)
+    assert bench.is_empty()
 
 
 def test_a_redirect_that_the_script_decides_about_is_not_followed(bench, alice, bob, script):

@@ -265,10 +265,13 @@ class Call(EndingCall):
                 return
             try:
                 if "record-route" in response.headers.index():
-                    _ = response.record_route  # one that cannot be read leads neither ACK nor BYE
+                    _ = response.record_route
                 leg.begin_dialog(response)
             except ParseError as error:
                 self.hunt.failed(leg, Outcome(502, f"Bad Answer: {error.reason}"))
+                # A proxy whose route cannot be read has passed it on: what comes by this way is heard, perhaps.
+                response.headers.remove("Record-Route")
+                self.hang_up_late(leg, response, ())
             else:
                 self.hunt.answered(leg, response)
                 if "session-expires" in response.headers.index():
@@ -324,13 +327,15 @@ class Call(EndingCall):
         for begin in self.ports.listeners.joined:
             begin(self, leg)
 
-    def hang_up_late(self, leg: Callee, response: Response) -> None:
+    def hang_up_late(
+        self, leg: Callee, response: Response, reasons: tuple[tuple[str, str], ...] = ELSEWHERE_HEADERS
+    ) -> None:
         """A 2xx that crossed our CANCEL, or lost the race: acknowledge it, then say good-bye (RFC 3261 §13.2.2.4)."""
         body, content_type = leg.refusal_of(response)
         leg.begin_dialog(response)
         leg.transition(ANSWER)
         leg.acknowledge(body, content_type)
-        leg.say_goodbye(ELSEWHERE_HEADERS)
+        leg.say_goodbye(reasons)
 
     # Time.
 
