@@ -280,9 +280,8 @@ def _recover_dialog(call: Call, leg: Leg) -> None:
         else:
             leg.unacked_response = None  # the peer has long forgotten it, so that no ACK means nothing
     if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
-        ports.routes.send_ack(
-            leg, leg.ack, is_again=True
-        )  # a copy does no harm, and without any the peer hangs up
+        # A copy does no harm, and without any the peer hangs up.
+        ports.routes.send_ack(leg, leg.ack, is_again=True)
     if leg.pending_request is None and leg.state is LegState.HANGING_UP:
         leg.say_goodbye()
 
