@@ -21,7 +21,7 @@ from interop.test_two_nodes import (  # noqa: F401
     talk,
     until_known,
 )
-from sipwright.sip import Response
+from sipwright.sip import Request, Response
 
 pytestmark = pytest.mark.peer("postgresql")
 
@@ -57,6 +57,12 @@ def pair(nodes: Pair) -> Iterator[Pair]:
 def heard_from(phone: Roamer, switch: SharedSwitch) -> bool:  # noqa: F811
     """Return whether all that a phone was sent came from one node, which is what its NAT lets in."""
     return set(phone.sources) == {switch.address}
+
+
+def stop_ringing(rung: Roamer, ringing: Request) -> None:
+    """Let a phone that rings take the CANCEL."""
+    rung.answer(rung.wait_for_request("CANCEL"), 200, "OK")
+    rung.answer(ringing, 487, "Request Terminated")
 
 
 def test_a_call_leaves_by_the_node_that_the_phone_has_registered_at(pair: Pair, phone: Phones):  # noqa: F811
@@ -119,9 +125,7 @@ def test_a_cancel_over_a_new_connection_to_another_node_finds_the_call(
         again.register()
     again.cancel(invited)
     again.wait_for_status(200, "CANCEL")
-    cancel = bob.wait_for_request("CANCEL")
-    bob.answer(cancel, 200, "OK")
-    bob.answer(ringing, 487, "Request Terminated")
+    stop_ringing(bob, ringing)
     refused = again.wait_for_status(487)
     again.acknowledge(refused)
     bob.wait_for_request("ACK")
@@ -159,9 +163,7 @@ def test_a_call_that_rings_at_one_node_is_picked_up_from_another(pair: Pair, pho
     dave.invite(f"sip:bob@{DOMAIN}", dave.new_call_id(), f"Replaces: {named}\n")
     answered = takes_what_is_offered(dave)
     alice.acknowledge(alice.wait_for_status(200))
-    cancel = bob.wait_for_request("CANCEL")
-    bob.answer(cancel, 200, "OK")
-    bob.answer(ringing, 487, "Request Terminated")
+    stop_ringing(bob, ringing)
     hang_up(dave, answered, alice)
     if isinstance(dave, Connected):
         dave.close()
@@ -179,9 +181,7 @@ def test_a_call_that_rings_at_one_node_is_picked_up_from_another_by_a_code(pair:
     picker.invite(f"sip:bob@{DOMAIN}", picker.new_call_id())
     answered = takes_what_is_offered(picker)
     alice.acknowledge(alice.wait_for_status(200))
-    cancel = bob.wait_for_request("CANCEL")
-    bob.answer(cancel, 200, "OK")
-    bob.answer(ringing, 487, "Request Terminated")
+    stop_ringing(bob, ringing)
     hang_up(picker, answered, alice)
 
     assert heard_from(picker, second)

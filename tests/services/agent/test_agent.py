@@ -568,17 +568,22 @@ async def test_nothing_is_sent_while_another_node_may_have_taken_over(world):
     assert (before, len(world.requests), world.row.state) == (0, 1, "registered")
 
 
-async def test_what_another_node_has_left_is_renewed_at_once_from_here(world):
-    """What `adopt` is told of: the provider hears the same client, which has moved."""
-    world.add()
-    first = await world.start("a", "192.0.2.1")
-    await world.run(1.0)
+async def hand_over(world, first):
+    """Let a second node go on with the registration of the first, which ends."""
     second = await world.start("b", "192.0.2.2")
     world.nodes.remove(first)
     await first.stop()
     world.records.rows[1] = world.row._replace(node="b")
     second.agent.adopt([world.row])
     await world.run(1.0)
+
+
+async def test_what_another_node_has_left_is_renewed_at_once_from_here(world):
+    """What `adopt` is told of: the provider hears the same client, which has moved."""
+    world.add()
+    first = await world.start("a", "192.0.2.1")
+    await world.run(1.0)
+    await hand_over(world, first)
 
     assert world.registrar.contacts == ["sip:0f5a@192.0.2.2:5060"]
     assert len({request.call_id for request in world.requests}) == 1
@@ -592,12 +597,7 @@ async def test_what_a_node_that_died_has_bound_without_knowing_is_taken_back(wor
     await world.run(1.0)
     (bound,) = world.registrar.bindings.values()
     bound["sip:0f5a@192.0.2.7:5060"] = world.network.now + 3600.0
-    second = await world.start("b", "192.0.2.2")
-    world.nodes.remove(first)
-    await first.stop()
-    world.records.rows[1] = world.row._replace(node="b")
-    second.agent.adopt([world.row])
-    await world.run(1.0)
+    await hand_over(world, first)
 
     assert world.registrar.contacts == ["sip:0f5a@192.0.2.2:5060"]
     assert len({request.call_id for request in world.requests}) == 1
