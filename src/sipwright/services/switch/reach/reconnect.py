@@ -45,7 +45,7 @@ LOOK_AROUND = 1.0
 """Seconds between two looks for phones that are away, at a node among others."""
 
 AT_ONCE = 500
-"""Accounts whose phones are looked for in one look: that takes some 10 ms."""
+"""Accounts whose phones are looked for in one look, so that no message waits for all of them."""
 
 _UNANSWERED = (LegState.CALLING, LegState.RINGING, LegState.CANCELLED)
 
