@@ -137,8 +137,8 @@ class Stack:
         """Gives the way to a phone by the edge of its node, though that be this one."""
         """Whether an address is the edge of another node: who speaks from there is somewhere else."""
         self._on_flow_closed: Callable[[Flow], object] = _ignore
-        self.on_connection_end: Callable[[Flow], object] = _ignore
-        """Is told of connections that have ended, once the requests that waited on them have been."""
+        self.on_connection_end: list[Callable[[Flow], object]] = []
+        """Who is told of connections that have ended, once the requests that waited on them have been."""
         for transport in self.transports:
             transport.tap = self.tap
             transport.on_framing_error = self.receiver.malformed.refuse
@@ -333,11 +333,11 @@ class Stack:
     def flow_closed(self, flow: Flow, error: OSError | None) -> None:
         """Tell whoever waits on a connection that it has ended."""
         self._on_flow_closed(flow)
-        now = self.clock()
         for tx in self.outbound.flow_closed(flow):
-            tx.handle(TRANSPORT_ERROR, None, now)
+            tx.handle(TRANSPORT_ERROR, None, now := self.clock())
             self.layer.perform(tx, now)
-        self.on_connection_end(flow)
+        for told in self.on_connection_end:
+            told(flow)
 
     # --- servers that have failed ----------------------------------------------------------------------
 

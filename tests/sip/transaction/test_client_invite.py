@@ -224,6 +224,19 @@ def test_a_late_2xx_after_a_cancel_still_reaches_the_tu(bench, invite, answer):
     assert bench.leftovers() == (0, 0, 0)
 
 
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_an_invite_to_whom_no_way_leads_any_more_ends_at_once_if_nothing_was_heard(
+    bench, invite, answer, is_heard
+):
+    tx = bench.client(invite(), bench.tcp)
+    if is_heard:
+        answer(180)
+    tx.fail(bench.now)
+
+    assert bench.heard == [(0.0, 180 if is_heard else 503)]
+    assert len(bench.layer) == is_heard
+
+
 def test_a_cancelled_invite_without_final_response_ends_after_64_t1(bench, invite, answer):
     """§9.1: an RFC 2543 UAS may never send a 487, so we tell the TU our own."""
     tx = bench.client(invite())

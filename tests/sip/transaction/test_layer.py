@@ -1,6 +1,7 @@
 import gc
 import weakref
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -193,6 +194,24 @@ def test_a_request_may_be_known_to_repeat_one_that_had_another_via(bench, reques
     assert bench.layer.repeats(tx.key, request_of("INFO"), bench.now) is True
     assert [parse(data).status for data in bench.udp.sent] == [200, 200]
     assert bench.layer.repeats(("z9hG4bK-9", *tx.key[1:]), request_of("INFO"), bench.now) is False
+
+
+def test_a_user_may_hear_by_which_connection_its_peer_goes_on(bench, request_of):
+    """RFC 3261 §18.2.2: what it was told by the one before may be lost, and this one leads to it."""
+    moved, first, second = [], bench.tcp, type(bench.tcp)(is_reliable=True)
+    user = SimpleNamespace(on_moved=lambda tx: moved.append(tx.flow))
+    bench.layer.server(request_of("INFO"), first, user, bench.now)
+    for flow in (first, second, second, None, bench.udp):
+        bench.receive(request_of("INFO"), flow)
+
+    assert moved == [second]
+
+
+def test_a_user_need_not_hear_it(bench, request_of):
+    tx, second = bench.server(request_of("INFO"), bench.tcp), type(bench.tcp)(is_reliable=True)
+    bench.receive(request_of("INFO"), second)
+
+    assert (tx.flow, bench.heard) == (second, [])
 
 
 @pytest.mark.parametrize("method", ["INVITE", "INFO"])

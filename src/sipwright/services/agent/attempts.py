@@ -57,7 +57,7 @@ class Attempts:
         self._routed = routed
         self._queue: PacedQueue[Registration] = PacedQueue(pace)
         self._by_connection: dict[Flow, list[Registration]] = {}
-        stack.on_connection_end = self.connection_ended
+        stack.on_connection_end.append(self.connection_ended)
         self._wakeup = Wakeup(stack.clock, stack.call_later, self._wake)
         self._is_closed = False
 

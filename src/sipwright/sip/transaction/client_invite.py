@@ -116,6 +116,11 @@ class ClientInvite(ClientTransaction):
         if self.state == CALLING:
             self.retransmit_at = None
 
+    def fail(self, now: float) -> None:
+        """End where nothing has come back yet, as no way leads to the peer any more."""
+        self.handle(TRANSPORT_ERROR, None, now)
+        self._driver.perform(self, now)
+
     def acknowledge(self, now: float) -> None:
         """Send the ACK that was held back, if there is one to be sent."""
         self.handle(ACK, None, now)

@@ -37,7 +37,13 @@ from sipwright.sip.transaction.client_non_invite import ClientNonInvite
 from sipwright.sip.transaction.reliable import ReliableResponse
 from sipwright.sip.transaction.server_invite import ServerInvite
 from sipwright.sip.transaction.server_non_invite import ServerNonInvite
-from sipwright.sip.transaction.sides import ClientTransaction, ClientUser, ServerTransaction, ServerUser
+from sipwright.sip.transaction.sides import (
+    ClientTransaction,
+    ClientUser,
+    MovingUser,
+    ServerTransaction,
+    ServerUser,
+)
 from sipwright.sip.transaction.table import (
     Key,
     TransactionTable,
@@ -134,7 +140,10 @@ class TransactionLayer(TransactionTable):
         if tx is not None:
             self.repeated += 1
             if flow is not None and flow.is_reliable == tx.flow.is_reliable:
+                is_moved = flow.is_reliable and flow is not tx.flow
                 tx.flow = flow  # a phone comes from another port, or over another connection, by now
+                if is_moved and isinstance(tx.user, MovingUser):
+                    tx.user.on_moved(tx)
             return self._absorb(tx, REQUEST, request, now)
         return method == "CANCEL" and self._cancel(request, flow, now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sipwright.sip.build import Written, make_response
 from sipwright.sip.message import Request, Response
@@ -103,6 +103,14 @@ class ServerUser(Protocol):
 
     def on_timeout(self, tx: ServerTransaction) -> None:
         """Note that nobody acknowledged the final response, which was no 2xx."""
+
+
+@runtime_checkable
+class MovingUser(Protocol):
+    """A TU that wants to know over which connection its peer goes on."""
+
+    def on_moved(self, tx: ServerTransaction) -> None:
+        """Note that the request has come again over another connection, which is the flow of its transaction now."""
 
 
 class ServerTransaction(Transaction):

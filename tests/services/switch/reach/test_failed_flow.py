@@ -341,7 +341,7 @@ def test_it_does_not_wait_for_ever_for_a_phone_whose_node_is_away(bench, alice, 
     assert alice.statuses() == [100]
     bench.run(1.0)
 
-    assert alice.statuses()[1] == 500
+    assert alice.statuses()[1] == 480
 
 
 def test_what_waits_for_a_phone_is_said_once_its_node_is_known_to_be_there(bench, alice, north):

@@ -1,5 +1,7 @@
 """Phones whose connection ended, with the process or by itself, are found again for their calls."""
 
+from types import SimpleNamespace
+
 import pytest
 from tests.services.switch.conftest import SDP, Binding
 
@@ -128,6 +130,40 @@ def test_a_caller_gives_up_over_another_connection_than_the_one_that_has_ended(b
     assert (phone.statuses("CANCEL"), phone.statuses()) == ([200], [487])
 
 
+@pytest.mark.parametrize("status", [180, 200, 486, "nobody answers"])
+@pytest.mark.parametrize("is_known_after", ["the answer", "the ringing", "nothing"])
+@pytest.mark.parametrize("by", ["its registration", "the same INVITE"])
+def test_a_caller_hears_by_its_next_connection_what_comes_of_its_call(
+    bench, bob, carol, status, is_known_after, by
+):
+    """RFC 3261 §18.2.2: the connection of the INVITE is gone, and behind a NAT none can be opened to it."""
+    phone, said = carol.connect(instance=DEVICE), []
+    phone.domain = "example.org"
+    sent = phone.request("INVITE", "sip:bob@example.org", body=SDP.format("40.0.0.1"))
+    phone.send(sent)
+    bench.network.detach(phone.transport)
+    cut(bench)
+
+    def come_back(now):
+        if now == is_known_after:
+            back = carol.open()
+            said.append(back)
+            back.send(sent) if by == "the same INVITE" else carol.register(back, instance=DEVICE)
+
+    come_back("nothing")
+    bob.answer(bob.last("INVITE"), 180)
+    come_back("the ringing")
+    if status == "nobody answers":
+        bench.run(181.0)
+    elif status != 180:
+        bob.answer(bob.last("INVITE"), status, body=SDP.format("30.0.0.1") if status == 200 else None)
+    come_back("the answer")
+    bench.run(1.0)
+
+    heard = said[0].statuses()
+    assert heard[-1] == {"nobody answers": 408}.get(status, status)
+
+
 def test_a_request_inside_the_dialog_shows_where_the_phone_is(bench, alice, carol):
     phone = carol.connect()
     talk(alice, phone)
@@ -151,6 +187,141 @@ def test_a_connection_that_breaks_without_a_restart_is_waited_for_too(bench, ali
     assert carol.connect().methods() == ["BYE"]
 
 
+def cut(bench):
+    """End the connection of the phone that is there."""
+    tcp = bench.stack.transports[2]
+    tcp.cut(next(iter(tcp.flows.values())))
+    bench.run(0.05)
+
+
+CHANGED = {"contact": "sip:carol@10.9.9.9:6060;transport=tcp"}
+
+
+@pytest.mark.parametrize("after", [0.0, 1.0, 3.5])
+@pytest.mark.parametrize(
+    ("known", "contact"),
+    [({"instance": DEVICE}, CHANGED), ({}, {}), ({}, CHANGED)],
+    ids=["by its instance", "by its Contact", "by its Contact but for the port"],
+)
+def test_a_phone_whose_connection_ends_as_it_is_called_is_called_by_its_next_one(
+    bench, alice, carol, known, contact, after
+):
+    """RFC 5626 §4.4.1, §5.3: it hears the same request, which it may have heard before (RFC 3261 §17.2.3)."""
+    phone = carol.connect(**known)
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    cut(bench)
+    bench.run(after)
+    assert alice.statuses() == ([100] if after else [])
+    phone = carol.connect(**known, **contact)
+    assert [bytes(each) for each in phone.heard] == [bytes(invite)]
+    phone.answer(invite, 180)
+    phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+    alice.ack(alice.last(200))
+
+    assert [status for status in alice.statuses() if status > 100] == [180, 200]
+    assert phone.methods() == ["INVITE", "ACK"]
+
+
+@pytest.mark.parametrize(("said", "methods"), [((180, 200), ["ACK"]), ((200,), ["ACK"]), ((486,), ["ACK"])])
+def test_one_that_has_heard_the_call_answers_by_its_next_connection(bench, alice, carol, said, methods):
+    """RFC 3261 §18.1.2 matches a response by its branch, whatever it comes by."""
+    phone = carol.connect(instance=DEVICE)
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    cut(bench)
+    phone = carol.open()
+    for status in said:
+        phone.answer(invite, status, body=SDP.format("40.0.0.1") if status == 200 else None)
+    carol.register(phone, instance=DEVICE)
+
+    assert [status for status in alice.statuses() if status > 100] == list(said)
+    assert [method for method in phone.methods() if method != "INVITE"] == methods
+
+
+def test_a_phone_may_lose_one_connection_after_the_other_while_it_is_called(bench, alice, carol):
+    phone = carol.connect(instance=DEVICE)
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    for _ in range(3):
+        cut(bench)
+        bench.run(2.0)
+        phone = carol.connect(instance=DEVICE)
+        assert [bytes(each) for each in phone.heard] == [bytes(invite)]
+    phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+
+    assert alice.statuses()[-1] == 200
+
+
+def test_one_that_does_not_come_back_is_gone(bench, alice, carol):
+    carol.connect(instance=DEVICE)
+    alice.invite("sip:carol@example.org")
+    cut(bench)
+    bench.run(5.0)
+
+    assert alice.statuses()[-1] == 480
+    assert bench.cdrs()[-1] == (1, 480, "switch")
+
+
+def test_what_is_asked_of_it_meanwhile_is_not_lost_with_the_process(bench, alice, carol):
+    phone = carol.connect(instance=DEVICE)
+    alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    cut(bench)
+    bench.restart()
+    phone = carol.connect(instance=DEVICE)
+    phone.answer(invite, 200, body=SDP.format("40.0.0.1"))
+
+    assert (alice.statuses()[-1], phone.methods()) == (200, ["INVITE", "ACK"])
+
+
+@pytest.mark.parametrize("ends", ["it is taken elsewhere", "the caller gives up"])
+def test_a_call_that_is_over_before_it_is_back_does_not_ring_there(bench, alice, carol, ends):
+    """Nor does it go on ringing there: RFC 3261 §9.1 has the CANCEL wait for a provisional response in vain."""
+    phone, other = carol.connect(instance=DEVICE), bench.phone("other", "30.0.0.2")
+    at_desk = Binding("sip:carol@30.0.0.2", f"udp/10.0.0.1:5060/{other.address}")
+    bench.accounts.bindings[carol.account.id].append(at_desk)
+    sent = alice.invite("sip:carol@example.org")
+    invite = phone.last("INVITE")
+    cut(bench)
+    if ends == "it is taken elsewhere":
+        other.answer(other.last("INVITE"), 200, body=SDP.format("30.0.0.2"))
+        alice.ack(alice.last(200))
+    else:
+        alice.send(alice.request("CANCEL", sent.uri_text, cseq=1, branch=sent.top_via.branch))
+    phone = carol.connect(instance=DEVICE, beside=True)
+
+    assert [(each.method, each.branch) for each in phone.heard] == [("CANCEL", invite.branch)]
+    assert alice.statuses()[-1] == (200 if ends == "it is taken elsewhere" else 487)
+
+
+@pytest.mark.parametrize(("after", "is_back"), [(0.5, True), (3.0, True), (0.5, False)])
+def test_a_call_that_comes_just_after_its_connection_has_ended_waits_for_it(
+    bench, alice, carol, after, is_back
+):
+    carol.connect(instance=DEVICE)
+    cut(bench)
+    alice.invite("sip:carol@example.org")
+    bench.run(after)
+    if is_back:
+        phone = carol.connect(instance=DEVICE)
+        bench.run(0.5)
+        phone.answer(phone.last("INVITE"), 200, body=SDP.format("40.0.0.1"))
+    else:
+        bench.run(5.0)
+
+    assert alice.statuses()[-1] == (200 if is_back else 480)
+
+
+def test_one_that_has_been_away_for_longer_is_not_waited_for(bench, alice, carol):
+    carol.connect(instance=DEVICE)
+    cut(bench)
+    bench.run(10.0)
+    alice.invite("sip:carol@example.org")
+
+    assert alice.statuses()[-1] == 480
+
+
 @pytest.mark.parametrize("gives_up", [False, True])
 def test_a_phone_that_was_not_heard_before_its_connection_ended_rings_for_nobody(
     bench, alice, carol, gives_up
@@ -161,9 +332,8 @@ def test_a_phone_that_was_not_heard_before_its_connection_ended_rings_for_nobody
     invite = phone.last("INVITE")
     if gives_up:
         alice.send(alice.request("CANCEL", sent.uri_text, cseq=1, branch=sent.top_via.branch))
-    tcp = bench.stack.transports[2]
-    tcp.cut(next(iter(tcp.flows.values())))
-    bench.run(0.05)
+    cut(bench)
+    bench.run(5.0)
     assert alice.statuses()[-1] == (487 if gives_up else 480)
     phone = carol.connect(instance=DEVICE)
 
@@ -181,9 +351,8 @@ def test_one_that_answers_before_it_is_back_is_hung_up(bench, alice, carol):
     phone = carol.connect(instance=DEVICE)
     alice.invite("sip:carol@example.org")
     invite = phone.last("INVITE")
-    tcp = bench.stack.transports[2]
-    tcp.cut(next(iter(tcp.flows.values())))
-    bench.run(0.05)
+    cut(bench)
+    bench.run(5.0)
     refusal = alice.last(480)
     alice.send(
         alice.request(
@@ -209,9 +378,8 @@ def test_one_that_answers_before_it_is_back_is_hung_up(bench, alice, carol):
 def test_it_is_not_waited_for_longer_than_it_could_ring(bench, alice, carol):
     phone = carol.connect()
     alice.invite("sip:carol@example.org")
-    tcp = bench.stack.transports[2]
-    tcp.cut(next(iter(tcp.flows.values())))
-    bench.run(181)
+    cut(bench)
+    bench.run(185)
 
     assert bench.switch.reconnects.away == {}
     assert "CANCEL" not in (*phone.methods(), *carol.connect().methods())
@@ -235,7 +403,7 @@ def test_it_does_not_wait_for_ever(bench, alice, carol):
     alice.invite("sip:carol@example.org")
     bench.run(20)
 
-    assert alice.statuses()[-1] == 500
+    assert alice.statuses()[-1] == 480
 
 
 @pytest.mark.parametrize(("status", "rang"), [(200, True), (200, False), (486, True), (486, False)])
@@ -332,7 +500,8 @@ def test_a_phone_whose_proxy_has_lost_its_connection_is_reached_by_its_path(
 def test_phones_are_expected_for_as_long_as_no_news_of_them_can_be_heard():
     """That goes by the database; a BYE to where a phone was would be given up before it is back."""
     is_away = [True]
-    reconnects = Reconnects(None, None, {}, clock=lambda: 100.0, wall_clock=lambda: 0.0, call_later=None)
+    stack = SimpleNamespace(on_connection_end=[])
+    reconnects = Reconnects(stack, None, {}, clock=lambda: 100.0, wall_clock=lambda: 0.0, call_later=None)
     reconnects.is_store_away = lambda: is_away[0]
     meanwhile = reconnects.expects_for()
     is_away[0] = False

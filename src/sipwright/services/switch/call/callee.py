@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, cast
 from sipwright.sip import Response
 from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
+from sipwright.stack import ReconnectingFlow
 from sipwright.transport import Flow
 
 from ..model.destination import Destination
@@ -165,6 +166,10 @@ class Callee(Leg):
                 transaction.flow = ports.routes.usable(self, flow)
             is_silent = self.outcome is not None and self.outcome.reason == SILENT.reason
             (transaction.give_up if is_silent else transaction.cancel)(ports.clock(), headers)
+            if isinstance(transaction.flow, ReconnectingFlow) and transaction.flow.is_lost:
+                transaction.fail(
+                    ports.clock()
+                )  # it is not to hear the INVITE, but only that it rings no more
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the INVITE, or to the BYE."""

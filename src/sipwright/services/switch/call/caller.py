@@ -95,6 +95,11 @@ class Caller(Leg):
         if 200 <= status < 300:
             self.repeat_until_acknowledged(response)
 
+    def on_moved(self, transaction: ServerTransaction) -> None:
+        """Go on over the connection by which the INVITE has come again, if the one before has ended."""
+        if transaction is self.transaction and isinstance(transaction.flow, Flow):
+            self.owner.handle(self.owner.ports.routes.learn_flow, self, transaction.flow)
+
     def on_cancel(self, transaction: ServerTransaction, cancel: ServerTransaction) -> None:
         """Take the caller's CANCEL (RFC 3261 §9.2), whose way is that of the answer if the connection is gone."""
         self.owner.handle(self._cancelled, cancel)

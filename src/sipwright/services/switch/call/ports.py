@@ -240,6 +240,12 @@ class Routes(LegRoutes[Leg], Protocol):
     def expect(self, leg: Leg) -> None:
         """Wait for the phone of a leg whose connection has gone."""
 
+    def returning(self, leg: Callee) -> Flow | None:
+        """Return what stands for the connection that a phone was called by, if that has ended."""
+
+    def returns_within(self) -> float:
+        """Return for how many seconds a phone is waited for whose connection has ended just now."""
+
     def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
 

@@ -22,7 +22,7 @@ from ..call.callee import Callee
 from ..call.process import HuntProcess
 from ..model.destination import Destination
 from ..model.leg_state import LAUNCH, LegState
-from ..model.outcome import Outcome
+from ..model.outcome import PHONE_GONE, Outcome
 from .dead_servers import AVOIDED
 from .invite import make_invite
 
@@ -112,9 +112,10 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
 
 
 def waits_for(hunt: Hunting, leg: Callee, response: Response) -> bool:
-    """Try a phone again in a moment whose connection to another node has ended; False when it is gone.
+    """Try a phone again in a moment whose connection has ended; False when it is gone.
 
-    One that rings has heard of the call by that connection, or by the one that it has by now, and may answer meanwhile.
+    One at another node that rings has heard of the call by that connection, or by the one that it has by now, and may
+    answer meanwhile.
     """
     before, has_rung = leg.transaction, leg.state is LegState.RINGING
 
@@ -131,6 +132,8 @@ def waits_for(hunt: Hunting, leg: Callee, response: Response) -> bool:
 
     if leg.state not in (LegState.CALLING, LegState.RINGING):
         return False
+    if response.local and response.status == 503 and _is_expected_back(hunt, leg):
+        return True
     if not hunt.call.ports.routes.awaits(leg.destination, response, found, leg.flow):
         return False
     if has_rung:
@@ -138,6 +141,39 @@ def waits_for(hunt: Hunting, leg: Callee, response: Response) -> bool:
     else:
         leg.transaction = leg.flow = None
     hunt.call.changed()
+    return True
+
+
+def _is_expected_back(hunt: Hunting, leg: Callee) -> bool:
+    """Wait for a phone whose connection to this node has ended before it said anything.
+
+    It may have heard the INVITE, and answer by its next connection, over which it hears the same once more.
+    """
+    call, invite, before = hunt.call, leg.invite, leg.transaction
+    flow = call.ports.routes.returning(leg) if leg.state is LegState.CALLING else None
+    if flow is None or invite is None or before is None:
+        return False
+    call.ports.stack.layer.drop(before)
+    leg.flow = flow
+    leg.transaction = waiting = call.ports.stack.restore_client(invite, flow, leg)
+    if isinstance(waiting, ClientInvite):
+        waiting.holds_ack = True
+    call.ports.routes.expect(leg)
+    call.changed()
+
+    def time_is_up() -> None:
+        if (
+            call.hunt is hunt
+            and leg.transaction is waiting
+            and not flow.is_open
+            and leg.state is LegState.CALLING
+        ):
+            with call.event():
+                call.ports.stack.layer.drop(waiting)
+                hunt.failed(leg, PHONE_GONE, "switch")
+                call.ports.routes.take_back(leg, invite)
+
+    call.ports.stack.call_later(call.ports.routes.returns_within(), time_is_up)
     return True
 
 

@@ -16,7 +16,7 @@ from ..call.call import Call
 from ..call.callee import Callee
 from ..model.destination import Destination
 from ..model.identity import Identity
-from ..model.outcome import Outcome
+from ..model.outcome import PHONE_GONE, Outcome
 from ..model.stopped import WhyStopped, nothing_stopped
 
 __all__ = ["Unreachable", "no_provider_or_host"]
@@ -72,7 +72,7 @@ class Unreachable:
         if stopped is not None:
             return Outcome(503, f"Provider Is Stopped: {stopped}")
         if destination.flow is not None:
-            return Outcome(503, "Unreachable")
+            return PHONE_GONE
         try:
             uri = Uri.parse(destination.next_hop)
         except ParseError:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 
+from sipwright.memo import Bounded
 from sipwright.services.ports import BindingTarget, Locations
 from sipwright.services.trust import TrustIn, nobody_of_ours
+from sipwright.sip.transaction import CALLING
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
 
@@ -29,6 +31,12 @@ __all__ = ["Reconnects"]
 
 TIME_TO_RETURN = 15.0
 """For how many seconds after a start a call to a phone that is away waits for it."""
+
+RETURNS_WITHIN = 4.0
+"""For how many seconds a phone is waited for whose connection has ended just before it was called, or just after."""
+
+MOST_ENDED = 10_000
+"""Connections of which is known that they have ended just now; beyond that all are forgotten."""
 
 TIME_TO_CONNECT = 4.0
 """For how many seconds a phone is waited for that may listen where its Contact says."""
@@ -69,6 +77,8 @@ class Reconnects:
         """The legs whose phones are waited for, by account."""
         self.taken_back: dict[str, Leg] = {}
         """Those that have ended before their phones were heard, which may answer all the same, by our tags."""
+        self._ended: Bounded[str, float] = Bounded(MOST_ENDED)
+        stack.on_connection_end.append(self._connection_ended)
         self._lenient_until = 0.0
         self._is_looking = False
         self._own = f"{node}!"
@@ -96,16 +106,26 @@ class Reconnects:
         """Call `then` with the flow to a phone that should be there but is not, as soon as it is back.
 
         Right after a start all phones on connections are away, so they are given some time; later on only those are
-        whose connection was to a node that is away: which may be there again, or they at another one, before we know.
+        whose connection has just ended, or was to a node that is away: which may be there again, or they at another
+        one, before we know.
         """
         now, targets = self._clock(), self._registered(destination)
         flow = self._lookup(destination, targets)
-        if not until and any(is_connection_elsewhere(target.source) for target in targets):
-            until = now + LEARNT_WITHIN
+        if not until:
+            until = max((self._expected_until(target.source, now) for target in targets), default=now)
         if flow is not None or now >= max(until, self._lenient_until):
             then(None, flow)
         else:
             self._call_later(LOOK_AGAIN, partial(self.await_phone, destination, then, until))
+
+    def _expected_until(self, source: str, now: float) -> float:
+        if is_connection_elsewhere(source):
+            return now + LEARNT_WITHIN
+        ended_at = self._ended.get(source)
+        return now if ended_at is None else ended_at + RETURNS_WITHIN
+
+    def _connection_ended(self, flow: Flow) -> None:
+        self._ended.keep(flow.key, self._clock())
 
     def _registered(self, destination: Destination) -> list[BindingTarget]:
         """Return where the phone of a destination is registered."""
@@ -230,6 +250,22 @@ class Reconnects:
             if leads_to(contact_of(leg), flow):  # no NAT is in between, so that it may be connected to
                 self._connect(leg, flow)
 
+    def returning(self, leg: Callee) -> ReconnectingFlow | None:
+        """Return what stands for the connection that a phone was called by, if that has ended.
+
+        Whoever sends over it says with `expect` that the phone is waited for.
+        """
+        known = leg.flow
+        if known is None or "!" in known.key:
+            return None
+        if isinstance(known, ReconnectingFlow):
+            return known if known.is_lost else None
+        return self._stack.reconnecting_flow(known.key) if known.key == leg.destination.flow else None
+
+    def returns_within(self) -> float:
+        """Return for how many seconds a phone is waited for whose connection has ended just now."""
+        return max(RETURNS_WITHIN, self._lenient_until - self._clock())
+
     def take_back(self, leg: Leg, cancel: bytes) -> None:
         """Have a phone ring no more when it is back that may ring: its connection has ended before it was heard.
 
@@ -243,7 +279,9 @@ class Reconnects:
         if flow is not None:
             flow.send(cancel)
             leg.flow = flow
-            self.away.setdefault(account_id, []).append(leg)
+            away = self.away.setdefault(account_id, [])
+            if leg not in away:
+                away.append(leg)
             self.taken_back[leg.local_tag] = leg
             self._call_later(RINGS_FOR, partial(self._rings_no_more, account_id, leg))
 
@@ -338,8 +376,7 @@ class Reconnects:
         call = self._calls.get(leg.owner.id)
         return call.identity.account_id if call is not None and call.identity.direction == "out" else None
 
-    @staticmethod
-    def _resume(leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
+    def _resume(self, leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
         if leg.is_finished:
             flow.resume(found)
             return
@@ -350,3 +387,8 @@ class Reconnects:
                 leg.flow = found  # to the edge of another node, where what is said may be lost and has to be repeated
             leg.source = found.remote[0]
             leg.owner.changed()
+        waits = leg.transaction if isinstance(leg, Callee) else None
+        if waits is not None and waits.state == CALLING and found.is_reliable:
+            self._stack.outbound.watch(
+                waits, found
+            )  # it may end before the phone is heard, as the one before has

@@ -58,6 +58,14 @@ class PeerRoutes(DestinationRoutes):
         """Wait for the phone of a leg whose connection has gone."""
         self._reconnects.expect(leg)
 
+    def returning(self, leg: Callee) -> Flow | None:
+        """Return what stands for the connection that a phone was called by, if that has ended."""
+        return self._reconnects.returning(leg)
+
+    def returns_within(self) -> float:
+        """Return for how many seconds a phone is waited for whose connection has ended just now."""
+        return self._reconnects.returns_within()
+
     def learn_flow(self, leg: Leg, flow: Flow) -> None:
         """Take the flow that a request inside the dialog came by, when the leg's own is gone."""
         self._reconnects.learn_flow(leg, flow)
