@@ -135,7 +135,7 @@ def test_a_phone_that_comes_back_over_the_same_flow_takes_its_own_place(more, co
 
 def numbered(number, instance="<urn:uuid:1>", granted=3600, uri="sip:x@h"):
     contact = f'<{uri}>;+sip.instance="{instance}";reg-id={number}'
-    return asks(uri, granted, contact=contact, instance=instance, reg_id=number)
+    return asks(uri, granted, contact=contact, instance=instance, reg_id=int(number))
 
 
 def test_flows_of_one_address_are_told_apart_by_their_numbers():
@@ -146,6 +146,54 @@ def test_flows_of_one_address_are_told_apart_by_their_numbers():
     again = register(bindings, numbered(1, uri="sip:y@h"), cseq=3)
     assert contacts(again) == [numbered(2).contact, numbered(1, uri="sip:y@h").contact]
     assert contacts(register(again, numbered(2, granted=0), cseq=4)) == [numbered(1, uri="sip:y@h").contact]
+
+
+def plain(uri="sip:x@h", granted=3600, instance=None):
+    contact = f"<{uri}>" if instance is None else f'<{uri}>;+sip.instance="{instance}"'
+    return asks(uri, granted, contact=contact, instance=instance)
+
+
+ONE, TWO, OTHER = "<urn:uuid:1>", "<urn:uuid:2>", "sip:y@h"
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        # Who numbers no flow is known by its address (RFC 3261 §10.3), which all of its flows have had.
+        ([numbered(1), numbered(2)], plain(), [plain()]),
+        ([numbered(1), numbered(2)], plain(granted=0), []),
+        ([numbered(1), numbered(2)], plain(instance=ONE), [plain(instance=ONE)]),
+        ([numbered(1), numbered(2)], plain(instance=ONE, granted=0), []),
+        ([numbered(1), numbered(2, uri=OTHER)], plain(), [numbered(2, uri=OTHER), plain()]),
+        # What names another device is not that of a flow.
+        ([numbered(1), numbered(2)], plain(instance=TWO), [numbered(1), numbered(2), plain(instance=TWO)]),
+        ([numbered(1), numbered(1, TWO)], plain(instance=TWO), [numbered(1), plain(instance=TWO)]),
+        ([numbered(1), numbered(1, TWO)], plain(instance=TWO, granted=0), [numbered(1)]),
+        # A flow is known by its device and number (RFC 5626 §6), and stands for the address it was registered with.
+        ([plain(), numbered(1, uri=OTHER)], numbered(1), [numbered(1)]),
+        ([numbered(1, uri=OTHER), plain()], numbered(1), [numbered(1)]),
+        ([plain()], numbered(1), [numbered(1)]),
+        ([plain(instance=ONE)], numbered(1), [numbered(1)]),
+        ([numbered(1), numbered(2)], numbered(1, granted=0), [numbered(2)]),
+        ([numbered(1)], numbered("01"), [numbered("01")]),
+        ([numbered(1)], numbered(10), [numbered(1), numbered(10)]),
+    ],
+)
+def test_what_a_contact_takes_the_place_of(before, change, after):
+    bindings = []
+    for cseq, known in enumerate(before, 1):
+        bindings = register(bindings, known, cseq=cseq)
+
+    assert contacts(register(bindings, change, cseq=9)) == [each.contact for each in after]
+    assert contacts(register(bindings, change, cseq=1, call_id="two")) == [each.contact for each in after]
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_one_that_was_overtaken_by_any_of_those_it_would_replace_does_nothing(late):
+    bindings = register(register([], numbered(1), cseq=5 if late else 7), numbered(2), cseq=7 if late else 5)
+
+    with pytest.raises(OutOfOrder):
+        register(bindings, plain(), cseq=6)
 
 
 def test_two_devices_of_one_address_are_two():

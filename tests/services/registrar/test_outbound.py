@@ -141,6 +141,38 @@ def test_one_flow_is_registered_at_a_time(world, second, expected):
     assert (response.status, len(world.contacts())) == (expected, int(expected == 200))
 
 
+@pytest.mark.parametrize(
+    "number", ["0", "00", "-1", "x", "1.0", "2147483648", "99999999999", ""], ids=lambda text: text or "none"
+)
+def test_a_flow_with_a_number_that_is_none_is_no_flow(world, number):
+    """RFC 5626 §10: from 1 to 2^31 - 1. As any other that is ignored (§6) it is not stored, nor said to count."""
+    response = world.register(
+        FLOW.replace("reg-id=1", f"reg-id={number}".removesuffix("=")), "Supported: outbound"
+    ).response
+
+    assert (response.status, "Require" in response.headers) == (200, False)
+    assert [contact.count("reg-id") for contact in world.contacts()] == [0]
+    assert [row[9:11] for row in world.writer.rows["binding"].values()] == [("<urn:uuid:1>", None)]
+
+
+@pytest.mark.parametrize("number", ["1", "01", "2147483647"])
+def test_a_flow_may_have_any_number_up_to_the_largest(world, number):
+    response = world.register(FLOW.replace("reg-id=1", f"reg-id={number}"), "Supported: outbound").response
+
+    assert (response.status, response.headers.get("Require")) == (200, "outbound")
+    assert [row[10] for row in world.writer.rows["binding"].values()] == [int(number)]
+
+
+def test_a_phone_that_numbers_its_flows_no_more_is_one_phone(world):
+    """RFC 5626 §7 has one of a device called at a time, which would ring by its flows of before as well."""
+    for number in (1, 2):
+        world.register(FLOW.replace("reg-id=1", f"reg-id={number}"), "Supported: outbound")
+    world.register("Contact: <sip:alice@10.0.0.5:5062>")
+
+    assert world.contacts() == ["<sip:alice@10.0.0.5:5062>"]
+    assert len(world.writer.rows["binding"]) == len(world.locations.targets(1, world.now)) == 1
+
+
 def test_several_contacts_without_flows_are_registered_at_once(world):
     """RFC 3261 §10.3; a reg-id without an instance counts as none (RFC 5626 §6)."""
     response = world.register("Contact: <sip:a@10.0.0.5>;reg-id=1, <sip:b@10.0.0.5>").response

@@ -196,6 +196,10 @@ def test_what_phones_send_goes_the_short_way(both, name):
         PHONES["sipp"].replace("z9hG4bKa{n}", "old{n}"),
         PHONES["sipp"].replace("5062>", "5062>, <sip:alice@10.0.0.6>;q=0.1"),
         PHONES["sipp"].replace("5062>", "5062>;expires=600;expires=60"),
+        *(
+            PHONES["Grandstream"].replace("reg-id=1", f"reg-id={number}")
+            for number in ("0", "01", "x", "", "2147483647", "2147483648")
+        ),
     ],
 )  # fmt: skip
 def test_whatever_else_is_said_is_answered_the_same(both, text):

@@ -94,8 +94,7 @@ def changed(
     fresh: list[tuple[Change, Binding]] = []
     second, cseq, call_id, source, path, _ = template
     for change in changes:
-        index = _find(kept, change) if kept else None
-        if index is not None:
+        while kept and (index := _find(kept, change)) is not None:  # flows of one address may be several
             _check_order(kept.pop(index), template)
         if fresh:
             fresh = [pair for pair in fresh if _find([pair[1]], change) is None]
@@ -175,21 +174,26 @@ def _uri_of(change: Change) -> Uri:
 
 def _is_same_flow(binding: Binding, change: Change) -> bool:
     """Return whether a phone comes back under another address over the flow of that number (RFC 5626 §6)."""
-    return change.reg_id is not None and _flow_of(binding) == (change.instance, str(change.reg_id))
+    return change.reg_id is not None and _flow_of(binding) == (change.instance, change.reg_id)
 
 
 def _is_another_flow(binding: Binding, change: Change) -> bool:
-    """Return whether both are numbered flows, and not the same one, though both may have one address (RFC 5626 §6)."""
-    if change.reg_id is None or change.instance is None:
+    """Return whether a binding is of a flow that a change is not of, though both may have one address (RFC 5626 §6).
+
+    Who numbers no flow stands for all that it has had, and who names no device for all of the address.
+    """
+    known = None if change.instance is None else _flow_of(binding)
+    if known is None:
         return False
-    known = _flow_of(binding)
-    return known is not None and known != (change.instance, str(change.reg_id))
+    return known[0] != change.instance or change.reg_id not in (None, known[1])
 
 
-def _flow_of(binding: Binding) -> tuple[str, str] | None:
+def _flow_of(binding: Binding) -> tuple[str, int] | None:
     """Return the device of a binding, and the number of its flow, if it has one."""
     if "reg-id" not in binding.contact.lower():
         return None
     known = NameAddr.parse(binding.contact)
     instance, reg_id = known.param("+sip.instance"), known.param("reg-id")
-    return None if instance is None or reg_id is None else (instance, reg_id)
+    if instance is None or reg_id is None or not (reg_id.isascii() and reg_id.isdigit()):
+        return None
+    return instance, int(reg_id)

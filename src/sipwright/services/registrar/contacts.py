@@ -38,6 +38,7 @@ _HOP = (
 )
 _USUAL_PATH = re.compile(rf"{_HOP}(?:, ?{_HOP})*", re.ASCII).fullmatch
 LONGEST_CONTACT = 1024
+_LONGEST_REG_ID = 10
 
 
 def clears_all(request: Request) -> bool:
@@ -96,16 +97,19 @@ def wants_outbound(request: Request) -> bool:
 
 
 def is_usual_flow(read: UsualRegister) -> bool:
-    """Return whether a REGISTER read in one pass numbers no flow but one to us: any other is read by `read_changes`."""
-    return read.reg_id is None or not (read.path or read.head.count(b"\r\nVia:") > 1)
+    """Return whether a REGISTER read in one pass numbers no flow, or one to us as it should be.
+
+    Any other is read by `read_changes`.
+    """
+    return read.reg_id is None or (read.reg_id > 0 and not (read.path or read.head.count(b"\r\nVia:") > 1))
 
 
 def _with_flows(request: Request) -> list[NameAddr]:
-    """Return the Contacts of a REGISTER, without the numbers of flows that a proxy in between does not keep.
+    """Return the Contacts of a REGISTER, without numbers that are none, and those of flows that no proxy keeps.
 
-    The first URI of the Path says whether it does (RFC 5626 §6).
+    The first URI of the Path says whether the one in between does (RFC 5626 §6).
     """
-    contacts = request.contacts
+    contacts = [each if _numbers_flow(each) else _without_flow(each) for each in request.contacts]
     path = request.headers.get_list("Path")
     if not path and len(request.vias) == 1:
         return contacts
@@ -117,6 +121,8 @@ def _with_flows(request: Request) -> list[NameAddr]:
 
 
 def _without_flow(contact: NameAddr) -> NameAddr:
+    if not ("reg-id" in contact.params and "+sip.instance" in contact.params):
+        return contact
     params = {name: value for name, value in contact.params.items() if name != "reg-id"}
     return NameAddr(contact.uri, contact.display_name, params)
 
@@ -154,7 +160,7 @@ def listed_path(path: str) -> str:
 
 def _numbers_flow(contact: NameAddr) -> bool:
     """Return whether a Contact numbers the flow that its phone registers (RFC 5626 §4.2)."""
-    return "reg-id" in contact.params and "+sip.instance" in contact.params
+    return "+sip.instance" in contact.params and _reg_id(contact) is not None
 
 
 def _change(contact: NameAddr, expires: int | None, remote: Address | None, lifetimes: Lifetimes) -> Change:
@@ -164,8 +170,7 @@ def _change(contact: NameAddr, expires: int | None, remote: Address | None, life
     text = _checked(_text(contact))
     if "+sip.instance" not in params:
         return Change(uri, text, granted, q_of(contact) if "q" in params else 1.0)
-    instance, reg_id = contact.param("+sip.instance"), _number(contact.param("reg-id"))
-    return Change(uri, text, granted, q_of(contact), instance, reg_id)
+    return Change(uri, text, granted, q_of(contact), contact.param("+sip.instance"), _reg_id(contact))
 
 
 def _granted(uri: Uri, requested: int | None, remote: Address | None, lifetimes: Lifetimes) -> int:
@@ -211,8 +216,12 @@ def _text(contact: NameAddr) -> str:
     return str(NameAddr(contact.uri, contact.display_name, params))
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 9 else None
+def _reg_id(contact: NameAddr) -> int | None:
+    """Return the number of a flow; None for what is no number that one may have (RFC 5626 §10)."""
+    text = contact.param("reg-id")
+    if text is None or not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_REG_ID):
+        return None
+    return int(text) if 0 < int(text) < 1 << 31 else None
 
 
 def _has_outbound(options: Iterable[str]) -> bool:
