@@ -85,6 +85,40 @@ def test_an_end_that_is_always_busy_is_left_alone(bench, bob, failed):
     assert bench.switch.snapshot().calls == {"talking": 2}
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_end_is_acknowledged_in_time_though_the_other_one_is_busy(bench, bob, carol, failed, restarts):
+    """RFC 3261 §13.3.1.4: whoever hears no ACK for 64*T1 hangs up. It is asked for another offer then."""
+    (asked,) = invites(bob)
+    bob.answer(asked, 200, body=SDP.format(bob.host))
+    answered_at = bench.network.now
+    for number in range(10):
+        if len(invites(bob)) == 1:
+            carol.answer(invites(carol)[-1], 491)
+            if restarts and number == 3:
+                bench.restart()
+            bench.run(4.1)
+    refused = bob.last("ACK")
+    assert (refused.cseq.number, b"m=audio 0 RTP/AVP 0\r\n" in refused.body) == (asked.cseq.number, True)
+    assert bench.network.now - answered_at < 32
+
+    bob.answer(invites(bob)[-1], 200, body=SDP.format(bob.host))
+    carol.answer(invites(carol)[-1], 200, body=SDP.format(carol.host))
+    assert f"IP4 {carol.host}" in bob.last("ACK").body.decode()
+    assert is_over(bench)
+    assert bench.switch.snapshot().calls == {"talking": 2}
+
+
+def test_an_end_is_acknowledged_in_time_though_the_other_one_asks_its_user(bench, bob, carol, failed):
+    bob.answer(invites(bob)[0], 200, body=SDP.format(bob.host))
+    carol.answer(invites(carol)[1], 100)
+    bench.run(24)
+    carol.answer(carol.last("CANCEL"), 200)
+    carol.answer(invites(carol)[1], 487)
+
+    assert b"m=audio 0 RTP/AVP 0\r\n" in bob.last("ACK").body
+    assert is_over(bench)
+
+
 @pytest.mark.parametrize(("status", "calls"), [(488, 2), (481, 1)])
 def test_an_end_that_does_not_want_to_keeps_the_call_unless_it_is_gone(bench, bob, failed, status, calls):
     bob.answer(invites(bob)[0], status)

@@ -187,6 +187,21 @@ def test_a_collision_is_tried_again(bench, begin, phones):
     assert b"20.0.0.1" in b.last("ACK").body
 
 
+def test_one_that_is_always_busy_ends_it_in_time_for_the_other(bench, begin, phones):
+    """RFC 3261 §13.3.1.4: whoever hears no ACK for 64*T1 hangs up."""
+    a, b = phones
+    begin()
+    a.answer(a.last("INVITE"), 200, body=SDP.format("20.0.0.1"))
+    b.answer(b.last("INVITE"), 200, body=SDP.format("30.0.0.1"))
+    answered_at = bench.network.now
+    while "BYE" not in a.methods() and bench.network.now < answered_at + 40:
+        a.answer(a.last("INVITE"), 491)
+        bench.run(4.1)
+
+    assert b.methods()[:3] == ["INVITE", "ACK", "BYE"]
+    assert bench.network.now < answered_at + 32
+
+
 def test_an_answer_without_offer_ends_it(bench, begin, phones):
     a, b = phones
     begin()

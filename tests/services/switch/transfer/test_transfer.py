@@ -597,6 +597,32 @@ def test_an_end_that_is_always_busy_changing_is_given_up(bench, alice, bob, caro
     assert bench.switch.snapshot().calls == {"talking": 1}
 
 
+@pytest.mark.parametrize("said", ["491, each time", "100"])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_target_is_acknowledged_in_time_whatever_the_other_end_does(
+    bench, alice, bob, carol, place, said, restarts
+):
+    """RFC 3261 §13.3.1.4: whoever hears no ACK for 64*T1 hangs up."""
+    ok, _ = consult(bench, bob, carol)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    asked, had = carol.last("INVITE"), carol.methods().count("ACK")
+    carol.answer(asked, 200, body=SDP.format(carol.host))
+    answered_at = bench.network.now
+    for number in range(8):
+        if carol.methods().count("ACK") == had:
+            alice.answer(alice.last("INVITE"), int(said[:3]))
+            if restarts and number == 3:
+                bench.restart()
+            bench.run(4.1)
+        if "CANCEL" in alice.methods():
+            alice.answer(alice.last("INVITE"), 487)
+
+    assert (carol.last("ACK").cseq.number, bench.network.now - answered_at < 32) == (asked.cseq.number, True)
+    assert b"m=audio 0 RTP/AVP 0\r\n" in carol.last("ACK").body
+    assert bench.switch.snapshot().calls == {"talking": 2}
+
+
 def test_a_target_that_does_not_want_to_change_leaves_both_calls(bench, alice, bob, carol, place):
     ok, _ = consult(bench, bob, carol)
     refer(bob, place[1], replacing(ok))

@@ -19,7 +19,13 @@ from ..call.leg import Leg
 from ..model.leg_state import LegState
 from ..model.stored_processes import StoredReInvite
 
-__all__ = ["ReInvite", "after_glare"]
+__all__ = ["ACK_WITHIN", "ReInvite", "after_glare"]
+
+ACK_WITHIN = 24.0
+"""Seconds in which a 2xx with an offer is acknowledged, whatever the other end says to that.
+
+Who hears no ACK for 64*T1 hangs up (RFC 3261 §13.3.1.4).
+"""
 
 
 class ReInvite:

@@ -23,7 +23,7 @@ from ..call.leg import Leg
 from ..model.call_state import CallState
 from ..model.leg_state import LegState
 from ..model.stored_processes import StoredOffer, StoredReInvite, StoredRenegotiation
-from .reinvite import ReInvite, after_glare
+from .reinvite import ACK_WITHIN, ReInvite, after_glare
 
 __all__ = ["Renegotiation", "renegotiate"]
 
@@ -57,7 +57,7 @@ def renegotiate(leg: Leg) -> None:
 class Renegotiation:
     """A renegotiation that is under way; `leg` was told of somebody else's media."""
 
-    __slots__ = ("_invite", "_offer", "_stored", "_tries", "call", "leg")
+    __slots__ = ("_answer_by", "_invite", "_offer", "_stored", "_tries", "call", "leg")
 
     timers = (TIMER,)
     is_awaited = False
@@ -66,6 +66,7 @@ class Renegotiation:
         self.call = call
         self.leg = leg
         self._offer: tuple[bytes, str | None] | None = None
+        self._answer_by = 0.0
         self._invite: ReInvite | None = None
         self._stored: StoredReInvite | None = None
         self._tries = 0
@@ -75,7 +76,9 @@ class Renegotiation:
         offer = self._offer
         return StoredRenegotiation(
             leg=self.leg.index,
-            offer=None if offer is None else StoredOffer(offer[0].decode("latin-1"), offer[1]),
+            offer=None
+            if offer is None
+            else StoredOffer(offer[0].decode("latin-1"), offer[1], self._answer_by),
             invite=self._stored if self._invite is None else self._invite.to_state(),
         )
 
@@ -86,6 +89,8 @@ class Renegotiation:
         one = cls(call, legs[state.leg])
         offer = state.offer
         one._offer = None if offer is None else (offer.body.encode("latin-1"), offer.content_type)
+        known = 0.0 if offer is None else offer.answer_by  # which an older version has not stored
+        one._answer_by = known or call.ports.wall_clock() + ACK_WITHIN
         one._stored = state.invite
         return one
 
@@ -106,10 +111,20 @@ class Renegotiation:
             self._end()
         elif ReInvite.may_begin(asked):
             self._invite = ReInvite(call, asked, self._answered)
-            call.arm(TIMER, PATIENCE)
+            call.arm(TIMER, PATIENCE if self._offer is None else max(self._time_left(), 0.0))
             self._invite.send(*(self._offer or (b"", None)))
         else:
-            call.arm(TIMER, BUSY)
+            self._wait(BUSY)
+
+    def _wait(self, seconds: float) -> None:
+        """Ask again later; an end that has made an offer is acknowledged in time, and then asked for another one."""
+        if self._offer is not None and seconds > self._time_left():
+            self._refuse_offer()
+        self.call.arm(TIMER, seconds)
+
+    def _time_left(self) -> float:
+        """Return in how many seconds an offer that was made is to be answered."""
+        return self._answer_by - self.call.ports.wall_clock()
 
     def _asked(self) -> Leg | None:
         """Return the end that is asked: the other one for its offer, then the leg for its answer."""
@@ -122,7 +137,7 @@ class Renegotiation:
             self._end()
         elif response.status == 491 and self._tries < MOST_TRIES:
             self._tries += 1
-            self.call.arm(TIMER, after_glare(asked))
+            self._wait(after_glare(asked))
         elif not response.is_success:
             self._end()
             if response.status in _OVER:  # it is gone, or knows the call no more (RFC 3261 §12.2.1.2)
@@ -136,6 +151,7 @@ class Renegotiation:
         body = self.call.body_for(response, other, self.leg)
         if body:
             self._offer = (body, response.headers.get("content-type"))
+            self._answer_by = self.call.ports.wall_clock() + ACK_WITHIN
             self.call.changed()
             self.begin()
         else:
@@ -154,11 +170,15 @@ class Renegotiation:
 
     def _end(self) -> None:
         """Leave it at that; an offer that was made is answered."""
-        call, offer = self.call, self._offer
+        call = self.call
         call.disarm(TIMER)
         call.drop(self)
         call.changed()
-        other = call.other(self.leg)
+        self._refuse_offer()
+
+    def _refuse_offer(self) -> None:
+        offer, other = self._offer, self.call.other(self.leg)
+        self._offer = None
         if offer is not None and other is not None and other.state is LegState.ANSWERED:
             other.acknowledge(refuse_streams(offer[0]), "application/sdp")
 

@@ -71,10 +71,11 @@ class StoredReport:
 
 @dataclass(frozen=True, slots=True)
 class StoredOffer:
-    """What is kept of a session description that is offered."""
+    """What is kept of a session description in a 2xx, which is to be acknowledged at `answer_by`."""
 
     body: str
     content_type: str | None = None
+    answer_by: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

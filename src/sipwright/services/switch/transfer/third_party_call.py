@@ -33,7 +33,7 @@ from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.hunt import Hunt
-from ..midcall.reinvite import after_glare
+from ..midcall.reinvite import ACK_WITHIN, after_glare
 from ..model.call_state import CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState
@@ -276,15 +276,17 @@ class ThirdParty:
             self._refused(transaction, response)
 
     def _refused(self, transaction: ClientTransaction, response: Response) -> None:
-        first = self.first
+        first, second = self.first, self.second
         assert first is not None
+        assert second is not None
+        wait, answered_at = after_glare(first), second.answered_at or 0.0
         if first.is_challenged(transaction.request, response, first.rounds):
             first.rounds += 1
             self._offer_again()
         elif self.call.ports.sessions.is_raised(first, response):
             self._offer_again()
-        elif response.status == 491:
-            self.call.arm("offer again", after_glare(first))
+        elif response.status == 491 and self.call.ports.wall_clock() + wait < answered_at + ACK_WITHIN:
+            self.call.arm("offer again", wait)
         else:
             by = "switch" if response.local else "callee"
             self._give_up(Outcome(response.status, response.reason), by)

@@ -32,7 +32,7 @@ from sipwright.sip import Response, reason_for
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
-from ..midcall.reinvite import ReInvite, after_glare
+from ..midcall.reinvite import ACK_WITHIN, ReInvite, after_glare
 from ..midcall.renegotiation import renegotiate
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
@@ -65,6 +65,7 @@ class Transfer(Referrer):
     """
 
     __slots__ = (
+        "_answer_by",
         "_asked",
         "_invite",
         "_offer",
@@ -91,6 +92,7 @@ class Transfer(Referrer):
         self.target = 0
         self.failure = GONE
         self._offer: tuple[bytes, str | None] | None = None
+        self._answer_by = 0.0
         self._invite: ReInvite | None = None
         self._asked: ReInvite | None = None
         self._stored: StoredReInvite | None = None
@@ -109,7 +111,9 @@ class Transfer(Referrer):
             other_id=self.other_id,
             target=self.target,
             failure=self.failure.to_state(),
-            offer=None if offer is None else StoredOffer(offer[0].decode("latin-1"), offer[1]),
+            offer=None
+            if offer is None
+            else StoredOffer(offer[0].decode("latin-1"), offer[1], self._answer_by),
             invite=self._stored if self._invite is None else self._invite.to_state(),
         )
 
@@ -125,6 +129,8 @@ class Transfer(Referrer):
         transfer.target, transfer.failure = state.target, Outcome.from_state(state.failure)
         offer = state.offer
         transfer._offer = None if offer is None else (offer.body.encode("latin-1"), offer.content_type)
+        known = 0.0 if offer is None else offer.answer_by  # which an older version has not stored
+        transfer._answer_by = known or call.ports.wall_clock() + ACK_WITHIN
         transfer._stored = state.invite
         return transfer
 
@@ -209,8 +215,9 @@ class Transfer(Referrer):
 
     def _try_again(self, leg: Leg) -> None:
         self._tries += 1
-        if self._tries < MOST_TRIES:
-            self.call.arm("transfer", after_glare(leg))
+        wait = after_glare(leg)
+        if self._tries < MOST_TRIES and (self._offer is None or wait < self._time_left()):
+            self.call.arm("transfer", wait)
         else:
             self.fail(Outcome(491, "Request Pending"))
 
@@ -230,6 +237,7 @@ class Transfer(Referrer):
     def _take_offer(self, target: Leg, response: Response) -> None:
         body = self.call.body_for(response, target, self.remaining)
         self._offer = (body, response.headers.get("content-type"))
+        self._answer_by = self.call.ports.wall_clock() + ACK_WITHIN
         self._transition(StageEvent.OFFER)
         if body:
             self._offer_it()
@@ -238,12 +246,19 @@ class Transfer(Referrer):
 
     def _offer_it(self) -> None:
         assert self._offer is not None
+        left = self._time_left()
         if ReInvite.may_begin(self.remaining):
             self._invite = ReInvite(self.call, self.remaining, self._answered)
-            self.call.arm("transfer", PATIENCE)
+            self.call.arm("transfer", max(left, 0.0))
             self._invite.send(*self._offer)
+        elif left < BUSY:
+            self.fail(Outcome(491, "Request Pending"))
         else:
             self.call.arm("transfer", BUSY)
+
+    def _time_left(self) -> float:
+        """Return in how many seconds the offer of the target is to be answered."""
+        return self._answer_by - self.call.ports.wall_clock()
 
     def _answered(self, response: Response | None) -> None:
         """Take what the remaining end says to the offer of the target."""
