@@ -1,7 +1,7 @@
 """Peers of RFC 2543: a tag that is missing equals an empty one, in From and in To (RFC 3261 §12.1.1, §12.2.2)."""
 
 import pytest
-from tests.services.switch.conftest import SDP
+from tests.services.switch.conftest import SDP, Binding
 
 from sipwright.sip import Request, parse
 from sipwright.stack import receiver
@@ -215,3 +215,19 @@ def test_a_bye_that_is_refused_is_read(bench, alice, bob, talking, read):
 
     assert "SIP/2.0 481" in [line[:11] for line in read]
     assert bench.is_empty()
+
+
+@pytest.mark.parametrize("method", ["INFO", "OPTIONS", "MESSAGE", "UPDATE", "REFER", "SUBSCRIBE", "NOTIFY"])
+def test_what_comes_before_the_other_end_is_there_ends_nothing(bench, alice, bob, method):
+    """RFC 5057 §5.1: who hears 408, 480 or 481 has no call any more; a 500 is about the one request."""
+    desk = bench.phone("bob", "30.0.0.2")
+    bench.accounts.bindings[1].append(Binding("sip:bob@30.0.0.2", f"udp/10.0.0.1:5060/{desk.address}"))
+    alice.invite()
+    bob.answer(bob.last("INVITE"), 183)
+    ringing = alice.last(183)
+    bob.answer(bob.last("INVITE"), 486)
+    headers = [("Refer-To", "<sip:carol@example.org>"), ("Event", "talk")]
+    alice.send(alice.in_dialog(method, ringing, headers=headers))
+
+    assert (alice.statuses(method), alice.last(500).headers.get("Retry-After")) == ([500], "2")
+    assert desk.methods() == ["INVITE"]

@@ -332,10 +332,10 @@ def _dialog_of(call: Call, leg: Leg) -> Dialog | None:
 
 
 def _other_end(call: Call, leg: Leg, incoming: Incoming) -> Leg | None:
-    """Return the end that a request is to cross to; without one it is answered 480."""
+    """Return the end that a request is to cross to; without one it is answered 500, as 480 ends calls (RFC 5057)."""
     other = call.other(leg) if call.peer is not None or leg is not call.caller else call.early_callee()
     if other is None or other.flow is None or other.is_finished or _dialog_of(call, other) is None:
-        incoming.respond(480, "Other End Not Reached Yet")
+        incoming.respond(500, "Other End Not Reached Yet", headers=(("Retry-After", "2"),))
         return None
     return other
 

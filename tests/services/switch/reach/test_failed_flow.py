@@ -532,14 +532,14 @@ def test_a_call_is_over_though_its_phone_does_not_come_back(bench, alice, north)
 
 @pytest.mark.parametrize("method", ["INFO", "INVITE", "UPDATE"])
 def test_whoever_asks_one_that_does_not_come_back_hears_that_it_is_not_there(bench, alice, north, method):
-    """RFC 5626 §11.5: no endpoint hears a 430."""
+    """RFC 5626 §11.5: no endpoint hears a 430. RFC 5057 §5.1: and 480 would end the call."""
     ok = talk(alice, north)
     alice.send(alice.in_dialog(method, ok, body=None if method == "INFO" else SDP.format("20.0.0.1")))
     for _ in range(4):
         north.fail(method, headers=())
     north.edge.answer(north.edge.last(method), 430)
 
-    assert alice.statuses(method)[-1] == 480
+    assert (alice.statuses(method)[-1], alice.last(500).headers.get("Retry-After")) == (500, "10")
     assert len(bench.switch.calls) == 1
 
 

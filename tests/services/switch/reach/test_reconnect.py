@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from tests.services.switch.conftest import SDP, Binding
 
+from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch.reach.reconnect import Reconnects
 
 CONTACT = "sip:carol@10.9.9.9:5060;transport=tcp"
@@ -449,6 +450,65 @@ def test_a_refusal_is_acknowledged_when_the_phone_is_back(bench, alice, carol):
     bench.run(0.1)
 
     assert alice.statuses()[-1] == 486
+
+
+METHODS = ["INVITE", "UPDATE", "INFO", "OPTIONS", "MESSAGE", "NOTIFY", "SUBSCRIBE", "REFER"]
+
+
+def ask(bench, alice, carol, method):
+    """Let alice ask something in her call with carol, whose connection has ended."""
+    ok = talk(alice, carol.connect(instance=DEVICE))
+    (call,) = bench.switch.calls.values()
+    call.peer.destination.options = LegOptions(transfer="pass")
+    cut(bench)
+    body = SDP.format("20.0.0.1") if method in ("INVITE", "UPDATE") else None
+    headers = {
+        "NOTIFY": [("Event", "refer")],
+        "SUBSCRIBE": [("Event", "talk")],
+        "REFER": [("Refer-To", "<sip:bob@h>")],
+    }
+    alice.send(alice.in_dialog(method, ok, body=body, headers=headers.get(method, ())))
+    return ok
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_whoever_asks_one_that_is_away_is_told_to_ask_again_and_keeps_the_call(bench, alice, carol, method):
+    """RFC 5057 §5.1: 408, 480 and silence end it at the one who asks, and a 500 does not."""
+    ok = ask(bench, alice, carol, method)
+    bench.run(31.0)
+    final = [status for status in alice.statuses(method) if status >= 200]
+    assert (final[-1:], alice.last(500).headers.get("Retry-After")) == ([500], "10")
+    if method == "INVITE":
+        refused = alice.last(500)
+        alice.send(alice.request("ACK", "sip:x@h", to=refused.headers.get("To"), call_id=refused.call_id,
+                                 cseq=refused.cseq.number, branch=refused.top_via.branch))  # fmt: skip
+    phone = carol.connect(instance=DEVICE)
+    assert (phone.methods(), bench.switch.snapshot().calls) == ([], {"talking": 1})
+
+    alice.send(alice.in_dialog("INFO", ok))
+    phone.answer(phone.last("INFO"), 200)
+    alice.send(alice.in_dialog("BYE", ok))
+    phone.answer(phone.last("BYE"), 200)
+    assert (alice.statuses("INFO")[-1], alice.statuses("BYE")) == (200, [200])
+    assert bench.is_empty()
+
+
+@pytest.mark.parametrize("method", METHODS[:5])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_it_is_asked_waits_for_it_for_a_while(bench, alice, carol, method, restarts):
+    ask(bench, alice, carol, method)
+    bench.run(10.0)
+    if restarts:
+        bench.restart()
+    bench.run(10.0)
+    phone = carol.connect(instance=DEVICE)
+    phone.answer(
+        phone.last(method), 200, body=SDP.format("40.0.0.1") if method in ("INVITE", "UPDATE") else None
+    )
+    bench.run(20.0)
+
+    assert [status for status in alice.statuses(method) if status >= 200][-1] == 200
+    assert bench.switch.snapshot().calls == {"talking": 1}
 
 
 def phone_at(port, name="carol", host="10.9.9.9"):

@@ -25,7 +25,16 @@ from ..model.relayed import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
 from .refer_names import name_refer, note_refer
 from .refresh import NOT_ALLOWED, answer_refresh
-from .relay_rules import REFRESHES, end_if_gone, is_ours_to_sign, status_back
+from .relay_rules import (
+    AWAY_FOR,
+    REFRESHES,
+    RETRY_LATER,
+    end_if_gone,
+    is_away,
+    is_ours_to_sign,
+    retry_later,
+    status_back,
+)
 
 __all__ = ["Relay"]
 
@@ -39,6 +48,7 @@ class Relay:
 
     __slots__ = (
         "_as_invite",
+        "_away",
         "_is_done",
         "_is_held",
         "_is_sent",
@@ -55,7 +65,7 @@ class Relay:
         "wire",
     )
 
-    timers = ("crossing",)
+    timers = ("crossing", "away")
     is_awaited = False
 
     def __init__(
@@ -73,6 +83,7 @@ class Relay:
         self.rack: str | None = None
         self._rounds = 0
         self._as_invite = False
+        self._away = ""
         self._is_done = self._is_sent = self._is_held = False
 
     def begin(self) -> None:
@@ -218,6 +229,9 @@ class Relay:
         if isinstance(client, ClientInvite) and not self._is_done:
             # Nobody rings here, but a person may be asked, as for video.
             self.call.arm("crossing", PROMPTLY if self._as_invite else self.call.ports.settings.ring)
+        if is_away(client) and not self._is_done:
+            self._away = f"away {self.receiver.index} {request.cseq.number}"
+            self.call.arm(self._away, AWAY_FOR)
 
     # What the two transactions deliver.
 
@@ -281,19 +295,13 @@ class Relay:
             if offer and call.answered_at is not None:
                 call.holds(holder, is_hold(offer))
         if response.is_final:
-            self._is_done = True
-            call.changed()
-            if self._is_sent_as_invite:
-                call.disarm("crossing")
-                self._acknowledge_failure(self.client)
-                self._settle_invite(response)
-            if not (self.is_invite and response.is_success and not self.had_offer):
-                self._end()
+            self._take_final(response)
         status = status_back(response.status, as_invite=self._as_invite)
         if self.rack is not None and response.is_final and not self.had_offer:
             # It has acknowledged what we told it, whatever the other end makes of that (RFC 3262 §3).
             status = 200
         headers = relayed_headers(response, receiver.passage_to(sender), call.ports.settings.extensions)
+        headers += retry_later(response)
         if response.status < 300 and self.request.method in _NAMES_US and sender.flow is not None:
             headers.append(("Contact", sender.contact_on(sender.flow)))
         body = call.body_for(response, receiver, sender)
@@ -310,6 +318,18 @@ class Relay:
         call.when_stored(partial(self._answer, back), is_urgent=back.status >= 300)
         if response.status in (408, 481) and call.peer is not None:
             end_if_gone(call, self.request.method, response.status)
+
+    def _take_final(self, response: Response) -> None:
+        self._is_done = True
+        if self._away:
+            self.call.disarm(self._away)
+        self.call.changed()
+        if self._is_sent_as_invite:
+            self.call.disarm("crossing")
+            self._acknowledge_failure(self.client)
+            self._settle_invite(response)
+        if not (self.is_invite and response.is_success and not self.had_offer):
+            self._end()
 
     def _has_to_wait(self, response: Response) -> bool:
         """Return whether a request is answered by its final response alone: none of it is told reliably."""
@@ -351,8 +371,17 @@ class Relay:
             receiver.acknowledge()
 
     def timer(self, name: str) -> None:
-        """Cancel a re-INVITE that has been open for too long; its 487 goes back as any other response."""
-        self.call.when_stored(self._cancel)
+        """Cancel a re-INVITE that has been open for too long; its 487 goes back as any other response.
+
+        What waits for a phone that is away does so no more, and is asked again later.
+        """
+        if name == "crossing":
+            self.call.when_stored(self._cancel)
+        elif name == self._away and is_away(self.client) and not self._is_done:
+            assert self.client is not None
+            self.client.flow.withdraw(self.client.wire)  # type: ignore[attr-defined]  # a flow of ours
+            self.call.ports.stack.layer.drop(self.client)
+            self._carry_back(make_response(self.request, 500, "Phone Is Away", headers=(RETRY_LATER,)))
 
     def abandon(self) -> None:
         """Answer 487, and wait for nothing more: the call is over (RFC 3261 §15.1.2)."""

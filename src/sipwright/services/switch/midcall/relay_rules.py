@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from sipwright.sip import Response
+from sipwright.sip.transaction import ClientTransaction
+from sipwright.stack import ReconnectingFlow
+
 from ..call.call import Call
 from ..call.leg import Leg
 from ..model.header_table import Party
 
-__all__ = ["REFRESHES", "end_if_gone", "is_ours_to_sign", "status_back"]
+__all__ = [
+    "AWAY_FOR",
+    "REFRESHES",
+    "RETRY_LATER",
+    "end_if_gone",
+    "is_away",
+    "is_ours_to_sign",
+    "retry_later",
+    "status_back",
+]
+
+AWAY_FOR = 24.0
+"""Seconds for which a request waits for a phone that has no connection.
+
+Whoever asks, and hears nothing for 64*T1, takes the call for over (RFC 3261 §12.2.1.2).
+"""
+
+RETRY_LATER = ("Retry-After", "10")
+"""What goes with a 500 that is about one request, and not about the call (RFC 5057 §5.1, RFC 3261 §21.5.1)."""
 
 REFRESHES = frozenset({"INVITE", "UPDATE"})
 """What says how the call is from now on: where its sender is, and for how long it lasts."""
@@ -43,10 +65,22 @@ def end_if_gone(call: Call, method: str, status: int) -> None:
         call.ports.listeners.in_doubt(call)
 
 
+def is_away(client: ClientTransaction | None) -> bool:
+    """Return whether a request waits for a phone that has no connection at present."""
+    return client is not None and isinstance(client.flow, ReconnectingFlow) and client.flow.is_lost
+
+
 def status_back(status: int, *, as_invite: bool) -> int:
     """Return what the sender is answered; it cannot help what we are asked for on the other leg."""
     if as_invite and status == 487:
         return 504  # nobody has approved of it in time (RFC 3311 §5.2)
     if status == 430:
-        return 480  # no endpoint hears that a flow has failed (RFC 5626 §11.5)
+        # No endpoint hears that a flow has failed (RFC 5626 §11.5), and 480 would end the call (RFC 5057 §5.1).
+        return 500
     return status if status not in (401, 407) else 403
+
+
+def retry_later(response: Response) -> tuple[tuple[str, str], ...]:
+    """Return when to ask again where a flow has failed, if that is not said."""
+    is_said = response.status != 430 or "retry-after" in response.headers.index()
+    return () if is_said else (RETRY_LATER,)

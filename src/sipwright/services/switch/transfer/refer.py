@@ -28,6 +28,9 @@ from .transfer import Transfer
 
 __all__ = ["take_refer", "who_carries_out"]
 
+_LATER = (("Retry-After", "2"),)
+"""What goes with a 500 that is about a REFER alone, as a 480 would end the call at phones (RFC 5057 §5.1)."""
+
 
 def who_carries_out(call: Call, sender: Leg, receiver: Leg, request: Request, router: Router) -> str:
     """Return what becomes of a REFER, in the words of the option `transfer`: "pass", "refuse" or "place".
@@ -114,9 +117,9 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
     if call.find(Transfer) is not None or leg.state is not LegState.ANSWERED:
         raise Reject(491, "Transfer Pending")
     if call.peer is None or remaining.state is not LegState.ANSWERED:
-        raise Reject(480, "Other End Not Reached Yet")
+        raise Reject(500, "Other End Not Reached Yet", _LATER)
     if len(call.legs) >= ports.settings.max_legs:
-        raise Reject(480, "Too Many Transfers")
+        raise Reject(500, "Too Many Transfers")
     uri, replaces = _refer_to(request)
     target = dialled_uri(uri, call.identity.domain, ports.settings.help)
     if target is None:
@@ -140,7 +143,7 @@ def _begin(call: Call, leg: Leg, remaining: Leg, request: Request) -> tuple[Tran
     far = named_call.other(named) if named_call.peer is not None else None
     is_busy = named_call.find(Transfer) is not None
     if far is None or far.state is not LegState.ANSWERED or is_busy:
-        raise Reject(480, "The Other Call Is Not Answered Yet")
+        raise Reject(500, "The Other Call Is Not Answered Yet", _LATER)
     return transfer, far
 
 
