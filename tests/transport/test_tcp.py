@@ -39,6 +39,10 @@ class Phone:
             except ConnectionResetError:
                 return b""
 
+    def finish(self):
+        """Say that nothing more comes, and read on."""
+        self._writer.write_eof()
+
     def leave(self):
         self._writer.close()
 
@@ -284,6 +288,53 @@ async def test_what_is_answered_before_closing_still_leaves(listening, phone):
     caller.write(b"OPTIONS sip:a SIP/2.0\r\n\r\n")
 
     assert await caller.ended() == b"400"
+
+
+async def test_whoever_sends_on_after_a_fault_hears_the_answer_all_the_same(listening, phone, monkeypatch):
+    """RFC 1122 §4.2.2.13: to close with something unread resets the connection, and what was sent may be lost."""
+    monkeypatch.setattr("sipwright.transport.tcp_connection.LINGERS", 60.0)
+    transport, inbox = await listening(body=1_000)
+    transport.on_framing_error = lambda error, flow: flow.send(b"513")
+    caller = await phone(transport)
+    caller.write(message("a", b"x" * 600_000))
+    await caller.drain()
+    caller.write(b"y" * 600_000 + message())
+    caller.finish()
+
+    assert await caller.ended() == b"513"
+    assert (inbox.messages, transport.snapshot().connections) == ([], 0)
+
+
+async def test_whoever_never_leaves_after_a_fault_is_left(listening, phone, monkeypatch):
+    monkeypatch.setattr("sipwright.transport.tcp_connection.LINGERS", 0.01)
+    transport, _ = await listening()
+    flows = []
+    transport.on_framing_error = lambda error, flow: flows.append(flow)
+    caller = await phone(transport)
+    caller.write(b"OPTIONS sip:a SIP/2.0\r\n\r\n")
+    await caller.ended()
+
+    async with asyncio.timeout(60):
+        await flows[0].wait_lost()
+    assert flows[0].is_closed
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_whoever_sends_nothing_more_is_taken_for_gone(listening, phone, is_whole):
+    """A peer may shut its half of a stream and read on; of what it has asked, it hears what is said at once."""
+    transport, inbox = await listening()
+    on_message = transport.on_message
+    transport.on_message = lambda data, flow: (on_message(data, flow), flow.send(b"200"))
+    caller = await phone(transport)
+    caller.write(message("a") if is_whole else message("a")[:-3])
+    caller.finish()
+
+    assert await caller.ended() == (b"200" if is_whole else b"")
+    await inbox.until(lambda: inbox.closed)
+    flow = inbox.closed[0][0]
+    assert (len(inbox.messages), inbox.errors, flow.is_closed) == (is_whole, [], True)
+    with pytest.raises(OSError, match="is closed"):
+        flow.send(b"later")
 
 
 async def test_headers_without_end_are_refused(listening, phone):

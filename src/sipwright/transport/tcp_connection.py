@@ -34,6 +34,10 @@ REST = 1.0
 """Seconds for which nothing is read from a connection over which too much has come."""
 
 
+LINGERS = 1.0
+"""Seconds for which what still comes over a stream that cannot be followed is read, and thrown away."""
+
+
 class Listener(Protocol):
     """The transport of a connection: who has it in its tables, and counts what goes through it."""
 
@@ -315,7 +319,14 @@ class TcpFlow(Flow, asyncio.Protocol):
         """Close a stream that cannot be followed any more."""
         self._transport.framing_errors += 1
         self._transport.on_framing_error(error, self)
-        self.close()
+        if self._socket is None or self._writer is not self._socket or not self._socket.can_write_eof():
+            self.close()
+            return
+        # What is unread at the end makes the kernel reset the connection, and the answer is lost (RFC 1122 §4.2.2.13).
+        socket = self._socket
+        self._ended(None)
+        socket.write_eof()
+        self._transport.loop.call_later(LINGERS, socket.abort)
 
     # --- inside ----------------------------------------------------------------------------------------
 
