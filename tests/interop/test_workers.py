@@ -323,6 +323,30 @@ def test_calls_of_two_workers_are_joined(switch: RunningSwitch, phone: Callable[
     assert until(lambda: not switch.calls(), "no call is left") is True
 
 
+def test_a_call_of_another_worker_is_joined_and_taken_over(
+    switch: RunningSwitch, phone: Callable[..., Roamer]
+):
+    """The kernel has brought the INVITE to the worker of its phone, which knows no such call (RFC 3911, RFC 3891)."""
+    alice, bob = phone("placing", FIRST), phone("bob", FIRST)
+    of_alice, invite = talk(alice, bob)
+    at, desk = workers_with_calls(switch), phone("bob", SECOND)
+    named = f"{invite.call_id};to-tag={invite.from_tag};from-tag=t{bob.port}"
+    desk.invite(f"sip:placing@{DOMAIN}", desk.new_call_id(), f"Join: {named}\n")
+    joining = alice.wait_for_request("INVITE")
+    alice.answer(joining, 486, "Busy Here")
+    desk.acknowledge(desk.wait_for_status(486))
+    desk.invite(f"sip:placing@{DOMAIN}", desk.new_call_id(), f"Replaces: {named}\n")
+    alice.answer(alice.wait_for_request("INVITE"), 200, "OK")
+    desk.acknowledge(desk.wait_for_status(200))
+    bob.answer(bob.wait_for_request("BYE"), 200, "OK")
+    alice.say_in(of_alice, "BYE", 80)
+    desk.answer(desk.wait_for_request("BYE"), 200, "OK")
+
+    assert at == {FIRST}
+    assert (joining.headers.get("Join") or "").startswith(f"{of_alice.call_id};")
+    assert until(lambda: not switch.calls(), "no call is left") is True
+
+
 def lose_a_worker(switch: RunningSwitch, phone: Callable[..., Roamer]) -> float:
     """Kill one while calls of both talk, and look what becomes of all; return how long a call had to wait for that."""
     alice, bob = phone("waiting", FIRST), phone("bob", SECOND)

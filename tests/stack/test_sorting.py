@@ -34,6 +34,17 @@ def message(first: str, *lines: str) -> bytes:
             ["INVITE sip:a@b SIP/2.0", VIA, "To: <sip:a@b>", f"Replaces: id;from-tag=x;to-tag={THEIRS}"],
             "north+2", id="replaces",
         ),
+        *(
+            pytest.param(
+                ["INVITE sip:a@b SIP/2.0", VIA, "To: <sip:a@b>", f"{name}: id;{tags}"], owner, id=f"{name} {tags[:8]}",
+            )
+            for name in ("Replaces", "JOIN", "join ")
+            for tags, owner in (
+                (f"to-tag={THEIRS};from-tag=x", "north+2"), (f"from-tag={THEIRS};to-tag=x", "north+2"),
+                (f"from-tag={OURS} ; to-tag={THEIRS}", "north+2"), (f"TO-TAG={OURS};from-tag={THEIRS}", "north"),
+                ("early-only", None),
+            )
+        ),
         pytest.param(["REGISTER sip:b SIP/2.0", VIA, f"To: <sip:a@b>;tag={THEIRS}"], None, id="register"),
         pytest.param(
             ["OPTIONS sip:a@b SIP/2.0", VIA, f"Route: <sip:{TOKEN}@192.0.2.1;lr>", "To: <sip:a@b>"], "north+2",
@@ -67,8 +78,9 @@ def test_the_worker_of_a_message(sorter: Sorter, lines: list[str], owner: str | 
     assert sorter(message(*lines)) == owner
 
 
-def test_what_belongs_to_a_replacing_invite_goes_where_that_has_gone(sorter: Sorter):
-    sorter(message("INVITE sip:a@b SIP/2.0", VIA, f"Replaces: id;to-tag={THEIRS};from-tag=x"))
+@pytest.mark.parametrize("name", ["Replaces", "Join"])
+def test_what_belongs_to_a_replacing_invite_goes_where_that_has_gone(sorter: Sorter, name: str):
+    sorter(message("INVITE sip:a@b SIP/2.0", VIA, f"{name}: id;to-tag={THEIRS};from-tag=x"))
 
     assert sorter(message("CANCEL sip:a@b SIP/2.0", VIA, "To: <sip:a@b>")) == "north+2"
     assert sorter(message("ACK sip:a@b SIP/2.0", VIA, "To: <sip:a@b>;tag=stateless")) == "north+2"

@@ -3,7 +3,8 @@
 The kernel gives a datagram, or a connection, to one of the workers by the two addresses, so all that one phone says
 comes to the same one. What belongs to a call of another worker says so itself: tags and branches that we make end in
 the number of the boot (`stack/tokens.py:MarkedTokens`), an answer has one of ours in its top Via, a request in a dialog
-in its To, an INVITE with Replaces there (RFC 3891), and a Route of ours names a flow and who has it (RFC 5626 §5.2).
+in its To, an INVITE in its Replaces (RFC 3891) or Join (RFC 3911), where some turn the tags round, and a Route of ours
+names a flow and who has it (RFC 5626 §5.2).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _BRANCH = re.compile(rb";[ \t]*branch=([!-:<-~]+)")
 _FLOW = re.compile(rb";[ \t]*flow=([A-Za-z0-9_-]{20,512})")
 _TO_TAG = re.compile(rb"\n(?:[Tt][Oo]|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[ \t]*([^\s;,]+)")
 _ROUTE = re.compile(rb"(?i)\nroute[ \t]*:[ \t]*(?:\"[^\"\r\n]*\"[ \t]*)?<sips?:([A-Za-z0-9_-]{20,512})@")
-_REPLACES = re.compile(rb"(?i)\nreplaces[ \t]*:[^\r\n]*;[ \t]*to-tag[ \t]*=[ \t]*([^\s;,]+)")
+_NAMED = re.compile(rb"(?i)\n(?:replaces|join)[ \t]*:([^\r\n]*)")
+_NAMED_TAG = re.compile(rb"(?i);[ \t]*(to|from)-tag[ \t]*=[ \t]*([^\s;,]+)")
 _MARK = re.compile(rb"[0-9a-f]{16,40}-b([0-9a-f]{1,12})(?:\.|$)")
 
 REMEMBERED = 1_024
@@ -107,17 +109,20 @@ class Sorter:
         return found
 
     def _of_new(self, data: bytes) -> str | None:
-        """Find the call that an INVITE is to replace one of, or what belongs to such an INVITE."""
-        replaces = _REPLACES.search(data) if data.startswith(b"INVITE ") else None
-        if replaces is None and not self._elsewhere:
+        """Find the call that an INVITE is to replace an end of, or to join, or what belongs to such an INVITE."""
+        named = _NAMED.search(data) if data.startswith(b"INVITE ") else None
+        if named is None and not self._elsewhere:
             return None
         via = _TOP_VIA.search(data)
         branch = None if via is None else _BRANCH.search(via[1])
         if branch is None:
             return None
-        if replaces is None:
+        if named is None:
             return self._elsewhere.get(branch[1])
-        owner = self._of_mark(replaces[1])
+        tags = sorted(
+            _NAMED_TAG.findall(named[1]), key=lambda tag: tag[0].lower(), reverse=True
+        )  # To before From
+        owner = next((found for _, tag in tags if (found := self._of_mark(tag)) is not None), None)
         if owner is not None:
             self._elsewhere.keep(branch[1], owner)
         return owner

@@ -1,4 +1,4 @@
-"""Whose leg an INVITE with Replaces names."""
+"""Whose leg an INVITE with Replaces or Join names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sipwright.sip import Request
         ("c@x", []),
     ],
 )
-def test_the_tags_of_the_dialog_are_found(replaces, tags):
-    headers = [] if replaces is None else [("Replaces", replaces)]
+@pytest.mark.parametrize("name", ["Replaces", "Join"])
+def test_the_tags_of_the_dialog_are_found(name, replaces, tags):
+    headers = [] if replaces is None else [(name, replaces)]
 
     assert replaced_tags(Request("INVITE", "sip:bob@x", headers)) == tags
