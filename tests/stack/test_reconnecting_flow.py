@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
+from sipwright.sip.transaction import CALLING, TERMINATED
 from sipwright.stack import ReconnectingFlow
-from sipwright.stack.reconnecting_flow import MOST_KEPT
+from sipwright.stack.reconnecting_flow import MOST_KEPT, connection_of
 from sipwright.transport.flow import Flow, parse_flow_key
 
 
@@ -117,3 +120,41 @@ def test_where_a_node_is_alone_all_goes_over_the_connection(flow):
     flow.send(b"INFO sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1\r\n")
 
     assert len(connection.sent) == 1
+
+
+def test_whoever_waits_hears_of_the_end_of_the_next_connection():
+    """What it has sent may be lost with that (RFC 3261 §18.4); what is over need not hear of it."""
+    watched = []
+    key = parse_flow_key("tcp/10.0.0.1:5060/30.0.0.1:40001")
+    flow = ReconnectingFlow(key, watch=lambda tx, connection: watched.append((tx, connection)))
+    over, waits, later = (SimpleNamespace(state=state) for state in (TERMINATED, CALLING, CALLING))
+    first, second = Connection(40_002), Connection(40_003)
+
+    assert [connection_of(flow, tx) for tx in (over, waits)] == [None, None]
+    assert connection_of(first, waits) is first
+    flow.resume(first)
+    assert watched == [(waits, first)]
+    assert connection_of(flow, later) is first
+
+    first.is_open_still = False
+    flow.resume(second)
+    assert watched == [(waits, first)]
+
+
+def test_nobody_hears_of_a_connection_before_what_has_waited_is_sent(flow):
+    """That waits for the one after it, as its transaction does."""
+    watched = []
+    flow._watch = lambda tx, connection: watched.append(connection)
+    connection_of(flow, SimpleNamespace(state=CALLING))
+    flow.send(b"one")
+    broken, whole = Connection(40_002), Connection(40_003)
+    broken.send = refuse
+    flow.resume(broken)
+    broken.is_open_still = False
+    flow.resume(whole)
+
+    assert (whole.sent, watched) == ([b"one"], [whole])
+
+
+def refuse(data):
+    raise OSError("gone")

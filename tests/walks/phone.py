@@ -271,7 +271,8 @@ class Phone(Reliable):
     def _ack(self, message: Heard) -> None:
         self._heard.add(f"{message.call_id} {message.cseq}")
         talk = self._find(message, tag_of(message["to"]), tag_of(message["from"]))
-        if talk is not None and talk.owes_ack and message.cseq > talk.last_ack:
+        # One to a refusal (407) has the number of the INVITE that was refused, and may come behind the next one.
+        if talk is not None and talk.owes_ack and message.cseq == talk.accepted:
             talk.owes_ack, talk.last_ack = False, message.cseq
             talk.told(message)
 

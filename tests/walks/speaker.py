@@ -198,7 +198,8 @@ class Speaker:
 
     def accept(self, talk: Talk, invite: Heard) -> None:
         """Say 200, until the ACK comes (§13.3.1.4)."""
-        talk.owes_ack, talk.last_ack = True, min(talk.last_ack, invite.cseq - 1)
+        talk.owes_ack, talk.accepted = True, invite.cseq
+        talk.last_ack = min(talk.last_ack, invite.cseq - 1)
         self.answer(talk, invite, 200, talk.sdp())
 
         def lost() -> None:

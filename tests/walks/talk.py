@@ -26,6 +26,7 @@ class Talk:
         is_offering: The INVITE that was sent last has an offer, else the ACK has the answer.
         asked_by: The dialog in which a REFER has asked for this one.
         owes_ack: This end has answered an INVITE whose ACK has not come.
+        accepted: The number of the INVITE that was answered last with a 2xx.
         acks: Those that were sent, by the number of their INVITE.
     """
 
@@ -51,6 +52,7 @@ class Talk:
     is_offering: bool = False
     owes_ack: bool = False
     last_ack: int = -1
+    accepted: int = -1
     invite: Heard | None = None
     asked_by: Talk | None = None
     rseq: int = 0

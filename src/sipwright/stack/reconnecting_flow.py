@@ -10,9 +10,10 @@ import re
 from collections import deque
 from collections.abc import Callable
 
+from sipwright.sip.transaction import TERMINATED, ClientTransaction
 from sipwright.transport.flow import Flow, FlowKey
 
-__all__ = ["ReconnectingFlow"]
+__all__ = ["ReconnectingFlow", "connection_of"]
 
 MOST_KEPT = 32
 """Messages that wait for one phone; of more, the oldest are dropped, as on a network."""
@@ -22,6 +23,15 @@ ByEdge = Callable[[Flow], Flow | None]
 
 _for_edge = re.compile(rb"[A-Z]+ [^\r\n]*\r\nVia: SIP/2\.0/UDP ").match
 """Finds a request that was written for an edge, as no other goes to a peer on a connection with such a Via."""
+
+
+Watch = Callable[[ClientTransaction, Flow], object]
+"""Lets a transaction hear of the end of a connection."""
+
+
+def connection_of(flow: Flow, tx: ClientTransaction) -> Flow | None:
+    """Return the connection whose end a transaction is to hear of; None while there is none, until there is one."""
+    return flow.connection_for(tx) if isinstance(flow, ReconnectingFlow) else flow
 
 
 def _by_no_edge(flow: Flow) -> Flow | None:
@@ -34,15 +44,18 @@ class ReconnectingFlow(Flow):
 
     A request that was written for the edge of a node goes by one again, though the connection is to this node now: the
     peer may have heard it so, and then knows it by the Via of the edge and by no other (RFC 3261 §17.2.3, §8.2.2.2).
+    Its transactions hear of the end of the connection that it has gone on over, with which may be lost what they sent.
     """
 
-    __slots__ = ("_by_edge", "_kept", "_successor", "since")
+    __slots__ = ("_by_edge", "_kept", "_successor", "_waiting", "_watch", "since")
 
     is_reliable = True
 
-    def __init__(self, key: FlowKey, by_edge: ByEdge = _by_no_edge) -> None:
+    def __init__(self, key: FlowKey, by_edge: ByEdge = _by_no_edge, watch: Watch | None = None) -> None:
         super().__init__(*key)
         self._by_edge = by_edge
+        self._watch = watch
+        self._waiting: list[ClientTransaction] = []
         self._kept: deque[bytes] = deque(maxlen=MOST_KEPT)
         self._successor: Flow | None = None
         self.since = 0.0
@@ -82,6 +95,14 @@ class ReconnectingFlow(Flow):
         """Something waits for the peer."""
         return bool(self._kept)
 
+    def connection_for(self, tx: ClientTransaction) -> Flow | None:
+        """Return the connection that a transaction goes over; where there is none it hears of the next one's end."""
+        if not self.is_lost:
+            return self._successor
+        self._waiting = [each for each in self._waiting if each.state != TERMINATED]
+        self._waiting.append(tx)
+        return None
+
     def resume(self, flow: Flow) -> None:
         """Go on over `flow`, beginning with what has waited."""
         self._successor = flow
@@ -93,6 +114,10 @@ class ReconnectingFlow(Flow):
             except OSError:
                 return  # it waits for the next connection
             self._kept.popleft()
+        waiting, self._waiting = self._waiting, []
+        if self._watch is not None and flow.is_reliable:
+            for tx in waiting:
+                self._watch(tx, flow)
 
     def _way(self, data: bytes, flow: Flow) -> Flow:
         return (self._by_edge(flow) or flow) if _for_edge(data) else flow

@@ -38,7 +38,7 @@ from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
 from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.receiver import BRANCH_COOKIE, OnAbsorbedAck, OnStrayResponse, Receiver
-from sipwright.stack.reconnecting_flow import ReconnectingFlow
+from sipwright.stack.reconnecting_flow import ReconnectingFlow, connection_of
 from sipwright.stack.timer_heap import CallLater, Ticker, TimerHandle
 from sipwright.stack.tokens import RandomTokens, tag_of
 from sipwright.transport import UdpTransport
@@ -239,8 +239,8 @@ class Stack:
     ) -> ClientTransaction:
         """Send a request that has its Via already, over a flow that is known, in a transaction of its own."""
         tx = self.layer.client(request, flow, user, self.clock())
-        if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
-            self.outbound.watch(tx, flow)
+        if flow.is_reliable and (connection := connection_of(flow, tx)) is not None:
+            self.outbound.watch(tx, connection)
         if self.ticker.timer is None:
             self.ticker.arm()
         return tx
@@ -283,9 +283,10 @@ class Stack:
             parts = parse_flow_key(key)
         except ValueError:
             return None
-        is_reliable = any(each.is_reliable for each in self.transports if each.protocol == parts.protocol)
-        self.receiver.has_lost_peers = self.receiver.has_lost_peers or is_reliable
-        return ReconnectingFlow(parts, lambda flow: self.by_edge(flow)) if is_reliable else None
+        if not any(each.is_reliable for each in self.transports if each.protocol == parts.protocol):
+            return None
+        self.receiver.has_lost_peers = True
+        return ReconnectingFlow(parts, lambda flow: self.by_edge(flow), self.outbound.watch)
 
     def new_branch(self, mark: str = "") -> str:
         """Make a branch that nobody has used or can guess; `mark` says what it is of (`BRIEF`)."""
@@ -373,12 +374,10 @@ class Stack:
     ) -> ClientTransaction:
         """Go on with a client transaction of an earlier process."""
         tx = self.layer.restore_client(request, flow, user, self.clock(), state)
-        if flow.is_reliable and not isinstance(flow, ReconnectingFlow):
-            self.outbound.watch(tx, flow)
+        if flow.is_reliable and (connection := connection_of(flow, tx)) is not None:
+            self.outbound.watch(tx, connection)
         self.ticker.arm()
         return tx
-
-    # --- time --------------------------------------------------------------------------------------------
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> TimerHandle:
         """Call `callback` after `delay` seconds of this stack's clock."""

@@ -511,6 +511,41 @@ def test_what_it_is_asked_waits_for_it_for_a_while(bench, alice, carol, method, 
     assert bench.switch.snapshot().calls == {"talking": 1}
 
 
+@pytest.mark.parametrize(
+    ("method", "is_said_again"),
+    [
+        ("INVITE", True),
+        ("UPDATE", True),
+        ("BYE", True),
+        ("INFO", False),
+        ("OPTIONS", False),
+        ("MESSAGE", False),
+    ],
+)
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_is_lost_with_the_next_connection_too_is_said_again_or_refused(
+    bench, alice, carol, method, is_said_again, restarts
+):
+    """Nobody repeats over a connection: it was lost, and the call ended for want of an answer (RFC 3261 §18.4)."""
+    ask(bench, alice, carol, method)
+    if restarts:
+        bench.restart()
+    lost = carol.connect(instance=DEVICE)
+    cut(bench)
+    phone = carol.connect(instance=DEVICE)
+    bench.run(1.0)
+    assert lost.methods()[-1:] == [method]
+    assert [each.cseq.number > lost.last(method).cseq.number for each in phone.heard] == [
+        True
+    ] * is_said_again
+    if is_said_again:
+        phone.answer(phone.last(method), 200, body=SDP.format("40.0.0.1") if method != "BYE" else None)
+
+    final = [status for status in alice.statuses(method) if status >= 200]
+    assert final[-1] == (200 if is_said_again else 503)
+    assert bench.switch.snapshot().calls == ({} if method == "BYE" else {"talking": 1})
+
+
 def phone_at(port, name="carol", host="10.9.9.9"):
     return {"contact": f"sip:{name}@{host}:{port};transport=tcp"}
 

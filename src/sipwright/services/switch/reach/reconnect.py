@@ -14,7 +14,6 @@ from itertools import islice
 from sipwright.memo import Bounded
 from sipwright.services.ports import BindingTarget, Locations
 from sipwright.services.trust import TrustIn, nobody_of_ours
-from sipwright.sip.transaction import CALLING
 from sipwright.stack import ReconnectingFlow, Stack
 from sipwright.transport import Flow
 
@@ -376,7 +375,8 @@ class Reconnects:
         call = self._calls.get(leg.owner.id)
         return call.identity.account_id if call is not None and call.identity.direction == "out" else None
 
-    def _resume(self, leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
+    @staticmethod
+    def _resume(leg: Leg, flow: ReconnectingFlow, found: Flow) -> None:
         if leg.is_finished:
             flow.resume(found)
             return
@@ -387,8 +387,3 @@ class Reconnects:
                 leg.flow = found  # to the edge of another node, where what is said may be lost and has to be repeated
             leg.source = found.remote[0]
             leg.owner.changed()
-        waits = leg.transaction if isinstance(leg, Callee) else None
-        if waits is not None and waits.state == CALLING and found.is_reliable:
-            self._stack.outbound.watch(
-                waits, found
-            )  # it may end before the phone is heard, as the one before has
