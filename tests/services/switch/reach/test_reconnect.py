@@ -7,6 +7,7 @@ from tests.services.switch.conftest import SDP, Binding
 
 from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch.reach.reconnect import Reconnects
+from sipwright.sip import Response
 
 CONTACT = "sip:carol@10.9.9.9:5060;transport=tcp"
 DEVICE = "<urn:uuid:1>"
@@ -163,6 +164,31 @@ def test_a_caller_hears_by_its_next_connection_what_comes_of_its_call(
 
     heard = said[0].statuses()
     assert heard[-1] == {"nobody answers": 408}.get(status, status)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("by", ["its registration", "the same INVITE"])
+def test_a_caller_that_was_away_from_the_answer_to_the_good_bye_begins_no_second_call(
+    bench, bob, carol, restarts, by
+):
+    """RFC 6026 §7.1: what repeats an INVITE is absorbed for 64*T1. The answer comes before the BYE (RFC 3261 §15)."""
+    phone = carol.connect(instance=DEVICE)
+    phone.domain = "example.org"
+    sent = phone.invite("sip:bob@example.org")
+    bench.network.detach(phone.transport)
+    cut(bench)
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format("30.0.0.1"))
+    bob.send(bob.in_dialog("BYE", invite))
+    if restarts:
+        bench.restart()
+    back = carol.open()
+    back.send(sent) if by == "the same INVITE" else carol.register(back, instance=DEVICE)
+    bench.run(1.0)
+
+    heard = [each.status if isinstance(each, Response) else each.method for each in back.heard]
+    assert [each for each in heard if each != 100][:2] == [200, "BYE"]
+    assert bob.methods().count("INVITE") == 1
 
 
 def test_a_request_inside_the_dialog_shows_where_the_phone_is(bench, alice, carol):

@@ -14,6 +14,7 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.parser import parse_draft
 from sipwright.sip.transaction import CALLING, PROCEEDING, ClientInvite
 from sipwright.stack import ReconnectingFlow
+from sipwright.transport import Flow
 
 from ..call.call import Call
 from ..call.callee import Callee, Carried
@@ -273,17 +274,31 @@ def _recover_dialog(call: Call, leg: Leg) -> None:
     now = ports.wall_clock()
     if leg.last_final is not None and now < leg.last_final_at + MEMORY:
         ports.stack.restore_answered(leg.last_final, flow, None)
-    if leg.unacked_response is not None and leg.state is LegState.ANSWERED:
-        ports.stack.restore_answered(leg.unacked_response, flow, None)
-        if now < leg.unacked_at + MEMORY:
-            leg.repeat_until_acknowledged(leg.unacked_response, is_recovered=True)
-        else:
-            leg.unacked_response = None  # the peer has long forgotten it, so that no ACK means nothing
+    if leg.unacked_response is not None and leg.state in (LegState.ANSWERED, LegState.HANGING_UP):
+        _recover_answer(leg, leg.unacked_response, flow, is_recent=now < leg.unacked_at + MEMORY)
     if leg.ack is not None and leg.state is LegState.ANSWERED and _may_miss_ack(call, leg, now):
         # A copy does no harm, and without any the peer hangs up.
         ports.routes.send_ack(leg, leg.ack, is_again=True)
     if leg.pending_request is None and leg.state is LegState.HANGING_UP:
         leg.say_goodbye()
+
+
+def _recover_answer(leg: Leg, answer: bytes, flow: Flow, *, is_recent: bool) -> None:
+    """Say a 2xx again that was not acknowledged, also before a BYE: whoever has not heard it asks again, and only that.
+
+    Such a request would begin another call (RFC 6026 §7.1).
+    """
+    stack = leg.owner.ports.stack
+    if isinstance(leg, Caller):
+        leg.transaction = stack.restore_answered(answer, flow, leg)
+    else:
+        stack.restore_answered(answer, flow, None)
+    if leg.state is not LegState.ANSWERED:
+        return
+    if is_recent:
+        leg.repeat_until_acknowledged(answer, is_recovered=True)
+    else:
+        leg.unacked_response = None  # the peer has long forgotten it, so that no ACK means nothing
 
 
 def _may_miss_ack(call: Call, leg: Leg, now: float) -> bool:
