@@ -17,6 +17,7 @@ ELSEWHERE = {
     "services/agent/absences": "services/agent/test_stopping",
     "services/agent/answers": "services/agent/test_registration",
     "services/agent/holdings": "services/agent/test_agent",
+    "services/switch/midcall/cut_off": "services/switch/reach/test_reconnect",
     "services/switch/midcall/relay_rules": "services/switch/midcall/test_relay",
     "services/dialplan/execution/told": "services/dialplan/execution/test_runner",
     "services/dialplan/sandbox/inplace/operations": "services/dialplan/sandbox/inplace/test_in_place",

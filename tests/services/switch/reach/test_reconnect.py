@@ -561,15 +561,75 @@ def test_what_is_lost_with_the_next_connection_too_is_said_again_or_refused(
     phone = carol.connect(instance=DEVICE)
     bench.run(1.0)
     assert lost.methods()[-1:] == [method]
-    assert [each.cseq.number > lost.last(method).cseq.number for each in phone.heard] == [
-        True
-    ] * is_said_again
+    if method == "BYE":
+        assert phone.methods() == ["BYE"]
+    else:
+        assert [bytes(each) for each in phone.heard] == [bytes(lost.last(method))] * is_said_again
     if is_said_again:
         phone.answer(phone.last(method), 200, body=SDP.format("40.0.0.1") if method != "BYE" else None)
 
     final = [status for status in alice.statuses(method) if status >= 200]
     assert final[-1] == (200 if is_said_again else 503)
     assert bench.switch.snapshot().calls == ({} if method == "BYE" else {"talking": 1})
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_what_it_is_asked_as_its_connection_ends_comes_again_as_it_was(bench, alice, carol, method, is_heard):
+    """It may have accepted that, and repeats its 2xx to it: another one would be one change too many (491)."""
+    phone = carol.connect(instance=DEVICE)
+    ok = talk(alice, phone)
+    alice.send(alice.in_dialog(method, ok, body=SDP.format("20.0.0.1")))
+    asked = [each for each in phone.heard if each.method == method][-1]
+    cut(bench)
+    phone = carol.open()
+    if is_heard:
+        phone.answer(asked, 200, body=SDP.format("40.0.0.1"))
+    carol.register(phone, instance=DEVICE)
+    bench.run(1.0)
+    assert [bytes(each) for each in phone.heard if each.method == method] == [bytes(asked)] * (not is_heard)
+    phone.answer(asked, 200, body=SDP.format("40.0.0.1"))
+
+    assert [status for status in alice.statuses(method) if status >= 200][-1] == 200
+    if method == "INVITE":
+        assert phone.last("ACK").cseq.number == asked.cseq.number
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
+def taken_over(bench, bob, carol):
+    """Let the desk phone of bob take his call with carol, whose connection ends as she is asked for it (RFC 3891)."""
+    phone, desk = carol.connect(instance=DEVICE), bench.phone("bob", "30.0.0.2")
+    bob.domain = desk.domain = "example.org"
+    ok = talk(bob, phone)
+    replaces = ("Replaces", f"{ok.call_id};to-tag={ok.to_tag};from-tag={ok.from_tag}")
+    desk.invite("sip:carol@example.org", call_id="pickup", tag="desk", headers=[replaces])
+    asked = [each for each in phone.heard if each.to_tag][-1]
+    cut(bench)
+    return desk, asked
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_what_we_ask_as_its_connection_ends_comes_again_as_it_was(bench, bob, carol, is_heard):
+    """Its 2xx was acknowledged by nobody, so that it hung up (RFC 3261 §13.3.1.4)."""
+    desk, asked = taken_over(bench, bob, carol)
+    phone = carol.open()
+    if is_heard:
+        phone.answer(asked, 200, body=SDP.format("40.0.0.1"))
+    carol.register(phone, instance=DEVICE)
+    phone.answer(asked, 200, body=SDP.format("40.0.0.1"))
+
+    assert [bytes(each) for each in phone.heard if each.method == "INVITE"] == [bytes(asked)] * (not is_heard)
+    assert (phone.last("ACK").cseq.number, desk.statuses()[-1]) == (asked.cseq.number, 200)
+
+
+def test_what_we_ask_of_one_that_does_not_come_back_is_given_up(bench, bob, carol):
+    """It is no reason to end the call, and is not heard when nobody waits for it any more."""
+    desk, _ = taken_over(bench, bob, carol)
+    bench.run(33.0)
+    assert (desk.statuses()[-1], bench.switch.snapshot().calls["talking"]) == (480, 1)
+
+    phone = carol.connect(instance=DEVICE)
+    assert phone.methods() == []
 
 
 def phone_at(port, name="carol", host="10.9.9.9"):

@@ -7,17 +7,20 @@ the business of who sent it, since that may have to carry an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 from zlib import crc32
 
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Request, Response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
+from sipwright.transport import Flow
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.leg_state import LegState
 from ..model.stored_processes import StoredReInvite
+from .cut_off import is_away, is_said_again
 
 __all__ = ["ACK_WITHIN", "ReInvite", "after_glare"]
 
@@ -34,7 +37,18 @@ class ReInvite:
     `then` is told the final response once, or None when there is nobody to send it to.
     """
 
-    __slots__ = ("_accepted_late", "_client", "_is_done", "_rounds", "_then", "call", "leg", "wire")
+    __slots__ = (
+        "_accepted_late",
+        "_client",
+        "_is_cancelled",
+        "_is_cut",
+        "_is_done",
+        "_rounds",
+        "_then",
+        "call",
+        "leg",
+        "wire",
+    )
 
     def __init__(self, call: Call, leg: Leg, then: Callable[[Response | None], None]) -> None:
         self.call = call
@@ -43,7 +57,7 @@ class ReInvite:
         self._then = then
         self._client: ClientTransaction | None = None
         self._rounds = 0
-        self._is_done = False
+        self._is_done = self._is_cut = self._is_cancelled = False
         self._accepted_late: Callable[[Leg], None] | None = None
 
     @staticmethod
@@ -100,7 +114,15 @@ class ReInvite:
                 self._take_late(response)
             return
         with self.call.event():
-            self._take(transaction.request, response)
+            if not self._is_cancelled and is_said_again(transaction, response, was_before=self._is_cut):
+                self._say_again(transaction)
+            else:
+                self._take(transaction.request, response)
+
+    def _say_again(self, transaction: ClientTransaction) -> None:
+        self._is_cut = True
+        self.call.ports.stack.layer.drop(transaction)
+        self._client = self.call.ports.routes.repeat_request(self.leg, self.wire, self)
 
     def _take(self, request: Request, response: Response) -> None:
         leg, sessions = self.leg, self.call.ports.sessions
@@ -153,8 +175,14 @@ class ReInvite:
             self.cancel()
 
     def _cancel(self) -> None:
-        if isinstance(self._client, ClientInvite):
-            self._client.cancel(self.call.ports.clock())
+        client, ports = self._client, self.call.ports
+        if not isinstance(client, ClientInvite):
+            return
+        self._is_cancelled = True
+        client.cancel(ports.clock())
+        if is_away(client):  # it is told nothing of it any more, and that is no reason to end the call
+            cast(Flow, client.flow).withdraw(client.wire)
+            client.fail(ports.clock())
 
     def is_acknowledged_by(self, leg: Leg, ack: Request) -> bool:
         """Return False: it is we who acknowledge its 2xx."""

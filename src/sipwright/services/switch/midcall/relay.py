@@ -19,10 +19,11 @@ from sipwright.stack import Incoming
 from sipwright.transport import Flow
 
 from ..call.call import Call
-from ..call.leg import Leg, was_cut_off
+from ..call.leg import Leg
 from ..model.leg_state import LegState
 from ..model.relayed import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
+from .cut_off import is_away, is_said_again
 from .refer_names import name_refer, note_refer
 from .refresh import NOT_ALLOWED, answer_refresh
 from .relay_rules import (
@@ -30,7 +31,6 @@ from .relay_rules import (
     REFRESHES,
     RETRY_LATER,
     end_if_gone,
-    is_away,
     is_ours_to_sign,
     retry_later,
     status_back,
@@ -49,6 +49,7 @@ class Relay:
     __slots__ = (
         "_as_invite",
         "_away",
+        "_is_cut",
         "_is_done",
         "_is_held",
         "_is_sent",
@@ -84,7 +85,7 @@ class Relay:
         self._rounds = 0
         self._as_invite = False
         self._away = ""
-        self._is_done = self._is_sent = self._is_held = False
+        self._is_done = self._is_sent = self._is_held = self._is_cut = False
 
     def begin(self) -> None:
         """Take its place in the call, where a re-INVITE keeps others out."""
@@ -229,7 +230,7 @@ class Relay:
         if isinstance(client, ClientInvite) and not self._is_done:
             # Nobody rings here, but a person may be asked, as for video.
             self.call.arm("crossing", PROMPTLY if self._as_invite else self.call.ports.settings.ring)
-        if is_away(client) and not self._is_done:
+        if is_away(client) and not self._is_done and not self._away:
             self._away = f"away {self.receiver.index} {request.cseq.number}"
             self.call.arm(self._away, AWAY_FOR)
 
@@ -254,9 +255,11 @@ class Relay:
         )
         if asked.method in REFRESHES and self.call.ports.sessions.is_raised(receiver, response):
             is_to_come_again = True
-        elif not is_to_come_again and asked.method in REFRESHES and not self._rounds:
-            # It says how the call is from now on, so it does no harm if the peer has got it before.
-            is_to_come_again = was_cut_off(transaction, response)
+        elif asked.method in REFRESHES and is_said_again(transaction, response, was_before=self._is_cut):
+            self._is_cut = True
+            self.call.ports.stack.layer.drop(transaction)
+            self._send(asked, is_again=True)
+            return
         if is_to_come_again:
             self._rounds += 1
             self._acknowledge_failure(transaction)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from sipwright.sip import Response
-from sipwright.sip.transaction import ClientTransaction
-from sipwright.stack import ReconnectingFlow
 
 from ..call.call import Call
 from ..call.leg import Leg
@@ -15,7 +13,6 @@ __all__ = [
     "REFRESHES",
     "RETRY_LATER",
     "end_if_gone",
-    "is_away",
     "is_ours_to_sign",
     "retry_later",
     "status_back",
@@ -63,11 +60,6 @@ def end_if_gone(call: Call, method: str, status: int) -> None:
         call.hang_up("switch", f'SIP;cause={status};text="{what} failed"', status=status)
     elif method in _OF_ITS_OWNER:
         call.ports.listeners.in_doubt(call)
-
-
-def is_away(client: ClientTransaction | None) -> bool:
-    """Return whether a request waits for a phone that has no connection at present."""
-    return client is not None and isinstance(client.flow, ReconnectingFlow) and client.flow.is_lost
 
 
 def status_back(status: int, *, as_invite: bool) -> int:

@@ -24,7 +24,7 @@ from ..dialling.router import Decision
 from ..midcall.reinvite import ReInvite, after_glare
 from ..midcall.renegotiation import renegotiate
 from ..model.leg_state import LegState
-from ..model.outcome import Outcome, for_caller
+from ..model.outcome import PHONE_GONE, Outcome, for_caller
 from ..model.stored_processes import StoredReInvite, StoredTakeover
 from .moved_leg import move
 from .pickup import is_ringing, ringing_leg
@@ -196,7 +196,8 @@ class Takeover:
         elif response.status == 491:
             call.arm("replacement", after_glare(leg))
         elif not response.is_success:
-            self._fail(Outcome(response.status, response.reason))
+            is_gone = response.local and response.status == 503 and leg.is_phone
+            self._fail(PHONE_GONE if is_gone else Outcome(response.status, response.reason))
         else:
             other = call.ports.calls[self._other_id]
             call.drop(self)
