@@ -200,6 +200,11 @@ class Phone(Reliable):
                 message, 407, message["to"] + ("" if to_tag else f";tag=r{self.next()}"), "", (challenge,)
             )
             return
+        if talk is not None and message.cseq < talk.seen:
+            self.reply(message, 500)  # a later one has overtaken it (§12.2.2)
+            return
+        if talk is not None:
+            talk.seen = message.cseq
         if method == "INVITE" and not to_tag:
             self._rung(message)
         elif talk is not None and method == "PRACK" and talk.invite is not None:

@@ -27,6 +27,7 @@ class Talk:
         asked_by: The dialog in which a REFER has asked for this one.
         owes_ack: This end has answered an INVITE whose ACK has not come.
         accepted: The number of the INVITE that was answered last with a 2xx.
+        seen: The highest number of what the other end has asked.
         acks: Those that were sent, by the number of their INVITE.
     """
 
@@ -53,6 +54,7 @@ class Talk:
     owes_ack: bool = False
     last_ack: int = -1
     accepted: int = -1
+    seen: int = -1
     invite: Heard | None = None
     asked_by: Talk | None = None
     rseq: int = 0

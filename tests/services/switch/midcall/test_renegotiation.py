@@ -119,6 +119,36 @@ def test_an_end_is_acknowledged_in_time_though_the_other_one_asks_its_user(bench
     assert is_over(bench)
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_nothing_else_changes_an_end_whose_offer_waits_for_its_answer(bench, bob, carol, failed, restarts):
+    """RFC 3261 §14.1: the ACK would be that of what comes in between."""
+    (asked,) = invites(bob)
+    bob.answer(asked, 200, body=SDP.format(bob.host))
+    if restarts:
+        bench.restart()
+    (consulted,) = [each for each in carol.heard if isinstance(each, Request) and not each.to_tag]
+    carol.send(carol.in_dialog("UPDATE", consulted, cseq=75, body=SDP.format(carol.host)))
+    assert (carol.statuses("UPDATE"), len(invites(bob))) == ([491], 1)
+    carol.answer(invites(carol)[-1], 200, body=SDP.format(carol.host))
+
+    assert (bob.last("ACK").cseq.number, is_over(bench)) == (asked.cseq.number, True)
+    assert f"IP4 {carol.host}" in bob.last("ACK").body.decode()
+
+
+def test_it_begins_when_an_update_that_crosses_has_its_answer(bench, alice, bob, carol, place):
+    """RFC 3311 §5.1: one offer at a time."""
+    ok, _ = consult(bench, bob, carol)
+    bob.send(bob.in_dialog("UPDATE", ok, cseq=60, body=SDP.format(bob.host)))
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    bench.run(1.0)
+    assert invites(carol) == []
+    carol.answer(carol.last("UPDATE"), 200, body=SDP.format(carol.host))
+    bench.run(1.0)
+
+    assert (bob.statuses("UPDATE")[-1], len(invites(carol))) == (200, 1)
+
+
 @pytest.mark.parametrize(("status", "calls"), [(488, 2), (481, 1)])
 def test_an_end_that_does_not_want_to_keeps_the_call_unless_it_is_gone(bench, bob, failed, status, calls):
     bob.answer(invites(bob)[0], status)

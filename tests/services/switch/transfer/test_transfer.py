@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from tests.services.switch.conftest import SDP
 
 from sipwright.services.leg_options import LegOptions
+from sipwright.services.switch.model.leg_state import LegState
 from sipwright.sip import Request
 
 
@@ -621,6 +622,31 @@ def test_a_target_is_acknowledged_in_time_whatever_the_other_end_does(
     assert (carol.last("ACK").cseq.number, bench.network.now - answered_at < 32) == (asked.cseq.number, True)
     assert b"m=audio 0 RTP/AVP 0\r\n" in carol.last("ACK").body
     assert bench.switch.snapshot().calls == {"talking": 2}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_nothing_else_changes_a_target_whose_offer_waits_for_its_answer(
+    bench, alice, bob, carol, place, restarts, method
+):
+    """RFC 3261 §14.1: its ACK had the number of a re-INVITE that came in between, and was none for what it had said."""
+    ok, _ = consult(bench, bob, carol)
+    refer(bob, place[1], replacing(ok))
+    accept_reports(bob)
+    asked = carol.last("INVITE")
+    carol.answer(asked, 200, body=SDP.format(carol.host))
+    if restarts:
+        bench.restart()
+    heard = len(carol.heard)
+    bob.send(bob.in_dialog(method, ok, cseq=75, body=SDP.format(bob.host)))
+    assert (bob.statuses(method)[-1], len(carol.heard)) == (491, heard)
+    alice.answer(alice.last("INVITE"), 200, body=SDP.format(alice.host))
+
+    ack = carol.last("ACK")
+    assert (ack.cseq.number, f"IP4 {alice.host}" in ack.body.decode()) == (asked.cseq.number, True)
+    ends = [each for call in bench.switch.calls.values() for each in call.ends()]
+    legs = [each for each in ends if each.state is LegState.ANSWERED]
+    assert [each.reinvite for each in legs if each.sip_call_id == ack.call_id] == [None]
 
 
 def test_a_target_that_does_not_want_to_change_leaves_both_calls(bench, alice, bob, carol, place):

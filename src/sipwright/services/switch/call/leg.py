@@ -300,6 +300,8 @@ class Leg(OwnCode, BriefUser):
             content_type=content_type,
             cseq=self.invite_cseq,
         ).wire
+        if self.reinvite is not None and self.reinvite.owes_ack:
+            self.reinvite = None
         self.owner.changed()
         self.owner.when_stored(partial(ports.routes.send_ack, self, data))
 

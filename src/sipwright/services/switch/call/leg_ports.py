@@ -140,6 +140,10 @@ class LegOwner(Protocol[LegT]):
 class OpenReInvite(Protocol[LegT_contra]):
     """A re-INVITE that is under way on a leg, whoever has sent it."""
 
+    @property
+    def owes_ack(self) -> bool:
+        """Whether it is over with the ACK of ours that its 2xx waits for."""
+
     def is_acknowledged_by(self, leg: LegT_contra, ack: Request) -> bool:
         """Return whether the ACK of a leg is to its 2xx, and not to that of an INVITE before it."""
 

@@ -7,7 +7,7 @@ the business of who sent it, since that may have to carry an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 from zlib import crc32
 
 from sipwright.sdp import refuse_streams
@@ -31,6 +31,15 @@ Who hears no ACK for 64*T1 hangs up (RFC 3261 §13.3.1.4).
 """
 
 
+@runtime_checkable
+class Offering(Protocol):
+    """A request that crosses a call, and may carry an offer."""
+
+    @property
+    def has_open_offer(self) -> bool:
+        """What it offers is not answered yet."""
+
+
 class ReInvite:
     """A re-INVITE of ours; `call` keeps it in its document, and `leg` may be of another call.
 
@@ -47,6 +56,7 @@ class ReInvite:
         "_then",
         "call",
         "leg",
+        "owes_ack",
         "wire",
     )
 
@@ -57,13 +67,22 @@ class ReInvite:
         self._then = then
         self._client: ClientTransaction | None = None
         self._rounds = 0
-        self._is_done = self._is_cut = self._is_cancelled = False
+        self._is_done = self._is_cut = self._is_cancelled = self.owes_ack = False
         self._accepted_late: Callable[[Leg], None] | None = None
 
     @staticmethod
     def may_begin(leg: Leg) -> bool:
-        """Return whether no other change of this leg is under way."""
-        return leg.reinvite is None and leg.unacked_response is None
+        """Return whether no other change of this leg is under way (RFC 3261 §14.1, RFC 3311 §5.1)."""
+        if leg.reinvite is not None or leg.unacked_response is not None:
+            return False
+        call = leg.owner
+        processes = call.processes if isinstance(call, Call) else ()
+        return not any(isinstance(each, Offering) and each.has_open_offer for each in processes)
+
+    def keep_out(self) -> None:
+        """Let nothing else change the leg until its 2xx has our ACK (RFC 3261 §14.1); nothing more is to be heard."""
+        self._is_done = self.owes_ack = True
+        self.leg.reinvite = self
 
     def to_state(self) -> StoredReInvite:
         """Return what another process needs to go on."""
@@ -135,6 +154,8 @@ class ReInvite:
             leg.note_credentials(response)
             if response.is_success:
                 leg.ack = None
+                if not request.body:
+                    self.keep_out()  # the ACK has the answer to its offer, and may take its time
                 with leg.owner.event():
                     self.call.ports.routes.refreshed(leg, response)
                     sessions.settled(leg, response, request.body)

@@ -67,7 +67,7 @@ class Relay:
     )
 
     timers = ("crossing", "away")
-    is_awaited = False
+    is_awaited = owes_ack = False
 
     def __init__(
         self, call: Call, sender: Leg, receiver: Leg, request: Request, flow: Flow | None = None

@@ -97,7 +97,9 @@ class Renegotiation:
     def resume(self) -> None:
         """Go on in a new process."""
         stored, self._stored = self._stored, None
-        asked = self._asked()
+        asked, other = self._asked(), self.call.other(self.leg)
+        if self._offer is not None and other is not None:
+            ReInvite(self.call, other, self._answered).keep_out()
         if asked is None:
             self._end()
         elif stored is not None:

@@ -152,6 +152,8 @@ class Transfer(Referrer):
         if not is_dialled:
             other.claimed_by = self
         stored, self._stored = self._stored, None
+        if self.stage is Stage.OFFERING and (offering := self._target()) is not None:
+            ReInvite(self.call, offering, self._offered).keep_out()
         if stored is not None:
             asks = self.stage is Stage.ASKING
             leg = self._target() if asks else self.remaining
