@@ -596,6 +596,20 @@ def test_what_it_is_asked_as_its_connection_ends_comes_again_as_it_was(bench, al
     assert bench.switch.snapshot().calls == {"talking": 1}
 
 
+def test_a_good_bye_is_said_by_each_connection_until_it_is_answered(bench, alice, carol):
+    ok = talk(alice, carol.connect(instance=DEVICE))
+    cut(bench)
+    alice.send(alice.in_dialog("BYE", ok))
+    for _ in range(3):
+        phone = carol.connect(instance=DEVICE)
+        assert phone.methods() == ["BYE"]
+        cut(bench)
+    phone = carol.connect(instance=DEVICE)
+    phone.answer(phone.last("BYE"), 200)
+
+    assert (alice.statuses("BYE"), bench.is_empty()) == ([200], True)
+
+
 def taken_over(bench, bob, carol):
     """Let the desk phone of bob take his call with carol, whose connection ends as she is asked for it (RFC 3891)."""
     phone, desk = carol.connect(instance=DEVICE), bench.phone("bob", "30.0.0.2")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sipwright.sip import Request, Response, reason_for
 from sipwright.sip.transaction import ClientTransaction
+from sipwright.stack import ReconnectingFlow
 
 from ..model.call_state import ENDING, SETTING_UP, TABLE, TALKING, CallEvent
 from ..model.identity import Identity
@@ -162,12 +163,14 @@ class EndingCall(Bridge):
     def farewell_answered(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
         """Take the response to our BYE; but for a challenge, the leg is over (RFC 3261 §15.1.1).
 
-        A connection that ended before the response came may have taken the BYE along: it is said once more, by another.
+        A connection that ended before the response came may have taken the BYE along: it is said once more, by another,
+        and again by each that a phone has come back with.
         """
         if not response.is_final:
             return
-        if was_cut_off(transaction, response) and not leg.rounds:
-            leg.say_goodbye(farewell_headers(transaction.request), rounds=1)
+        is_first = not leg.rounds or isinstance(transaction.flow, ReconnectingFlow)
+        if is_first and was_cut_off(transaction, response):
+            leg.say_goodbye(farewell_headers(transaction.request), rounds=max(leg.rounds, 1))
         elif leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
             self.farewell_taken(leg)
 
