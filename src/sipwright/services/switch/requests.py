@@ -307,6 +307,8 @@ def _take_ack(call: Call, leg: Leg, ack: Request) -> None:
     if leg.unacked_response is None or ack.cseq.number != leg.unacked_cseq:
         return  # it has come before, as every copy of the 2xx is acknowledged
     leg.acked()
+    if leg.has_refused_goodbye:
+        leg.say_goodbye()
     if leg.state is not ANSWERED:
         return  # the other end has hung up already, and the BYE is on its way
     leg.invite = None

@@ -224,3 +224,29 @@ def test_a_dialog_that_we_have_never_begun_is_none(alice, bob):
     bob.send(stranger)
 
     assert bob.statuses("BYE") == [481]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_who_has_not_heard_the_answer_hears_the_good_bye_behind_it(bench, alice, bob, is_heard):
+    """RFC 3261 §15: it refused that as one of no call of its own, heard the answer after it, and talked to nobody."""
+    alice.invite()
+    invite = bob.last("INVITE")
+    bob.answer(invite, 200, body=SDP.format(bob.host))
+    ok = alice.last(200)
+    bob.send(bob.in_dialog("BYE", invite))
+    alice.answer(alice.last("BYE"), 481)
+    bench.run(2.0)
+    assert (alice.methods(), alice.statuses().count(200) > 1) == (["BYE"], True)
+
+    if is_heard:
+        alice.ack(ok)
+        assert alice.methods() == ["BYE", "BYE"]
+        assert alice.last("BYE").cseq.number == 2
+        alice.answer(alice.last("BYE"), 200)
+    else:
+        bench.run(33.0)
+    said = alice.statuses().count(200)
+    bench.run(40.0)
+
+    assert (alice.statuses().count(200), len(bench.switch.calls)) == (said, 0)
+    assert bench.is_empty()

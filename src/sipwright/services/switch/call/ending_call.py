@@ -171,6 +171,11 @@ class EndingCall(Bridge):
         is_first = not leg.rounds or isinstance(transaction.flow, ReconnectingFlow)
         if is_first and was_cut_off(transaction, response):
             leg.say_goodbye(farewell_headers(transaction.request), rounds=max(leg.rounds, 1))
+        elif response.status == 481 and leg.is_answer_repeated:
+            leg.pending_request = (
+                None  # it has not heard that yet, and hears the BYE behind its ACK (RFC 3261 §15)
+            )
+            self.changed()
         elif leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
             self.farewell_taken(leg)
 
@@ -191,12 +196,16 @@ class EndingCall(Bridge):
         """Hang up: our 2xx was never acknowledged (RFC 3261 §13.3.1.4)."""
         with self.event():
             leg.unacked_response = None
+            if leg.has_refused_goodbye:
+                self.farewell_taken(leg)
             self.hang_up("switch", 'SIP;cause=408;text="No ACK"', status=408, why="No ACK")
 
     def perhaps_acknowledged(self, leg: Leg) -> None:
         """Ask the ends: the ACK may have come to an earlier process, which stores none that carries nothing."""
         with self.event():
             leg.unacked_response = None
+            if leg.has_refused_goodbye:
+                self.farewell_taken(leg)
             self.ports.listeners.in_doubt(self)
 
     def forget_if_finished(self) -> None:

@@ -29,6 +29,7 @@ from ..model.leg_state import (
     END,
     ENDED,
     HANG_UP,
+    HANGING_UP,
     LEADS_TO,
     OPEN,
     RULES,
@@ -334,6 +335,16 @@ class Leg(OwnCode, BriefUser):
             )
             way = WayBack(self) if self.is_phone else self.flow
             self.repeater = owner.ports.stack.layer.repeat(success, way, timed_out, owner.ports.clock())
+
+    @property
+    def is_answer_repeated(self) -> bool:
+        """The peer was sent a 2xx that it has not acknowledged, and is sent it again."""
+        return self.unacked_response is not None and self.repeater is not None
+
+    @property
+    def has_refused_goodbye(self) -> bool:
+        """The peer knew nothing of the call when it was said good-bye to, as the answer was lost on its way."""
+        return self.state is HANGING_UP and self.pending_request is None
 
     def say_goodbye(self, headers: tuple[tuple[str, str], ...] = (), *, rounds: int = 0) -> None:
         """Send BYE, for the first time or, after so many challenges, again."""
