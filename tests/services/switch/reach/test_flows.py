@@ -103,3 +103,28 @@ def test_a_text_takes_the_next_flow_as_well(bench, alice, flows):
     two.answer(two.last("MESSAGE"), 200)
 
     assert (one.last("MESSAGE").call_id, alice.statuses("MESSAGE")) == (two.last("MESSAGE").call_id, [200])
+
+
+def connection(bench, host):
+    """A connection of bob's phone to the switch."""
+    phone = bench.phone("bob", host, protocol="tcp")
+    phone.send(phone.request("OPTIONS", "sip:example.org", call_id=host))
+    phone.clear()
+    return phone, Binding("sip:bob@10.9.9.9", f"tcp/10.0.0.1:5060/{phone.address}", [], DEVICE)
+
+
+def test_a_phone_with_two_connections_hears_the_same_call_by_the_other_one(bench, alice):
+    """RFC 3261 §8.2.2.2: it may have heard that by the one which has ended, and a second one would be a loop (482)."""
+    bench.account("bob")
+    (one, first), (two, second) = connection(bench, "30.0.0.1"), connection(bench, "30.0.0.2")
+    bench.accounts.bindings[1], bench.accounts.further_flows = [first], [first, second]
+    alice.invite()
+    invite = one.last("INVITE")
+    tcp = bench.stack.transports[2]
+    tcp.cut(tcp.flows[("30.0.0.1", 5060)])
+    bench.run(0.1)
+    assert [bytes(each) for each in two.heard] == [bytes(invite)]
+    two.answer(invite, 200, body=SDP.format("30.0.0.2"))
+    alice.ack(alice.last(200))
+
+    assert (alice.statuses()[-1], two.methods()) == (200, ["INVITE", "ACK"])

@@ -234,7 +234,9 @@ class Routes(LegRoutes[Leg], Protocol):
     ) -> bool:
         """Find the way once more to a phone whose flow at the edge of a node has failed, unless it is gone for good."""
 
-    def as_before(self, request_uri: str, destination: Destination, flow: Flow) -> Flow | None:
+    def as_before(
+        self, request_uri: str, destination: Destination, flow: Flow, before: Flow | None = None
+    ) -> Flow | None:
         """Return the way by which a phone that is back takes a request for the same as before; None if it cannot."""
 
     def expect(self, leg: Leg) -> None:

@@ -90,8 +90,9 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
     """Try the next server of where a leg goes, as this one has failed before it rang; False when there is none.
 
     That is done for as long as one transaction may last, all of them together (RFC 3263 §4.3). The next flow of a
-    phone may also follow one over which nothing was heard for as long. After one by an edge (RFC 5626) it hears the
-    INVITE as it was, as a copy of it may have come there already, while what was sent first waited to be refused.
+    phone may also follow one over which nothing was heard for as long. After one by an edge (RFC 5626), or a
+    connection, it hears the INVITE as it was, as that may have come there already, and another one of the same call
+    would be a loop (RFC 3261 §8.2.2.2).
     """
     ports, flow, before, route = hunt.call.ports, leg.flow, leg.transaction, leg.destination.route
     if leg.state is not LegState.CALLING or flow is None:
@@ -101,7 +102,7 @@ def moves_on(hunt: Hunting, leg: Callee) -> bool:
         return False
     if isinstance(before, ClientInvite):
         before.give_up(ports.clock())
-    if place_of(flow.key)[0] and leg.destination.route == route:
+    if (place_of(flow.key)[0] or flow.is_reliable) and leg.destination.route == route:
         way = ports.routes.to_phone(leg.destination)
         if way is not None and _is_repeated(hunt, leg, before, way):
             return True
@@ -196,7 +197,7 @@ def _is_repeated(hunt: Hunting, leg: Callee, before: ClientTransaction | None, f
     call, invite = hunt.call, leg.invite
     if before is None or invite is None:
         return False
-    way = call.ports.routes.as_before(invite.uri_text, leg.destination, flow)
+    way = call.ports.routes.as_before(invite.uri_text, leg.destination, flow, leg.flow)
     if way is None:
         return False
     with call.event():

@@ -195,12 +195,20 @@ class DestinationRoutes:
         self._reconnects.await_again(destination, then)
         return True
 
-    def as_before(self, request_uri: str, destination: Destination, flow: Flow) -> Flow | None:
+    def as_before(
+        self, request_uri: str, destination: Destination, flow: Flow, before: Flow | None = None
+    ) -> Flow | None:
         """Return the way by which a phone that is back takes a request for the same as before; None if it cannot.
 
-        That is by an edge again, whose Via it knows, and under the Contact that it has had.
+        That is by an edge again, whose Via it knows, or by another connection to this node, where it came by one
+        `before`, and under the Contact that it has had.
         """
-        return self._stack.by_edge(flow) if is_same_but_port(request_uri, destination.uri) else None
+        if not is_same_but_port(request_uri, destination.uri):
+            return None
+        was_here = before is not None and before.is_reliable and "!" not in before.key
+        if was_here and before is not None and before.protocol == flow.protocol and "!" not in flow.key:
+            return flow
+        return self._stack.by_edge(flow)
 
 
 def _pass_over(destination: Destination) -> None:
