@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipwright.stack.sorting import LATER, Sorter
+from sipwright.stack.sorting import LATER, Ours, Sorter
 from sipwright.stack.tokens import MarkedTokens, RandomTokens
 
 BOOTS = {1: "north", 2: "north+2"}
@@ -101,3 +101,26 @@ def test_a_dialog_that_has_left_its_boot_is_where_it_has_gone_to(gone_to: str | 
     sorter = Sorter(BOOTS.get, lambda token: None, {THEIRS.encode(): gone_to}.get)
 
     assert sorter(message("BYE sip:a@b SIP/2.0", VIA, f"To: <sip:a@b>;tag={THEIRS}")) == owner
+
+
+@pytest.mark.parametrize(
+    ("message", "is_plain"),
+    [
+        (message("BYE sip:a@b SIP/2.0", VIA, f"To: <sip:a@b>;tag={OURS}"), True),
+        (message("BYE sip:a@b SIP/2.0", VIA, f"To: <sip:a@b>;tag={OURS}.1;x"), True),
+        (message("BYE sip:a@b SIP/2.0", VIA, f"To: <sip:a@b>;tag={THEIRS}"), False),
+        (message("BYE sip:a@b SIP/2.0", VIA, f"To: <sip:a@b>;tag={OURS}0"), False),
+        (message("BYE sip:a@b SIP/2.0", VIA, f"t: <sip:a@b>;tag={OURS}"), False),
+        (message("BYE sip:a@b SIP/2.0", VIA, "To: <sip:a@b>", f"From: <sip:a@b>;tag={OURS}"), False),
+        (message("INVITE sip:a@b SIP/2.0", VIA, "To: <sip:a@b>"), False),
+        (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK01{OURS};rport"), True),
+        (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK01{OURS}"), True),
+        (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch={BRANCH}"), False),
+        (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=x;branch=z9hG4bK{OURS}"), False),
+        (message("SIP/2.0 200 OK", f"{VIA}, SIP/2.0/UDP b;branch=z9hG4bK{OURS}"), False),
+        (message("SIP/2.0 200 OK", VIA, f"Via: SIP/2.0/UDP b;branch=z9hG4bK{OURS}"), False),
+    ],
+)  # fmt: skip
+def test_what_is_plain_to_see_is_what_the_sorter_says(sorter, message, is_plain):
+    assert Ours(1)(message) is is_plain
+    assert not is_plain or sorter(message) == "north"

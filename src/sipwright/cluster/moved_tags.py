@@ -23,25 +23,26 @@ class MovedTags:
         """Get ready; what this node knows itself counts for `kept` seconds, by when the database says it to all."""
         self._clock = clock
         self._kept = kept
-        self._boots: dict[str, int] = {}
+        self.boots: dict[str, int] = {}
+        """What is known, by tag: empty at nearly any time, which is to be seen at a glance of every message."""
         self._news: dict[str, tuple[int, float]] = {}
         self._given: dict[str, float] = {}
 
     def __len__(self) -> int:
-        return len(self._boots)
+        return len(self.boots)
 
     def __contains__(self, tag: str) -> bool:
-        return tag in self._boots
+        return tag in self.boots
 
     def boot_of(self, tag: str) -> int | None:
         """Return the boot whose owner has the dialog of a tag."""
-        boots = self._boots
+        boots = self.boots
         boot = boots.get(tag) if boots else None
         return boot_in(tag) if boot is None else boot
 
     def items(self) -> Iterable[tuple[str, int]]:
         """Return all tags, each with its boot."""
-        return self._boots.items()
+        return self.boots.items()
 
     def came(self, tags: Iterable[str], boot: int) -> None:
         """Know that calls are here from now on."""
@@ -56,7 +57,7 @@ class MovedTags:
 
     def _know(self, tags: Iterable[str], boot: int) -> None:
         self._news.update(dict.fromkeys(tags, (boot, self._clock())))
-        self._boots.update(dict.fromkeys(tags, boot))
+        self.boots.update(dict.fromkeys(tags, boot))
 
     def is_on_its_way(self, tag: str) -> bool:
         """Return whether the call of a tag was given away a moment ago."""
@@ -68,4 +69,4 @@ class MovedTags:
         since = self._clock() - self._kept
         self._news = {tag: news for tag, news in self._news.items() if news[1] > since}
         self._given = {tag: at for tag, at in self._given.items() if at > since}
-        self._boots = {**boots, **{tag: boot for tag, (boot, _) in self._news.items()}}
+        self.boots = {**boots, **{tag: boot for tag, (boot, _) in self._news.items()}}

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from sipwright.memo import Bounded
 
-__all__ = ["LATER", "Sorter"]
+__all__ = ["LATER", "Ours", "Sorter"]
 
 _TOP_VIA = re.compile(rb"(?i)\n(?:via|v)[ \t]*:([^\r\n,]*)")
 _BRANCH = re.compile(rb";[ \t]*branch=([!-:<-~]+)")
@@ -30,6 +30,29 @@ REMEMBERED = 1_024
 
 LATER = "later"
 """Whose a message is whose call is on its way from here to another process: that is to be asked again in a moment."""
+
+
+class Ours:
+    """Knows at a glance what belongs to one boot, where that is written as nearly everybody writes it.
+
+    Most of what a worker gets is its own, as the kernel has seen to it. That is to be found out of each message, so
+    one pattern says so in place of all that the sorter asks; it says nothing of a message that it does not know.
+    """
+
+    __slots__ = ("_is_answer", "_is_tag")
+
+    def __init__(self, boot: int) -> None:
+        mark = rb"[0-9a-f]{16,40}-b%x(?=[.;\r])" % boot
+        self._is_answer = re.compile(rb"SIP/2\.0 [^\r\n]*\r\nVia: [^\r\n,;]*;branch=z9hG4bK" + mark).match
+        self._is_tag = re.compile(mark).match
+
+    def __call__(self, data: bytes) -> bool:
+        """Return whether a message answers a request of the boot, or is in a dialog of its, as is plain to see."""
+        if data.startswith(b"SIP/2.0 "):
+            return self._is_answer(data) is not None
+        start = data.find(b"\nTo: ")
+        at = data.find(b">;tag=", start, data.find(b"\r", start)) if start > 0 else -1
+        return at > 0 and self._is_tag(data, at + 6) is not None
 
 
 def _as_its_boot(token: bytes) -> None:

@@ -367,6 +367,16 @@ async def test_one_that_has_gone_to_another_switch_is_no_workers_any_more(pair):
     assert (await first.next())[0] == "own"
 
 
+async def test_what_it_has_begun_goes_to_whoever_has_taken_that_over(pair):
+    first, second = pair
+    second.stack.flows[KEY.format("udp")] = Plain("udp")
+    data = BYE.format(first.tag()).encode()
+    first.membership.owners[first.number] = second.crew.name
+    first.stack.receive(data, Plain("udp"))
+
+    assert (await second.next())[:2] == ("handed", data)
+
+
 async def test_an_invite_goes_to_the_worker_that_has_challenged_it(pair):
     first, second = pair
     here = second.stack.flows[KEY.format("udp")] = Plain("udp")

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 from sipwright.cluster.moved_tags import ON_THE_WAY
 from sipwright.config import worker_name
-from sipwright.stack.sorting import LATER, Sorter
+from sipwright.stack.sorting import LATER, Ours, Sorter
 from sipwright.store.errors import StoreError
 from sipwright.store.schema.rows import BindingRow
 from sipwright.transport.flow import Flow, parse_flow_key, place_of
@@ -99,6 +99,7 @@ class Crew:
         self._parts, self._neighbours = parts, neighbours
         membership, stack = neighbours.membership, parts.stack
         membership.beside = self.others | {self.name}
+        self._ours = Ours(membership.boot_number)
         tokens = FlowTokens(secret)
         self._sorter = Sorter(self._owner_of, partial(_node_of, tokens), self._gone_to)
         self._to_other_nodes, parts.authenticator.hand_over = parts.authenticator.hand_over, self._hand_over
@@ -135,7 +136,7 @@ class Crew:
 
     def _gone_to(self, token: bytes) -> str | None:
         membership = self._neighbours.membership
-        if not membership.moved_tags or (tag := token.decode("latin-1")) not in membership.moved_tags:
+        if not membership.moved_tags.boots or (tag := token.decode("latin-1")) not in membership.moved_tags:
             return None
         if membership.is_on_its_way(tag):
             return LATER
@@ -162,6 +163,9 @@ class Crew:
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         """Take a message that has come in here: to whoever it is for."""
+        if self._is_of_this_boot(data):
+            self._parts.stack.receiver.receive(data, flow)
+            return
         node = self._sorter(data)
         if node is LATER:
             self._parts.stack.call_later(ON_THE_WAY, partial(self._receive, data, flow))
@@ -176,6 +180,12 @@ class Crew:
         if flow.is_reliable:
             self._borrowers.setdefault(flow.key, set()).add(node or "")
         link.send(CAME + flow.key.encode() + b"\n" + data)
+
+    def _is_of_this_boot(self, data: bytes) -> bool:
+        """Return whether a message is of what this process has begun, and still has, as far as that is plain to see."""
+        membership = self._neighbours.membership
+        is_still_here = membership.owners.get(membership.boot_number) == self.name
+        return is_still_here and not membership.moved_tags.boots and self._ours(data)
 
     def _beside_its_call(self, data: bytes, flow: Flow) -> str | None:
         """Return the worker that has a call of the phone which begins another one: it may want to join them."""
@@ -267,7 +277,7 @@ class Crew:
         """Take a message that has come in at another worker."""
         stack = self._parts.stack
         flow = self.lent(worker, key) or stack.flow_from_key(key)
-        if flow is not None and self._neighbours.membership.moved_tags and self._goes_on(data):
+        if flow is not None and self._neighbours.membership.moved_tags.boots and self._goes_on(data):
             self._receive(data, flow)
         elif flow is not None:
             if stack.tap.listeners:

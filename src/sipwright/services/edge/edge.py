@@ -187,7 +187,8 @@ class Edge:
                 del self._moved_invites[known]
                 return False
             return self._hand_to(incoming, node) is not None
-        tags = replaced_tags(incoming.request)
+        if not (tags := replaced_tags(incoming.request)):
+            return False
         if any(self._hand_on(incoming, tag) for tag in tags):
             return True
         return any(self._waits(incoming, tag, is_known=self._peers.owner_of(tag) is not None) for tag in tags)
