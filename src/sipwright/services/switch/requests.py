@@ -25,7 +25,7 @@ from .midcall.refresh import answer_refresh
 from .midcall.relay import Relay
 from .model.header_table import ALLOW, IDENTITY
 from .model.leg_state import ANSWERED, CANCELLED, END, ENDED, HANGING_UP, REFUSED
-from .model.relayed import farewell_headers
+from .model.relayed import farewell_headers, says_along
 from .reach.origin import Origin
 from .transfer.moving import Moving
 from .transfer.orbit import answer_parked
@@ -190,10 +190,8 @@ class Requests:
             for transfer in (call.find(Transfer), call.claimed_by):
                 if transfer is not None and transfer.take_leave(leg, by):
                     return
-            reasons = ", ".join(incoming.request.headers.get_all("reason"))  # a list (RFC 3326 §2)
-            other = call.other(leg)
-            more = () if other is None else farewell_headers(incoming.request, leg.passage_to(other))
-            call.hang_up(by, reasons or None, already=leg, more=more)
+            reason, more = _said_along(call, leg, incoming.request)
+            call.hang_up(by, reason, already=leg, more=more)
 
     # What crosses to the other end.
 
@@ -294,6 +292,14 @@ def _is_of(leg: Leg, request: Request) -> bool:
     if leg.dialog is not None:
         return leg.dialog.remote_tag == tag or (tag in leg.early and isinstance(leg, Callee))
     return leg.invite is not None and isinstance(leg, Caller) and (leg.invite.from_tag or "") == tag
+
+
+def _said_along(call: Call, leg: Leg, bye: Request) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    """Return why the call ends, as whoever ends it says (RFC 3326 §2), and what else the other end is told with it."""
+    if not says_along(bye):
+        return None, ()
+    reasons, other = ", ".join(bye.headers.get_all("reason")), call.other(leg)
+    return reasons or None, () if other is None else farewell_headers(bye, leg.passage_to(other))
 
 
 def _is_untold(leg: Leg, request: Request) -> TypeGuard[Callee]:

@@ -7,10 +7,12 @@ from sipwright.services.leg_options import LegOptions
 from sipwright.services.switch.model.header_table import ALLOW, PASSAGES, Party
 from sipwright.services.switch.model.relayed import (
     explaining_headers,
+    farewell_headers,
     is_private,
     reasons_of,
     relayed_headers,
     relayed_lines,
+    says_along,
     unknown_extensions,
 )
 from sipwright.sip import parse
@@ -355,3 +357,20 @@ def test_ma_false_turns_it_off_for_the_whole_call(bench, alice, bob, mangle, tol
 
     assert media_address(invite) == told
     assert media_address(bob.last("INVITE")) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "is_said"),
+    [
+        ("Reason: Q.850;cause=16", True),
+        ("User-to-User: 56a3", True),
+        ("X-Score: 5", True),
+        ("Max-Forwards: 70", False),
+        ("Also-X-Score: 5", False),
+    ],
+)
+def test_a_bye_says_why_or_something_along_or_nothing(line, is_said):
+    bye = message(line, start="BYE sip:bob@example.org SIP/2.0", method="BYE")
+
+    assert says_along(bye) is is_said
+    assert bool(farewell_headers(bye, FAMILY)) is (is_said and not line.startswith("Reason"))

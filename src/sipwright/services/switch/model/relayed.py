@@ -48,6 +48,7 @@ __all__ = [
     "relayed_body",
     "relayed_headers",
     "relayed_lines",
+    "says_along",
     "unknown_extensions",
     "without_verification",
 ]
@@ -133,13 +134,16 @@ def farewell_headers(bye: Request, passage: Passage | None = None) -> tuple[tupl
 
     Without a passage that of a BYE of ours, with its reasons, which is to be said again.
     """
-    index = bye.headers.index()
     if passage is None:
         return tuple((name, value) for name, value in bye.headers.items() if _is_of_bye(name.lower()))
-    if index.keys().isdisjoint(_OF_BYE) and "\nx-" not in "\n".join(("", *index)):
-        return ()
     pairs = relayed_headers(bye, passage)
     return tuple(pair for pair in pairs if _is_of_bye(pair[0].lower()) and pair[0].lower() != "reason")
+
+
+def says_along(bye: Request) -> bool:
+    """Return whether a BYE has anything for the other end, or says why: that of nearly every call has not."""
+    index = bye.headers.index()
+    return not index.keys().isdisjoint(_OF_BYE) or "\nx-" in "\n".join(("", *index))
 
 
 _OF_BYE = frozenset({"reason", "user-to-user"})
