@@ -12,7 +12,7 @@ from sipwright.stack import ReconnectingFlow
 from sipwright.transport import Flow
 
 from ..model.destination import Destination
-from ..model.header_table import OUTSIDER, Party
+from ..model.header_table import OUTSIDER
 from ..model.leg_state import CANCEL, END, LegState
 from ..model.outcome import ELSEWHERE, ELSEWHERE_HEADERS, SILENT, Outcome
 from ..model.relayed import refuse_offer
@@ -53,6 +53,7 @@ class Callee(Leg):
     __slots__ = ("carried", "destination", "transaction", "unwanted")
 
     owner: CalleeOwner
+    neighbour = OUTSIDER
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Callee(Leg):
         self._begin(owner, index, sip_call_id, local_tag, started_at)
         self.destination = destination
         self.provider = destination.provider
-        self.is_phone = destination.flow is not None
+        self.is_phone, self.is_neighbour = destination.flow is not None, destination.is_neighbour
         self.transaction: ClientTransaction | None = None
         self.unwanted: dict[str, bytes] = NONE
         self.carried: Carried | None = None
@@ -135,11 +136,6 @@ class Callee(Leg):
         else:
             return False
         return True
-
-    @property
-    def party(self) -> Party:
-        """Who is at the other end, as far as what it says is believed."""
-        return OUTSIDER if self.destination.is_neighbour else self._party()
 
     def cancel(self, outcome: Outcome) -> None:
         """Stop trying this leg; its record says why."""

@@ -11,7 +11,7 @@ from sipwright.sip.grammar import shown
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.transport import Flow
 
-from ..model.header_table import NEIGHBOUR, SOURCE_HEADER, Party
+from ..model.header_table import NEIGHBOUR, SOURCE_HEADER
 from .leg import Leg
 from .leg_ports import LegOwner
 
@@ -34,22 +34,17 @@ class Caller(Leg):
     `tags` are the To tags that it is answered under before the answer, by the leg and the To tag over there.
     """
 
-    __slots__ = ("_head", "is_neighbour", "progress", "tags", "transaction")
+    __slots__ = ("_head", "progress", "tags", "transaction")
 
     owner: CallerOwner
+    neighbour = NEIGHBOUR
 
     def __init__(self, owner: CallerOwner, sip_call_id: str, local_tag: str, started_at: float) -> None:
         self._begin(owner, 0, sip_call_id, local_tag, started_at)
         self.transaction: ServerTransaction | None = None
         self.progress = 0
         self.tags: dict[tuple[int, str], str] = {}
-        self.is_neighbour = False
         self._head = ""
-
-    @property
-    def party(self) -> Party:
-        """Who is at the other end, as far as what it says is believed."""
-        return NEIGHBOUR if self.is_neighbour else self._party()
 
     def reply(
         self, status: int, reason: str | None, lines: Iterable[str] = (), body: bytes = b"",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import structlog
 
@@ -97,6 +98,7 @@ class Leg(OwnCode, BriefUser):
         "instance",
         "invite",
         "invite_cseq",
+        "is_neighbour",
         "is_phone",
         "last_final",
         "last_final_at",
@@ -119,6 +121,9 @@ class Leg(OwnCode, BriefUser):
         "unacked_response",
     )
 
+    neighbour: ClassVar[Party]
+    """What another user of this switch is on that side (`is_neighbour`), whatever the way to them is."""
+
     def __init__(
         self, owner: LegOwner[Leg], index: int, sip_call_id: str, local_tag: str, started_at: float
     ) -> None:
@@ -134,7 +139,7 @@ class Leg(OwnCode, BriefUser):
         self.early = NONE
         self.invite: Request | None = None
         self.invite_cseq = 1
-        self.is_phone = False
+        self.is_phone = self.is_neighbour = False
         self.instance: str | None = None
         self.ack: bytes | None = None
         self.unacked_response: bytes | None = None
@@ -176,9 +181,8 @@ class Leg(OwnCode, BriefUser):
     @property
     def party(self) -> Party:
         """Who is at the other end, as far as what it says is believed."""
-        return self._party()
-
-    def _party(self) -> Party:
+        if self.is_neighbour:
+            return self.neighbour
         if self.flow is not None and self.flow.protocol == "loop":
             return SWITCH
         if self.provider is not None:
