@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipwright.stack.receiver import BRIEF
 from sipwright.stack.sorting import LATER, Ours, Sorter
 from sipwright.stack.tokens import MarkedTokens, RandomTokens
 
@@ -115,6 +116,7 @@ def test_a_dialog_that_has_left_its_boot_is_where_it_has_gone_to(gone_to: str | 
         (message("INVITE sip:a@b SIP/2.0", VIA, "To: <sip:a@b>"), False),
         (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK01{OURS};rport"), True),
         (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK01{OURS}"), True),
+        (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{BRIEF}01{OURS};rport"), True),
         (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch={BRANCH}"), False),
         (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=x;branch=z9hG4bK{OURS}"), False),
         (message("SIP/2.0 200 OK", f"{VIA}, SIP/2.0/UDP b;branch=z9hG4bK{OURS}"), False),

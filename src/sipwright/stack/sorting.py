@@ -43,7 +43,9 @@ class Ours:
 
     def __init__(self, boot: int) -> None:
         mark = rb"[0-9a-f]{16,40}-b%x(?=[.;\r])" % boot
-        self._is_answer = re.compile(rb"SIP/2\.0 [^\r\n]*\r\nVia: [^\r\n,;]*;branch=z9hG4bK" + mark).match
+        # A brief transaction (`stack/receiver.py`) has its own mark in front.
+        branch = rb"z9hG4bK(?:n-)?" + mark
+        self._is_answer = re.compile(rb"SIP/2\.0 [^\r\n]*\r\nVia: [^\r\n,;]*;branch=" + branch).match
         self._is_tag = re.compile(mark).match
 
     def __call__(self, data: bytes) -> bool:
