@@ -122,6 +122,7 @@ def test_a_dialog_that_has_left_its_boot_is_where_it_has_gone_to(gone_to: str | 
         (message("SIP/2.0 200 OK", f"{VIA}, SIP/2.0/UDP b;branch=z9hG4bK{OURS}"), False),
         (message("SIP/2.0 200 OK", VIA, f"Via: SIP/2.0/UDP b;branch=z9hG4bK{OURS}"), False),
     ],
+    ids=lambda value: "message" if isinstance(value, bytes) else str(value),  # its token is drawn anew each time
 )  # fmt: skip
 def test_what_is_plain_to_see_is_what_the_sorter_says(sorter, message, is_plain):
     assert Ours(1)(message) is is_plain
