@@ -192,10 +192,14 @@ def test_damaged_answers(switch):
     sent = 0
     with Phone(switch.address, "127.0.0.3") as callee, Phone(switch.address, "127.0.0.4") as caller:
         attacker.name, attacker.victim = attacker.victim, attacker.name
-        callee.send(attacker.request(callee, "REGISTER", with_credentials=True))
+        registration = attacker.request(callee, "REGISTER", with_credentials=True)
+        assert callee.ask(registration.decode().replace("\r\n", "\n"), 0.5, repeats=20).status == 200
         attacker.name, attacker.victim = attacker.victim, attacker.name
         attacker.nonce = None
+        calls = 0
         while sent < COUNT // 5:
+            calls += 1
+            assert calls < COUNT, "the callee is not called any more"
             caller.send(attacker.request(caller, "INVITE", with_credentials=True))
             in_step(switch)
             for request in drain(callee):
