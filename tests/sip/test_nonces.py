@@ -264,12 +264,3 @@ def test_the_native_signature_is_that_of_hashlib_or_none(key, text, holder):
     assert native.is_nonce(key, expected, text) is (None if is_long else True)
     assert native.is_nonce(key, changed(expected, 29), text) is (None if is_long else False)
     assert native.is_nonce(key, expected[1:], text) is None
-
-
-def test_one_from_before_this_process_is_never_taken_for_unused():
-    earlier = keeper()
-    before, after = earlier.issue(NOW), earlier.issue(NOW + 1.0)
-    later = keeper()
-    later.begin(NOW + 0.5)
-
-    assert [check(later, nonce, 1, NOW + 2.0) for nonce in (before, after)] == [Verdict.STALE, Verdict.OK]

@@ -35,10 +35,10 @@ class NonceKeeper:
     """Issues nonces that need no memory until they are used, and knows which were used.
 
     A nonce is its time of issue and a keyed BLAKE2 hash of it (RFC 7693 §2.9), so every node and every later
-    process with the same secret knows it for one of ours.  A used one is remembered with its highest nonce-count
-    and the beginning of the answer that had it (in one number: there may be a hundred thousand), in two generations:
+    process with the same secret accepts it.  A used one is remembered with its highest nonce-count and the
+    beginning of the answer that had it (in one number: there may be a hundred thousand), in two generations:
     when the younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale,
-    never as unused: a replay cannot get in through a table that ran over, nor through one that ended with its process.
+    never as unused: a replay cannot get in through a table that ran over.
 
     The hash of a nonce that was given to somebody ends with another one, of whom.  A right answer is taken from
     anybody, since phones move (RFC 7616 §3.3 warns of refusing it); a wrong one proves who sent it only if it is of
@@ -75,10 +75,6 @@ class NonceKeeper:
     def __len__(self) -> int:
         """Count the nonces that are remembered as used."""
         return len(self._young) + len(self._old)
-
-    def begin(self, now_unix: float) -> None:
-        """Take none from before: whether a nonce was used, only the process knew that has issued it."""
-        self._forgotten_until = max(self._forgotten_until, int(now_unix * 1e6) - 1)
 
     def issue(self, now_unix: float, holder: str | None = None) -> str:
         """Return a fresh nonce, different from all others that this keeper has issued, for a holder such as a host."""

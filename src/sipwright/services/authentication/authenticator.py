@@ -73,7 +73,7 @@ class Authenticator:
         self._nonces = nonces
         # One that nobody can set: a nonce from the future would be stale until its time had come.
         self._unix_time = unix_time or SteadyClock()
-        nonces.begin(self._unix_time())
+        self._began = self._unix_time()
         self.failures = FailureLog()
         self.hand_over: Callable[[Incoming, str], bool] = _to_nobody
         """Hands an INVITE over to the node that has challenged it; False if that cannot be done, or it is another
@@ -165,10 +165,14 @@ class Authenticator:
     ) -> bool:
         """Return whether the answer to a challenge of another process is not taken here; it is done with then.
 
-        Only the one that has challenged it knows whether it has come before.
+        Only the one that has challenged it knows whether it has come before. An earlier process of this node, which
+        cannot be asked any more, may have begun a call with it, and the digest says nothing of the Call-ID.
         """
         if issuer == self._nonces.issuer:
-            return False
+            if incoming.request.method != "INVITE" or self._nonces.age(nonce, self._began) <= 0.0:
+                return False
+            self._challenge(incoming, domain, username, is_stale=True)
+            return True
         is_new = abs(self._nonces.age(nonce, self._unix_time())) <= ELSEWHERE
         if is_new and incoming.request.method != "INVITE":
             return False
