@@ -8,12 +8,18 @@ from sipwright.stack import ReconnectingFlow
 
 from ..call.leg import was_cut_off
 
-__all__ = ["is_away", "is_said_again"]
+__all__ = ["is_away", "is_said_again", "withdraw"]
 
 
 def is_away(client: ClientTransaction | None) -> bool:
     """Return whether a request waits for a phone that has no connection at present."""
     return client is not None and isinstance(client.flow, ReconnectingFlow) and client.flow.is_lost
+
+
+def withdraw(client: ClientTransaction) -> None:
+    """Let a phone that is away not hear a request any more when it is back."""
+    if isinstance(client.flow, ReconnectingFlow):
+        client.flow.withdraw(client.wire)
 
 
 def is_said_again(transaction: ClientTransaction, response: Response, *, was_before: bool) -> bool:

@@ -7,28 +7,21 @@ the business of who sent it, since that may have to carry an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 from zlib import crc32
 
 from sipwright.sdp import refuse_streams
 from sipwright.sip import Request, Response, parse
 from sipwright.sip.transaction import ClientInvite, ClientTransaction
-from sipwright.transport import Flow
 
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
 from ..model.leg_state import LegState
 from ..model.stored_processes import StoredReInvite
-from .cut_off import is_away, is_said_again
+from .cut_off import is_away, is_said_again, withdraw
 
-__all__ = ["ACK_WITHIN", "ReInvite", "after_glare"]
-
-ACK_WITHIN = 24.0
-"""Seconds in which a 2xx with an offer is acknowledged, whatever the other end says to that.
-
-Who hears no ACK for 64*T1 hangs up (RFC 3261 §13.3.1.4).
-"""
+__all__ = ["ReInvite", "after_glare"]
 
 
 @runtime_checkable
@@ -202,7 +195,7 @@ class ReInvite:
         self._is_cancelled = True
         client.cancel(ports.clock())
         if is_away(client):  # it is told nothing of it any more, and that is no reason to end the call
-            cast(Flow, client.flow).withdraw(client.wire)
+            withdraw(client)
             client.fail(ports.clock())
 
     def is_acknowledged_by(self, leg: Leg, ack: Request) -> bool:

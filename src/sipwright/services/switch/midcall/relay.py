@@ -23,7 +23,7 @@ from ..call.leg import Leg
 from ..model.leg_state import LegState
 from ..model.relayed import reasons_of, relayed_headers
 from ..model.stored_processes import StoredRelay
-from .cut_off import is_away, is_said_again
+from .cut_off import is_away, is_said_again, withdraw
 from .refer_names import name_refer, note_refer
 from .refresh import NOT_ALLOWED, answer_refresh
 from .relay_rules import (
@@ -382,7 +382,7 @@ class Relay:
             self.call.when_stored(self._cancel)
         elif name == self._away and is_away(self.client) and not self._is_done:
             assert self.client is not None
-            self.client.flow.withdraw(self.client.wire)  # type: ignore[attr-defined]  # a flow of ours
+            withdraw(self.client)
             self.call.ports.stack.layer.drop(self.client)
             self._carry_back(make_response(self.request, 500, "Phone Is Away", headers=(RETRY_LATER,)))
 

@@ -22,8 +22,9 @@ from ..call.call import Call
 from ..call.leg import Leg
 from ..model.call_state import CallState
 from ..model.leg_state import LegState
-from ..model.stored_processes import StoredOffer, StoredReInvite, StoredRenegotiation
-from .reinvite import ACK_WITHIN, ReInvite, after_glare
+from ..model.stored_processes import StoredReInvite, StoredRenegotiation
+from .pending_offer import PendingOffer
+from .reinvite import ReInvite, after_glare
 
 __all__ = ["Renegotiation", "renegotiate"]
 
@@ -57,7 +58,7 @@ def renegotiate(leg: Leg) -> None:
 class Renegotiation:
     """A renegotiation that is under way; `leg` was told of somebody else's media."""
 
-    __slots__ = ("_answer_by", "_invite", "_offer", "_stored", "_tries", "call", "leg")
+    __slots__ = ("_invite", "_offer", "_stored", "_tries", "call", "leg")
 
     timers = (TIMER,)
     is_awaited = False
@@ -65,20 +66,16 @@ class Renegotiation:
     def __init__(self, call: Call, leg: Leg) -> None:
         self.call = call
         self.leg = leg
-        self._offer: tuple[bytes, str | None] | None = None
-        self._answer_by = 0.0
+        self._offer: PendingOffer | None = None
         self._invite: ReInvite | None = None
         self._stored: StoredReInvite | None = None
         self._tries = 0
 
     def to_state(self) -> StoredRenegotiation:
         """Return what another process needs to go on."""
-        offer = self._offer
         return StoredRenegotiation(
             leg=self.leg.index,
-            offer=None
-            if offer is None
-            else StoredOffer(offer[0].decode("latin-1"), offer[1], self._answer_by),
+            offer=None if self._offer is None else self._offer.to_state(),
             invite=self._stored if self._invite is None else self._invite.to_state(),
         )
 
@@ -87,10 +84,8 @@ class Renegotiation:
         """Make it again; `resume` sets it going."""
         legs: list[Leg] = [call.caller, *call.legs]
         one = cls(call, legs[state.leg])
-        offer = state.offer
-        one._offer = None if offer is None else (offer.body.encode("latin-1"), offer.content_type)
-        known = 0.0 if offer is None else offer.answer_by  # which an older version has not stored
-        one._answer_by = known or call.ports.wall_clock() + ACK_WITHIN
+        if state.offer is not None:
+            one._offer = PendingOffer.from_state(state.offer, call.ports.wall_clock())
         one._stored = state.invite
         return one
 
@@ -113,20 +108,20 @@ class Renegotiation:
             self._end()
         elif ReInvite.may_begin(asked):
             self._invite = ReInvite(call, asked, self._answered)
-            call.arm(TIMER, PATIENCE if self._offer is None else max(self._time_left(), 0.0))
-            self._invite.send(*(self._offer or (b"", None)))
+            if self._offer is None:
+                call.arm(TIMER, PATIENCE)
+                self._invite.send(b"", None)
+            else:
+                call.arm(TIMER, max(self._offer.time_left(call.ports.wall_clock()), 0.0))
+                self._invite.send(self._offer.body, self._offer.content_type)
         else:
             self._wait(BUSY)
 
     def _wait(self, seconds: float) -> None:
         """Ask again later; an end that has made an offer is acknowledged in time, and then asked for another one."""
-        if self._offer is not None and seconds > self._time_left():
+        if self._offer is not None and seconds > self._offer.time_left(self.call.ports.wall_clock()):
             self._refuse_offer()
         self.call.arm(TIMER, seconds)
-
-    def _time_left(self) -> float:
-        """Return in how many seconds an offer that was made is to be answered."""
-        return self._answer_by - self.call.ports.wall_clock()
 
     def _asked(self) -> Leg | None:
         """Return the end that is asked: the other one for its offer, then the leg for its answer."""
@@ -152,8 +147,7 @@ class Renegotiation:
     def _take_offer(self, other: Leg, response: Response) -> None:
         body = self.call.body_for(response, other, self.leg)
         if body:
-            self._offer = (body, response.headers.get("content-type"))
-            self._answer_by = self.call.ports.wall_clock() + ACK_WITHIN
+            self._offer = PendingOffer.of(response, body, self.call.ports.wall_clock())
             self.call.changed()
             self.begin()
         else:
@@ -172,17 +166,16 @@ class Renegotiation:
 
     def _end(self) -> None:
         """Leave it at that; an offer that was made is answered."""
-        call = self.call
-        call.disarm(TIMER)
-        call.drop(self)
-        call.changed()
+        self.call.disarm(TIMER)
+        self.call.drop(self)
+        self.call.changed()
         self._refuse_offer()
 
     def _refuse_offer(self) -> None:
         offer, other = self._offer, self.call.other(self.leg)
         self._offer = None
         if offer is not None and other is not None and other.state is LegState.ANSWERED:
-            other.acknowledge(refuse_streams(offer[0]), "application/sdp")
+            other.acknowledge(refuse_streams(offer.body), "application/sdp")
 
     def abandon(self) -> None:
         """Stop: the call is over."""

@@ -33,7 +33,8 @@ from ..call.caller import Caller
 from ..call.leg import Leg
 from ..call.ports import CallPorts
 from ..dialling.hunt import Hunt
-from ..midcall.reinvite import ACK_WITHIN, after_glare
+from ..midcall.pending_offer import ACK_WITHIN
+from ..midcall.reinvite import after_glare
 from ..model.call_state import CallEvent, CallState
 from ..model.identity import Identity
 from ..model.leg_state import LegEvent, LegState

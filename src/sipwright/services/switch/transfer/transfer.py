@@ -32,11 +32,12 @@ from sipwright.sip import Response, reason_for
 from ..call.call import Call
 from ..call.callee import Callee
 from ..call.leg import Leg
-from ..midcall.reinvite import ACK_WITHIN, ReInvite, after_glare
+from ..midcall.pending_offer import PendingOffer
+from ..midcall.reinvite import ReInvite, after_glare
 from ..midcall.renegotiation import renegotiate
 from ..model.leg_state import LegEvent, LegState
 from ..model.outcome import Outcome
-from ..model.stored_processes import StoredOffer, StoredReInvite, StoredTransfer
+from ..model.stored_processes import StoredReInvite, StoredTransfer
 from .moved_leg import move
 from .refer_notify import ReferNotifier
 from .stage import TABLE, Stage, StageEvent
@@ -65,7 +66,6 @@ class Transfer(Referrer):
     """
 
     __slots__ = (
-        "_answer_by",
         "_asked",
         "_invite",
         "_offer",
@@ -91,8 +91,7 @@ class Transfer(Referrer):
         self.other_id = ""
         self.target = 0
         self.failure = GONE
-        self._offer: tuple[bytes, str | None] | None = None
-        self._answer_by = 0.0
+        self._offer: PendingOffer | None = None
         self._invite: ReInvite | None = None
         self._asked: ReInvite | None = None
         self._stored: StoredReInvite | None = None
@@ -102,7 +101,6 @@ class Transfer(Referrer):
 
     def to_state(self) -> StoredTransfer:
         """Return what another process needs to go on."""
-        offer = self._offer
         return StoredTransfer(
             transferor=self.transferor.index,
             remaining=self.remaining.index,
@@ -111,9 +109,7 @@ class Transfer(Referrer):
             other_id=self.other_id,
             target=self.target,
             failure=self.failure.to_state(),
-            offer=None
-            if offer is None
-            else StoredOffer(offer[0].decode("latin-1"), offer[1], self._answer_by),
+            offer=None if self._offer is None else self._offer.to_state(),
             invite=self._stored if self._invite is None else self._invite.to_state(),
         )
 
@@ -127,10 +123,8 @@ class Transfer(Referrer):
         )
         transfer.stage, transfer.other_id = Stage(state.stage), state.other_id
         transfer.target, transfer.failure = state.target, Outcome.from_state(state.failure)
-        offer = state.offer
-        transfer._offer = None if offer is None else (offer.body.encode("latin-1"), offer.content_type)
-        known = 0.0 if offer is None else offer.answer_by  # which an older version has not stored
-        transfer._answer_by = known or call.ports.wall_clock() + ACK_WITHIN
+        if state.offer is not None:
+            transfer._offer = PendingOffer.from_state(state.offer, call.ports.wall_clock())
         transfer._stored = state.invite
         return transfer
 
@@ -218,7 +212,7 @@ class Transfer(Referrer):
     def _try_again(self, leg: Leg) -> None:
         self._tries += 1
         wait = after_glare(leg)
-        if self._tries < MOST_TRIES and (self._offer is None or wait < self._time_left()):
+        if self._tries < MOST_TRIES and (self._offer is None or wait < self._time_left(self._offer)):
             self.call.arm("transfer", wait)
         else:
             self.fail(Outcome(491, "Request Pending"))
@@ -238,8 +232,7 @@ class Transfer(Referrer):
 
     def _take_offer(self, target: Leg, response: Response) -> None:
         body = self.call.body_for(response, target, self.remaining)
-        self._offer = (body, response.headers.get("content-type"))
-        self._answer_by = self.call.ports.wall_clock() + ACK_WITHIN
+        self._offer = PendingOffer.of(response, body, self.call.ports.wall_clock())
         self._transition(StageEvent.OFFER)
         if body:
             self._offer_it()
@@ -248,19 +241,18 @@ class Transfer(Referrer):
 
     def _offer_it(self) -> None:
         assert self._offer is not None
-        left = self._time_left()
+        left = self._time_left(self._offer)
         if ReInvite.may_begin(self.remaining):
             self._invite = ReInvite(self.call, self.remaining, self._answered)
             self.call.arm("transfer", max(left, 0.0))
-            self._invite.send(*self._offer)
+            self._invite.send(self._offer.body, self._offer.content_type)
         elif left < BUSY:
             self.fail(Outcome(491, "Request Pending"))
         else:
             self.call.arm("transfer", BUSY)
 
-    def _time_left(self) -> float:
-        """Return in how many seconds the offer of the target is to be answered."""
-        return self._answer_by - self.call.ports.wall_clock()
+    def _time_left(self, offer: PendingOffer) -> float:
+        return offer.time_left(self.call.ports.wall_clock())
 
     def _answered(self, response: Response | None) -> None:
         """Take what the remaining end says to the offer of the target."""
@@ -333,7 +325,7 @@ class Transfer(Referrer):
             other.claimed_by = None
             if target is not None and stage is Stage.OFFERING and offer is not None:
                 # Its offer must be answered; then it goes on talking to the transferor, if that is still there.
-                target.acknowledge(refuse_streams(offer[0]), "application/sdp")
+                target.acknowledge(refuse_streams(offer.body), "application/sdp")
             if isinstance(other.originator, Target) or any(leg.is_finished for leg in other.ends()):
                 other.hang_up("switch", f"SIP;cause={self.failure.status}")
             elif target is not None and stage is Stage.OFFERING:
