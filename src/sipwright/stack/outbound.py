@@ -17,7 +17,7 @@ from sipwright.sip.uri import Uri
 from sipwright.stack.addresses import Addresses, return_address
 from sipwright.stack.failed_servers import FailedServers
 from sipwright.stack.own_network import OwnNetwork
-from sipwright.stack.reconnecting_flow import ReconnectingFlow
+from sipwright.stack.reconnecting_flow import ReconnectingFlow, connection_of
 from sipwright.stack.timer_heap import CallLater
 from sipwright.stack.udp_fallback import LARGEST_OVER_UDP, MEMORY, PATIENCE, FallbackFlow
 from sipwright.transport.base import Transport
@@ -347,7 +347,9 @@ class Outbound:
 
     def watch(self, tx: ClientTransaction, flow: Flow) -> None:
         """Let a transaction on a connection hear of its end."""
-        waiting = self._waiting.setdefault(flow, [])
+        if (connection := connection_of(flow, tx)) is None:
+            return
+        waiting = self._waiting.setdefault(connection, [])
         waiting.append(tx)
         if len(waiting) & (len(waiting) - 1) == 0:
             # At every power of two, so that a busy connection forgets what is done at little cost.

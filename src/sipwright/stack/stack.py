@@ -38,7 +38,7 @@ from sipwright.stack.own_network import IsKnown, OwnNetwork, nobody
 from sipwright.stack.ping import ping
 from sipwright.stack.pipeline import Pipeline
 from sipwright.stack.receiver import BRANCH_COOKIE, OnAbsorbedAck, OnStrayResponse, Receiver
-from sipwright.stack.reconnecting_flow import ReconnectingFlow, connection_of
+from sipwright.stack.reconnecting_flow import ReconnectingFlow
 from sipwright.stack.timer_heap import CallLater, Ticker, TimerHandle
 from sipwright.stack.tokens import RandomTokens, tag_of
 from sipwright.transport import UdpTransport
@@ -239,8 +239,8 @@ class Stack:
     ) -> ClientTransaction:
         """Send a request that has its Via already, over a flow that is known, in a transaction of its own."""
         tx = self.layer.client(request, flow, user, self.clock())
-        if flow.is_reliable and (connection := connection_of(flow, tx)) is not None:
-            self.outbound.watch(tx, connection)
+        if flow.is_reliable:
+            self.outbound.watch(tx, flow)
         if self.ticker.timer is None:
             self.ticker.arm()
         return tx
@@ -334,8 +334,9 @@ class Stack:
     def flow_closed(self, flow: Flow, error: OSError | None) -> None:
         """Tell whoever waits on a connection that it has ended."""
         self._on_flow_closed(flow)
+        now = self.clock()
         for tx in self.outbound.flow_closed(flow):
-            tx.handle(TRANSPORT_ERROR, None, now := self.clock())
+            tx.handle(TRANSPORT_ERROR, None, now)
             self.layer.perform(tx, now)
         for told in self.on_connection_end:
             told(flow)
@@ -374,8 +375,8 @@ class Stack:
     ) -> ClientTransaction:
         """Go on with a client transaction of an earlier process."""
         tx = self.layer.restore_client(request, flow, user, self.clock(), state)
-        if flow.is_reliable and (connection := connection_of(flow, tx)) is not None:
-            self.outbound.watch(tx, connection)
+        if flow.is_reliable:
+            self.outbound.watch(tx, flow)
         self.ticker.arm()
         return tx
 
