@@ -163,9 +163,8 @@ class Callee(Leg):
             is_silent = self.outcome is not None and self.outcome.reason == SILENT.reason
             (transaction.give_up if is_silent else transaction.cancel)(ports.clock(), headers)
             if isinstance(transaction.flow, ReconnectingFlow) and transaction.flow.is_lost:
-                transaction.fail(
-                    ports.clock()
-                )  # it is not to hear the INVITE, but only that it rings no more
+                # It is not to hear the INVITE, but only that it rings no more.
+                transaction.fail(ports.clock())
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Take a response to the INVITE, or to the BYE."""

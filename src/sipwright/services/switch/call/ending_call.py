@@ -172,9 +172,8 @@ class EndingCall(Bridge):
         if is_first and was_cut_off(transaction, response):
             leg.say_goodbye(farewell_headers(transaction.request), rounds=max(leg.rounds, 1))
         elif response.status == 481 and leg.is_answer_repeated:
-            leg.pending_request = (
-                None  # it has not heard that yet, and hears the BYE behind its ACK (RFC 3261 §15)
-            )
+            # It has not heard the answer yet, and hears the BYE behind its ACK (RFC 3261 §15).
+            leg.pending_request = None
             self.changed()
         elif leg.provider is None or not self._says_goodbye_again(leg, transaction.request, response):
             self.farewell_taken(leg)

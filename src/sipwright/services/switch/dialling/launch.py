@@ -161,21 +161,20 @@ def _is_expected_back(hunt: Hunting, leg: Callee) -> bool:
         waiting.holds_ack = True
     call.ports.routes.expect(leg)
     call.changed()
-
-    def time_is_up() -> None:
-        if (
-            call.hunt is hunt
-            and leg.transaction is waiting
-            and not flow.is_open
-            and leg.state is LegState.CALLING
-        ):
-            with call.event():
-                call.ports.stack.layer.drop(waiting)
-                hunt.failed(leg, PHONE_GONE, "switch")
-                call.ports.routes.take_back(leg, invite)
-
-    call.ports.stack.call_later(call.ports.routes.returns_within(), time_is_up)
+    within = call.ports.routes.returns_within()
+    call.ports.stack.call_later(within, partial(_give_up, hunt, leg, waiting, flow, invite))
     return True
+
+
+def _give_up(hunt: Hunting, leg: Callee, waiting: ClientTransaction, flow: Flow, invite: Request) -> None:
+    """Take a phone for gone that has not come back by now."""
+    call = hunt.call
+    is_over = call.hunt is not hunt or leg.transaction is not waiting or leg.state is not LegState.CALLING
+    if not (is_over or flow.is_open):
+        with call.event():
+            call.ports.stack.layer.drop(waiting)
+            hunt.failed(leg, PHONE_GONE, "switch")
+            call.ports.routes.take_back(leg, invite)
 
 
 def _wait_on(hunt: Hunting, leg: Callee) -> None:
