@@ -34,6 +34,7 @@ from sipwright.services.switch import (
     ServiceRoutes,
     Switch,
     SwitchSettings,
+    TextIdentities,
     refuse_unknown,
 )
 from sipwright.sip.nonces import NonceKeeper
@@ -192,12 +193,11 @@ class Wiring:
             ),
             node=self.settings.node, clock=time.monotonic, wall_clock=self._unix_time,
             call_later=self.stack.call_later, token=self._token, scripts=self.scripts,
-            observer=self.recorder if self._is_recording else None,
-            is_store_away=lambda: store.writer.is_away,
+            observer=self.recorder if self._is_recording else None, is_store_away=lambda: store.writer.is_away,
             most_from=SourceShares(self.limits.of_runs, self.origins.addresses.at),
-            runs_on=self.scripts.runs_on, own_limits=self.limits,
-            why_no_run=self.scripts.why_no_run, why_stopped=self._why_stopped,
-            may_pick_up=self.people.may_pick_up, guard=self.call_guard,
+            runs_on=self.scripts.runs_on, own_limits=self.limits, why_no_run=self.scripts.why_no_run,
+            why_stopped=self._why_stopped, may_pick_up=self.people.may_pick_up, guard=self.call_guard,
+            identities=TextIdentities(self._nonce_secret, gives_branches=self.crew is None),
         )  # fmt: skip
 
     def _make_registrar(self) -> None:

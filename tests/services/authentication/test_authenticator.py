@@ -2,7 +2,7 @@ import pytest
 
 from sipwright.errors import UserError
 from sipwright.services.authentication.authenticator import ELSEWHERE
-from sipwright.sip import Challenge, Reject
+from sipwright.sip import Challenge, Reject, Request
 from sipwright.sip.nonces import NonceKeeper
 
 
@@ -280,6 +280,26 @@ def test_a_wrong_answer_to_it_is_only_wrong(world, two_nodes):
     credentials = world.authorization(nonce=nonce, password="guess")
 
     assert "stale" not in challenge_of(world.receive(world.text(f"Authorization: {credentials}")))
+
+
+def test_a_text_that_is_challenged_by_a_second_node_is_the_one_that_it_was(world, two_nodes):
+    """The first node may have delivered it; what answers the second challenge has the next CSeq number (§22.2)."""
+    nonce = NonceKeeper(b"secret", issuer="north").issue(world.unix_time() - 60.0, "10.0.0.5")
+    credentials = world.authorization(method="MESSAGE", uri="sip:bob@example.org", nonce=nonce)
+    text = world.text(f"Authorization: {credentials}", method="MESSAGE", uri="sip:bob@example.org")
+    incoming = world.receive(text.replace("MESSAGE", "REGISTER", 1))
+    request = incoming.request
+    first_cseq, number = world.authenticator.first_cseq, request.cseq.number
+
+    def again(cseq, call_id=request.call_id):
+        headers = [("From", request.headers.get("From")), ("Call-ID", call_id), ("CSeq", f"{cseq} MESSAGE")]
+        return Request("MESSAGE", "sip:bob@example.org", headers)
+
+    assert first_cseq(request) == number
+    request.method = "MESSAGE"
+    assert world.authenticator.authenticate(incoming, "example.org") is None
+    assert [first_cseq(again(number + more)) for more in (0, 1, 2)] == [number, number, number + 2]
+    assert first_cseq(again(number + 1, "another")) == number + 1
 
 
 def test_an_invite_is_taken_by_no_other_node_than_the_one_that_has_challenged_it(world, two_nodes):

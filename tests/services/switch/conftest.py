@@ -19,6 +19,7 @@ from sipwright.services.switch import (
     ServiceRoutes,
     Switch,
     SwitchSettings,
+    TextIdentities,
 )
 from sipwright.services.switch.call.entity import Entity
 from sipwright.services.switch.call.leg import Leg
@@ -110,6 +111,7 @@ class Accounts:
         self.providers = Providers()
         self.bindings = {}
         self.further_flows = []
+        self.asked_anew = {}
 
     def served_domain(self, host, port):
         is_own = host == "10.0.0.1" and port in (None, 5060)
@@ -136,6 +138,9 @@ class Accounts:
 
     def authenticate(self, incoming, domain):
         return self.accounts.get(incoming.request.from_.uri.user)
+
+    def first_cseq(self, request):
+        return self.asked_anew.get(request.cseq.number, request.cseq.number)
 
     def targets(self, account_id, now):
         return self.bindings.get(account_id, [])
@@ -291,6 +296,7 @@ class Bench:
             wall_clock=network.clock, call_later=network.call_later, token=lambda: f"{next(self.counter):016x}",
             is_store_away=lambda: self.database.is_away,
             why_stopped=lambda provider: None if provider is None else self.stopped.get(provider[1]),
+            identities=TextIdentities(b"shared"),
         )  # fmt: skip
         self.pipeline.steps = (DialledNumbers(self.accounts, self.switch.ports.settings.help), self.switch)
 

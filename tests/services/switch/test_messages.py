@@ -128,3 +128,64 @@ def test_no_more_texts_are_on_their_way_to_an_account_than_there_is_room_for(ben
         bob.answer(asked, 200)
     text(alice)
     assert (alice.statuses("MESSAGE"), bob.methods()) == ([480, 200, 200], ["MESSAGE"] * 3)
+
+
+IDENTITY = ("Via", "From", "Call-ID", "CSeq")
+
+
+@pytest.mark.parametrize("is_moved", [False, True], ids=["there", "another port"])
+def test_a_phone_knows_a_text_again_that_the_next_process_gives_to_it(bench, alice, bob, is_moved):
+    """RFC 3428 §8: the phone has it, but the switch was killed before it could say so to the sender."""
+    asked = alice.request("MESSAGE", "sip:bob@example.org", headers=(("Content-Type", "text/plain"),))
+    alice.send(asked)
+    bench.restart()
+    taker = bob
+    if is_moved:
+        taker = bench.phone("bob", bob.host, port=5070)
+        (binding,) = bench.accounts.bindings[bench.accounts.accounts["bob"].id]
+        binding.source = f"udp/10.0.0.1:5060/{taker.address}"
+    alice.send(asked)
+
+    first, again = bob.heard[0], taker.heard[-1]
+    assert [again.headers.get(name) for name in IDENTITY] == [first.headers.get(name) for name in IDENTITY]
+    taker.answer(again, 200)
+    assert alice.statuses("MESSAGE") == [200]
+
+
+@pytest.mark.parametrize(
+    "another",
+    [
+        pytest.param({"call_id": "call-2", "cseq": 1}, id="call"),
+        pytest.param({"tag": "other", "cseq": 1, "branch": "z9hG4bK2"}, id="tag"),
+        pytest.param({"cseq": 2}, id="cseq"),
+    ],
+)
+def test_another_text_is_another_one_to_the_phone(bench, alice, bob, another):
+    for how in ({"cseq": 1}, another):
+        alice.send(alice.request("MESSAGE", "sip:bob@example.org", **how))
+
+    first, second = bob.heard
+    assert first.call_id != second.call_id
+    assert first.branch != second.branch
+
+
+def test_a_text_that_was_challenged_anew_is_the_one_that_it_was(bench, alice, bob):
+    """It has another branch, so a phone that has it already says so (RFC 3261 §8.2.2.2), and its sender is content."""
+    alice.send(alice.request("MESSAGE", "sip:bob@example.org", cseq=4))
+    bench.restart()
+    bench.accounts.asked_anew[5] = 4
+    alice.send(alice.request("MESSAGE", "sip:bob@example.org", cseq=5))
+
+    first, again = bob.heard
+    assert (again.call_id, again.from_tag, again.cseq) == (first.call_id, first.from_tag, first.cseq)
+    assert again.branch != first.branch
+    bob.answer(again, 482)
+    assert alice.statuses("MESSAGE") == [202]
+
+
+def test_each_phone_has_its_own_copy(bench, alice):
+    desk, mobile = bench.phone("desk", "30.0.0.2"), bench.phone("mobile", "30.0.0.3")
+    bench.account("bob", desk, mobile)
+    text(alice)
+
+    assert desk.last("MESSAGE").call_id != mobile.last("MESSAGE").call_id

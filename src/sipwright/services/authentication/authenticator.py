@@ -11,6 +11,7 @@ address or a connection brought it: else nobody's address gets into the log, whe
 from collections.abc import Callable
 
 from sipwright.errors import UserError
+from sipwright.memo import Bounded
 from sipwright.services.authentication.failure_log import FailureLog
 from sipwright.services.authentication.guesses import FlowKeys, Guesses, Sender
 from sipwright.services.ports import AccountView, Clock, Directory
@@ -78,6 +79,21 @@ class Authenticator:
         self.hand_over: Callable[[Incoming, str], bool] = _to_nobody
         """Hands an INVITE over to the node that has challenged it; False if that cannot be done, or it is another
         request."""
+        self._asked_anew: Bounded[tuple[str, str], tuple[int, int]] = Bounded()
+        """By Call-ID and From tag: the CSeq number of the last text with a right answer to a challenge of another node,
+        and the number under which that text was said first."""
+
+    def first_cseq(self, request: Request) -> int:
+        """Return the CSeq number under which a text was said first, if it only answers a second challenge now.
+
+        Where its sender goes on from one node to another it is challenged once more, and is a new request then (RFC
+        3261 §22.2), though the first node may have delivered it.
+        """
+        cseq = request.cseq.number
+        if not self._asked_anew:
+            return cseq
+        before, first = self._asked_anew.get((request.call_id, request.from_tag or ""), (0, 0))
+        return first if cseq == before + 1 else cseq
 
     def authenticate(
         self,
@@ -177,6 +193,10 @@ class Authenticator:
         if is_new and incoming.request.method != "INVITE":
             return False
         if not self.hand_over(incoming, issuer):
+            request = incoming.request
+            if request.method == "MESSAGE":
+                known = request.cseq.number, self.first_cseq(request)
+                self._asked_anew.keep((request.call_id, request.from_tag or ""), known)
             self._challenge(incoming, domain, username, is_stale=True)
         return True
 

@@ -24,6 +24,7 @@ from .model.leg_state import LegState
 from .model.outcome import ELSEWHERE, LegResult, Outcome, best, for_caller
 from .steering import NotNow, Steering
 from .switch import Switch, SwitchSettings, SwitchSnapshot
+from .text_identity import TextIdentities
 
 __all__ = [
     "ELSEWHERE",
@@ -58,6 +59,7 @@ __all__ = [
     "Switch",
     "SwitchSettings",
     "SwitchSnapshot",
+    "TextIdentities",
     "best",
     "domain_of_number",
     "for_caller",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
+from itertools import chain, repeat
 
 from sipwright.services.dialstring import DialLeg
 from sipwright.services.leg_options import PLAIN
@@ -30,6 +31,7 @@ from .model.header_table import PASSAGES, Party, Passage
 from .model.identity import Identity
 from .model.outcome import Outcome, best, for_caller
 from .model.relayed import explaining_headers, relayed_lines, without_verification
+from .text_identity import TextIdentities, TextIdentity
 from .texts import Sending, Text, Texter
 
 __all__ = ["Messages"]
@@ -41,16 +43,30 @@ MOST_OF_A_STRANGER = 5
 """Of those from one address that is no provider's, so that the others still reach it."""
 
 
+MERGED = 482
+"""What a phone says of a text that it has been given already by another way (RFC 3261 §8.2.2.2), as by a node that has
+died since: none but that text has its identity."""
+
+
 class Messages:
     """Takes and sends texts outside the dialogs of calls."""
 
-    __slots__ = ("_destinations", "_ports", "_redirects", "_router", "_under_way", "_unreachable")
+    __slots__ = (
+        "_destinations",
+        "_identities",
+        "_ports",
+        "_redirects",
+        "_router",
+        "_under_way",
+        "_unreachable",
+    )
 
     def __init__(
         self, ports: CallPorts[Call], router: Router, destinations: Destinations,
-        unreachable: Callable[[Identity, Destination], None],
+        unreachable: Callable[[Identity, Destination], None], identities: TextIdentities,
     ) -> None:  # fmt: skip
         """Get ready; `unreachable` is told of each text that no way leads to where it is sent."""
+        self._identities = identities
         self._ports = ports
         self._router = router
         self._destinations = destinations
@@ -90,7 +106,11 @@ class Messages:
             raise Reject(480, "Not Registered")
         is_stranger = decision.direction == "in" and decision.provider is None
         over = self._begin(account.id, network_of(incoming.source[0]) if is_stranger else None)
-        Delivery(self._ports, incoming, passage, over, partial(self._elsewhere, account)).send(phones)
+        cseq = router.authenticator.first_cseq(request)
+        identify = partial(self._identities.of, request, cseq)
+        Delivery(self._ports, incoming, passage, over, partial(self._elsewhere, account), identify).send(
+            phones
+        )
 
     def _elsewhere(self, account: AccountView, phone: Destination, response: Response) -> list[Destination]:
         """Return the phones of accounts here that a phone sends its texts on to (RFC 3261 §8.1.3.4)."""
@@ -159,11 +179,13 @@ class Messages:
 class Delivery:
     """One MESSAGE on its way to several phones; the first 2xx is the answer; `over` hears of the last.
 
-    `elsewhere` says where one sends it on to, which is followed to no place twice.
+    `elsewhere` says where one sends it on to, which is followed to no place twice, and `identify` what each phone is to
+    know it by.
     """
 
     __slots__ = (
         "_elsewhere",
+        "_identify",
         "_is_answered",
         "_outcomes",
         "_over",
@@ -182,8 +204,10 @@ class Delivery:
         passage: Passage,
         over: Callable[[], None],
         elsewhere: Callable[[Destination, Response], list[Destination]],
+        identify: Callable[[Destination], TextIdentity],
     ) -> None:
         self._ports = ports
+        self._identify = identify
         self._request: Request = incoming.request
         self._transaction: ServerTransaction = incoming.open(self)
         self._waiting = 0
@@ -199,15 +223,21 @@ class Delivery:
         self._waiting += len(phones)
         self._places.update(phone.place for phone in phones)
         for phone in phones:
-            make = partial(self._make, phone, self._ports.token(), self._ports.token())
+            identity = self._identify(phone)
+            # What goes over another way after the first one has failed is another transaction.
+            branches = chain((identity.branch,), repeat(None))
+            make = partial(self._make, phone, identity, branches)
             Sending(self._ports, phone, make, partial(self._answered, phone)).send()
 
-    def _make(self, phone: Destination, call_id: str, tag: str, flow: Flow) -> Request:
-        given = self._request
+    def _make(
+        self, phone: Destination, identity: TextIdentity, branches: Iterator[str | None], flow: Flow
+    ) -> Request:
+        given, stack, branch = self._request, self._ports.stack, next(branches)
         sender = NameAddr.parse(without_verification(str(given.from_)))
         return make_request(
             "MESSAGE", phone.uri, from_=from_header(sender, PLAIN), to=f"<{phone.to}>",
-            call_id=call_id, cseq=1, from_tag=tag, via=self._ports.stack.new_via(flow), routes=phone.route,
+            call_id=identity.call_id, cseq=1, from_tag=identity.from_tag,
+            via=stack.new_via(flow) if branch is None else stack.via_for(flow, branch), routes=phone.route,
             max_forwards=(given.max_forwards or 71) - 1, lines=relayed_lines(given, self._passage),
             body=given.body, content_type=given.headers.get("content-type"),
         )  # fmt: skip
@@ -222,6 +252,8 @@ class Delivery:
         if others:
             self._waiting -= 1
             self.send(others)
+        elif response.status == MERGED:
+            self._count(Outcome(202, "Accepted"))
         else:
             told = explaining_headers(response, PASSAGES[Party.OUTSIDER, Party.PHONE])
             self._count(Outcome(response.status, response.reason, told))

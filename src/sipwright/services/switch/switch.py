@@ -65,6 +65,7 @@ from .recovery.recover import CallRow, Recovered, recover, restore
 from .recovery.rows import call_row, cdr_row
 from .requests import Requests
 from .steering import Steering
+from .text_identity import TextIdentities
 from .transfer.handing import Handing
 from .transfer.moving import Moving
 from .transfer.orbit import PARK, ring_back_later
@@ -102,7 +103,7 @@ class Switch:
         why_no_run: Callable[[int, str], str | None] = lambda user_id, direction: None,
         why_stopped: WhyStopped = nothing_stopped,
         may_pick_up: Callable[[int | None, int], bool] = lambda rings, picks: False,
-        guard: LegGuard[Call] | None = None,
+        guard: LegGuard[Call] | None = None, identities: TextIdentities | None = None,
     ) -> None:  # fmt: skip
         self.router = router
         self.finder = destinations
@@ -179,7 +180,9 @@ class Switch:
         )
         stack.receiver.on_ack = self._requests.take_ack
         stack.receiver.on_usual_ack = self._requests.take_usual_ack
-        self._messages = Messages(self.ports, router, destinations, unreachable.of_text)
+        self._messages = Messages(
+            self.ports, router, destinations, unreachable.of_text, identities or TextIdentities()
+        )
         self._recovered: dict[str, Recovered] = {}
         self.unread: set[str] = set()
         """Calls in the database that this version cannot go on with; perhaps another one can."""
