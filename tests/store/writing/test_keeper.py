@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from pathlib import Path
 from random import Random
 from shutil import copytree, ignore_patterns
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -255,3 +256,53 @@ async def test_a_change_is_followed_by_whoever_looks_as_seldom_as_can_be(
     following.cancel()
 
     assert len(reads) == 3
+
+
+@pytest.fixture
+def tiny_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch fills a segment, and a worker looks after them again and again."""
+    monkeypatch.setattr(log_file, "SEGMENT_SIZE", 1)
+    monkeypatch.setattr(sqlite_committer, "APPLY_EVERY", 0.001)
+
+
+@pytest.mark.usefixtures("tiny_segments")
+async def test_a_worker_leaves_full_segments_to_the_keeper(
+    sqlite_url: str, key_file: Path, tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+):
+    """So what is applied is a second's worth for all, of which only the last state of each row is written."""
+    monkeypatch.setattr(module, "APPLY_EVERY", 3_600.0)
+    worker = await Store.open(sqlite_url, key_file, keeper=tmp_path)
+    own = worker._committer._applier  # type: ignore[attr-defined]
+    done: list[str] = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        method = getattr(own, name)
+        return lambda *arguments, **options: done.append(name) or method(*arguments, **options)
+
+    for name in ("a", "b", "c"):
+        await committed(worker, name)
+    for name in ("apply", "position"):
+        monkeypatch.setattr(own, name, noting(name))
+    await until(lambda: len(done) > 8)
+    left = len(segments_in(tmp_path / "sipwright.db-redo"))
+    await keeper.apply()
+    await until(lambda: len(segments_in(tmp_path / "sipwright.db-redo")) == 1)
+
+    assert left == 3
+    assert set(done) == {"position"}
+    assert stored(tmp_path / "sipwright.db") == dict.fromkeys("abc", b"{}")
+    await worker.close()
+
+
+@pytest.mark.usefixtures("tiny_segments")
+async def test_a_worker_removes_full_segments_by_itself_when_no_keeper_comes(
+    sqlite_url: str, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sqlite_committer, "KEPT_WITHIN", 0.01)
+    worker = await Store.open(sqlite_url, key_file, keeper=tmp_path)
+    for name in ("a", "b", "c"):
+        await committed(worker, name)
+    await until(lambda: len(segments_in(tmp_path / "sipwright.db-redo")) == 1)
+
+    assert stored(tmp_path / "sipwright.db") == dict.fromkeys("abc", b"{}")
+    await worker.close()

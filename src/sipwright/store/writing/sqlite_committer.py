@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +19,7 @@ import structlog
 
 from sipwright.store.errors import StoreError
 from sipwright.store.writing.board import BINDINGS, STATES, Board
-from sipwright.store.writing.log import Lately, RedoLog, directory_of, keep_damaged
+from sipwright.store.writing.log import Lately, RedoLog, Segment, directory_of, keep_damaged
 from sipwright.store.writing.log_applier import Applier
 from sipwright.store.writing.writer import Batch, batch_refused, outage_began, outage_ended
 
@@ -28,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 APPLY_EVERY = 1.0
 """Seconds for which batches are gathered before they are applied to the tables."""
+
+KEPT_WITHIN = 10.0
+"""Seconds for which full segments are left to the keeper: two who apply what is young write more states of each row."""
 
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -44,7 +48,7 @@ class SqliteCommitter:
         path: The file of the database.
         synchronous: ``normal``, or ``full`` to sync the disk before a batch counts as committed.
         board: Where other processes are told of news that commit there, too; one more brings the tables up to date for
-            all of them (`keeper.py`), so that this one only does what it has to before it removes a full segment.
+            all of them (`keeper.py`), so that this one only removes full segments behind it.
     """
 
     def __init__(self, path: Path, synchronous: str = "normal", *, board: Board | None = None) -> None:
@@ -65,6 +69,8 @@ class SqliteCommitter:
         self._follower = threading.Thread(target=self._follow, name="store-applier", daemon=True)
         # What earlier processes have left is applied before anything new is said of the same rows.
         self._has_inherited = False
+        # Since when full segments are left to the keeper of which it has applied none.
+        self._left_at: float | None = None
 
     def start(self, on_done: Callable[[Batch], None]) -> None:
         """Get ready."""
@@ -172,7 +178,7 @@ class SqliteCommitter:
             self._stopping.wait(APPLY_EVERY)
             self._appended.clear()
             try:
-                self._apply()
+                self._catch_up()
                 is_failing = False
             except Exception as error:  # the root of a thread: what fails now may work in a second
                 if not is_failing:
@@ -183,6 +189,35 @@ class SqliteCommitter:
                     )
                 is_failing = True
                 self._appended.set()
+
+    def _catch_up(self) -> None:
+        """Apply what was appended, or leave that to the keeper, and remove the segments that are done with."""
+        kept = self._kept()
+        if kept is None:
+            self._apply()
+            return
+        self._log.remove(kept)
+        if self._log.has_full:
+            self._appended.set()
+
+    def _kept(self) -> list[Segment] | None:
+        """Return the full segments that the keeper has applied; None where that is for this process to do.
+
+        It is where there is no keeper, where that does not come, and where the disk has to be synced before a segment
+        is removed, which the keeper does not do.
+        """
+        if self._board is None or self._syncs:
+            return None
+        full, now = self._log.full(), time.monotonic()
+        kept = [segment for segment in full if self._applier.position(segment.path) >= segment.size]
+        if kept or not full:
+            self._left_at = None
+        if len(kept) < len(full):
+            self._left_at = now if self._left_at is None else self._left_at
+            if now >= self._left_at + KEPT_WITHIN:
+                self._left_at = None
+                return None
+        return kept
 
     def _apply(self) -> None:
         """Apply what was appended, and remove the segments to which nothing more is."""
