@@ -264,3 +264,17 @@ def test_the_native_signature_is_that_of_hashlib_or_none(key, text, holder):
     assert native.is_nonce(key, expected, text) is (None if is_long else True)
     assert native.is_nonce(key, changed(expected, 29), text) is (None if is_long else False)
     assert native.is_nonce(key, expected[1:], text) is None
+
+
+def test_of_one_from_before_this_process_it_is_never_known_whether_it_was_used():
+    earlier = keeper()
+    before, after = earlier.issue(NOW), earlier.issue(NOW + 1.0)
+    later = keeper()
+    later.begin(NOW + 0.5)
+
+    assert [check(later, nonce, 1, NOW + 2.0) for nonce in (before, before, after)] == [
+        Verdict.UNKNOWN,
+        Verdict.UNKNOWN,
+        Verdict.OK,
+    ]
+    assert check(later, before, 1, NOW + 300.1) is Verdict.STALE

@@ -23,10 +23,14 @@ class Verdict(Enum):
     `REPEATED` is the last answer that was given to this nonce, once more. A request without its transaction may be
     repeated like that, and so may a captured one be replayed: nothing may change because of it. The digest covers
     method and URI and no other header, so that the answer is the same does not even say that the request is.
+
+    `UNKNOWN` is one that is not old, of which only another process could say whether it was used: it may be that
+    same answer once more, or anything else.
     """
 
     OK = "ok"
     REPEATED = "repeated"
+    UNKNOWN = "unknown"
     STALE = "stale"
     REPLAYED = "replayed"
 
@@ -35,10 +39,10 @@ class NonceKeeper:
     """Issues nonces that need no memory until they are used, and knows which were used.
 
     A nonce is its time of issue and a keyed BLAKE2 hash of it (RFC 7693 §2.9), so every node and every later
-    process with the same secret accepts it.  A used one is remembered with its highest nonce-count and the
-    beginning of the answer that had it (in one number: there may be a hundred thousand), in two generations:
+    process with the same secret knows it for one of ours.  A used one is remembered with its highest nonce-count
+    and the beginning of the answer that had it (in one number: there may be a hundred thousand), in two generations:
     when the younger is full or a lifetime old, the older is forgotten.  Whatever was forgotten counts as stale,
-    never as unused: a replay cannot get in through a table that ran over.
+    never as unused: a replay cannot get in through a table that ran over, nor through one that ended with its process.
 
     The hash of a nonce that was given to somebody ends with another one, of whom.  A right answer is taken from
     anybody, since phones move (RFC 7616 §3.3 warns of refusing it); a wrong one proves who sent it only if it is of
@@ -70,11 +74,16 @@ class NonceKeeper:
         self._young: dict[int, int] = {}
         self._old: dict[int, int] = {}
         self._young_since = self._young_newest = self._old_newest = 0
-        self._forgotten_until = 0
+        self._forgotten_until = self._others_until = 0
 
     def __len__(self) -> int:
         """Count the nonces that are remembered as used."""
         return len(self._young) + len(self._old)
+
+    def begin(self, now_unix: float) -> None:
+        """Take nothing from before for unused: which of those nonces were, only the process knew that issued them."""
+        self._others_until = int(now_unix * 1e6) - 1
+        self._forgotten_until = max(self._forgotten_until, self._others_until)
 
     def issue(self, now_unix: float, holder: str | None = None) -> str:
         """Return a fresh nonce, different from all others that this keeper has issued, for a holder such as a host."""
@@ -108,8 +117,10 @@ class NonceKeeper:
         """
         issued, now = int(nonce[: self._STAMP], 16), int(now_unix * 1e6)
         # Also for a nonce from the future: another node's clock may be ahead, but not by a lifetime.
-        if abs(now - issued) > self._lifetime or issued <= self._forgotten_until:
+        if abs(now - issued) > self._lifetime:
             return Verdict.STALE
+        if issued <= self._forgotten_until:
+            return Verdict.UNKNOWN if issued <= self._others_until else Verdict.STALE
         used = self._young.get(issued) or self._old.get(issued, 0)
         count = 1 if nc is None else nc
         use = count << _ANSWER_BITS | int(response[:16] or "0", 16)

@@ -1,6 +1,7 @@
 import pytest
 
 from sipwright.errors import UserError
+from sipwright.services.authentication import Authenticator
 from sipwright.services.authentication.authenticator import ELSEWHERE
 from sipwright.sip import Challenge, Reject, Request
 from sipwright.sip.nonces import NonceKeeper
@@ -246,6 +247,7 @@ def test_an_account_whose_password_cannot_be_decrypted_is_refused_clearly(world,
 def two_nodes(world):
     """This node is south; the other one challenges, and returns credentials that are the answer to that."""
     world.authenticator._nonces = NonceKeeper(b"secret", issuer="south", others=lambda: ["north"])
+    world.authenticator._nonces.begin(world.unix_time() - 30.0)
 
     def challenged(seconds_ago=0.0):
         nonce = NonceKeeper(b"secret", issuer="north").issue(world.unix_time() - seconds_ago, "10.0.0.5")
@@ -282,9 +284,10 @@ def test_a_wrong_answer_to_it_is_only_wrong(world, two_nodes):
     assert "stale" not in challenge_of(world.receive(world.text(f"Authorization: {credentials}")))
 
 
-def test_a_text_that_is_challenged_by_a_second_node_is_the_one_that_it_was(world, two_nodes):
-    """The first node may have delivered it; what answers the second challenge has the next CSeq number (§22.2)."""
-    nonce = NonceKeeper(b"secret", issuer="north").issue(world.unix_time() - 60.0, "10.0.0.5")
+@pytest.mark.parametrize("issuer", ["north", "south"], ids=["node", "process"])
+def test_a_text_that_is_challenged_by_a_second_process_is_the_one_that_it_was(world, two_nodes, issuer):
+    """The first one may have delivered it; what answers the second challenge has the next CSeq number (§22.2)."""
+    nonce = NonceKeeper(b"secret", issuer=issuer).issue(world.unix_time() - 60.0, "10.0.0.5")
     credentials = world.authorization(method="MESSAGE", uri="sip:bob@example.org", nonce=nonce)
     text = world.text(f"Authorization: {credentials}", method="MESSAGE", uri="sip:bob@example.org")
     incoming = world.receive(text.replace("MESSAGE", "REGISTER", 1))
@@ -314,31 +317,109 @@ def test_an_invite_is_taken_by_no_other_node_than_the_one_that_has_challenged_it
     assert "stale" in incoming.responses[-1].headers.get("WWW-Authenticate")
 
 
-def test_an_invite_that_an_earlier_process_has_challenged_is_challenged_anew(world):
-    """That one may have begun a call with it, and nobody remembers: whoever has heard it would have another one."""
-    nonces = world.authenticator._nonces
-    credentials = [
-        world.authorization(method="INVITE", uri="sip:bob@example.org", nonce=nonces.issue(at, "10.0.0.5"))
-        for at in (world.authenticator._began - 0.5, world.authenticator._began + 0.5)
-    ]
-    earlier, own = (world.text(f"Authorization: {each}", uri="sip:bob@example.org") for each in credentials)
+@pytest.fixture
+def later(world):
+    """Start a process after this one has ended, with what it has stored; return what made the nonces of that."""
+    ended = world.nonces
 
-    def judged(text):
-        incoming = world.receive(text)
+    def start():
+        world.now += 1.0
+        world.nonces = NonceKeeper(b"secret")
+        world.authenticator = Authenticator(world.directory, world.nonces, unix_time=world.unix_time)
+        world.begin()
+        return ended
+
+    return start
+
+
+FIRST = "Contact: <sip:alice@10.0.0.5>"
+
+
+@pytest.mark.parametrize(
+    ("headers", "options", "source"),
+    [
+        pytest.param(["Contact: <sip:thief@198.51.100.66>"], {}, None, id="for another phone"),
+        pytest.param([FIRST, "Contact: <sip:thief@198.51.100.66>"], {}, None, id="for another phone as well"),
+        pytest.param(["Contact: *", "Expires: 0"], {}, None, id="for none"),
+        pytest.param([FIRST, "Expires: 0"], {}, None, id="for one less"),
+        pytest.param([], {}, None, id="to learn where the phone is"),
+        pytest.param([FIRST], {"call_id": "another"}, None, id="in another row"),
+        pytest.param([FIRST], {"cseq": 6}, None, id="as the next one"),
+        pytest.param([FIRST], {}, ("198.51.100.66", 5060), id="from elsewhere"),
+    ],
+)
+def test_what_has_come_to_an_earlier_process_is_good_for_nothing_more(
+    world, later, at, headers, options, source
+):
+    """That one knew that it had come, and the digest says nothing of Contact, Call-ID and CSeq."""
+    credentials = f"Authorization: {world.authorization()}"
+    world.receive(world.text(credentials, FIRST, cseq=5))
+    before = dict(world.writer.rows["binding"]), world.contacts()
+    later()
+    again = world.receive(
+        world.text(credentials, *headers, **{"cseq": 5} | options), at(*source) if source else None
+    )
+
+    assert challenge_of(again)["stale"] == "true"
+    assert (world.writer.rows["binding"], world.contacts()) == before
+
+
+def test_what_has_come_to_an_earlier_process_and_is_only_repeated_gets_its_answer(world, later):
+    """Its 200 was lost with that process, or its sender has not heard it yet."""
+    text = world.text(f"Authorization: {world.authorization()}", FIRST)
+    world.receive(text)
+    before = dict(world.writer.rows["binding"])
+    later()
+    answers = [world.receive(text).response for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].headers.get("Contact").startswith("<sip:alice@10.0.0.5>;expires=")
+    assert world.writer.rows["binding"] == before
+
+
+@pytest.mark.parametrize(("age", "status"), [(30.0, 200), (301.0, 401)], ids=["lives", "old"])
+def test_what_has_come_to_a_node_that_is_no_more_and_is_only_repeated_gets_its_answer(
+    world, two_nodes, age, status
+):
+    text = world.text(two_nodes(), FIRST)
+    world.receive(text)
+    before = dict(world.writer.rows["binding"])
+    world.now += age
+    repeated = world.receive(text)
+    other = world.receive(text.replace("10.0.0.5>", "10.0.0.6>"))
+
+    assert repeated.response.status == status
+    assert challenge_of(other)["stale"] == "true"
+    assert world.writer.rows["binding"] == before
+
+
+def test_a_phone_that_an_earlier_process_has_challenged_only_answers_again(world, later):
+    ended = later()
+    old = ended.issue(world.unix_time() - 0.5, "10.0.0.5")
+    new = world.nonces.issue(world.unix_time(), "10.0.0.5")
+    answers = [
+        world.receive(world.text(f"Authorization: {world.authorization(nonce=nonce)}", FIRST)).response
+        for nonce in (old, new)
+    ]
+
+    assert [answer.status for answer in answers] == [401, 200]
+    assert "stale=true" in answers[0].headers.get("WWW-Authenticate")
+
+
+def test_an_invite_that_an_earlier_process_has_challenged_is_challenged_anew(world, later):
+    """That one may have begun a call with it, and nobody remembers: whoever has heard it would have another one."""
+    ended = later()
+
+    def judged(nonces, seconds_ago):
+        nonce = nonces.issue(world.unix_time() - seconds_ago, "10.0.0.5")
+        credentials = world.authorization(method="INVITE", uri="sip:bob@example.org", nonce=nonce)
+        incoming = world.receive(world.text(f"Authorization: {credentials}", uri="sip:bob@example.org"))
         incoming.request.method = "INVITE"
         return world.authenticator.authenticate(incoming, "example.org"), incoming
 
-    refused, incoming = judged(earlier)
-    taken, _ = judged(own)
+    refused, incoming = judged(ended, 0.5)
+    taken, _ = judged(world.nonces, 0.0)
 
     assert refused is None
     assert "stale=true" in incoming.responses[-1].headers.get("WWW-Authenticate")
     assert taken.username == "alice"
-
-
-def test_a_phone_that_an_earlier_process_has_challenged_registers_with_that(world):
-    """It cannot be registered otherwise than it has said: the CSeq of what has come before is known."""
-    nonce = world.authenticator._nonces.issue(world.authenticator._began - 5.0, "10.0.0.5")
-    credentials = world.authorization(nonce=nonce)
-
-    assert world.receive(world.text(f"Authorization: {credentials}")).response.status == 200

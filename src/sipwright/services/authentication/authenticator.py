@@ -53,6 +53,9 @@ def _to_nobody(incoming: Incoming, node: str) -> bool:
     return False
 
 
+# What a request without its transaction may be that is said once more.
+_MAYBE_REPEATED = (Verdict.REPEATED, Verdict.UNKNOWN)
+
 # What stands in for the secret of a user who does not exist.  That a right answer to it can be made does not
 # matter: there is no account it would lead to.
 _NOBODY = {algorithm: ha1("", "", "", algorithm) for algorithm in ALGORITHMS}
@@ -74,20 +77,20 @@ class Authenticator:
         self._nonces = nonces
         # One that nobody can set: a nonce from the future would be stale until its time had come.
         self._unix_time = unix_time or SteadyClock()
-        self._began = self._unix_time()
+        nonces.begin(self._unix_time())
         self.failures = FailureLog()
         self.hand_over: Callable[[Incoming, str], bool] = _to_nobody
         """Hands an INVITE over to the node that has challenged it; False if that cannot be done, or it is another
         request."""
         self._asked_anew: Bounded[tuple[str, str], tuple[int, int]] = Bounded()
-        """By Call-ID and From tag: the CSeq number of the last text with a right answer to a challenge of another node,
-        and the number under which that text was said first."""
+        """By Call-ID and From tag: the CSeq number of the last text with a right answer to a challenge of another
+        process, and the number under which that text was said first."""
 
     def first_cseq(self, request: Request) -> int:
         """Return the CSeq number under which a text was said first, if it only answers a second challenge now.
 
-        Where its sender goes on from one node to another it is challenged once more, and is a new request then (RFC
-        3261 §22.2), though the first node may have delivered it.
+        Where its sender goes on from one process to another it is challenged once more, and is a new request then (RFC
+        3261 §22.2), though the first one may have delivered it.
         """
         cseq = request.cseq.number
         if not self._asked_anew:
@@ -107,7 +110,7 @@ class Authenticator:
             incoming: The request.
             domain: The canonical name of the domain that the sender claims to belong to.
             may_repeat: Asked when the credentials are those that came last, once more, as those of a repeated and
-                those of a replayed request are: whether it can do no harm.
+                those of a replayed request are, or may be, as another process got them: whether it can do no harm.
 
         Raises:
             Reject: The account may not be used, which only its owner learns, or its password cannot be decrypted.
@@ -141,19 +144,17 @@ class Authenticator:
         if not is_right:
             self._refuse(incoming, domain, account, credentials)
             return None
-        if self._is_judged_elsewhere(incoming, domain, username, nonce, issuer):
+        verdict = self._verdict(incoming, credentials, count, issuer)
+        if verdict is None:
             return None
-        response = credentials.params["response"]
-        verdict = self._nonces.use(nonce, count, self._unix_time(), response)
         is_harmless = verdict is Verdict.OK or (
-            verdict is Verdict.REPEATED
+            verdict in _MAYBE_REPEATED
             and may_repeat is not None
             and account is not None
             and may_repeat(incoming, account)
         )
         if not is_harmless:
-            # Whoever knows the password only has to answer again, without asking a person (RFC 7616 §3.3).
-            self._challenge(incoming, domain, username, is_stale=True)
+            self._ask_anew(incoming, domain, username, verdict)
             return None
         if account is not None and not account.is_enabled:
             raise account_disabled(account)
@@ -176,29 +177,29 @@ class Authenticator:
             why = self._why_wrong(credentials, incoming.request, account)
             self.failures.failed(incoming, username, domain, why, account)
 
-    def _is_judged_elsewhere(
-        self, incoming: Incoming, domain: str, username: str, nonce: str, issuer: str
-    ) -> bool:
-        """Return whether the answer to a challenge of another process is not taken here; it is done with then.
+    def _verdict(
+        self, incoming: Incoming, credentials: Credentials, count: int | None, issuer: str
+    ) -> Verdict | None:
+        """Judge the nonce of an answer that was right; None if it went to the process that has issued that.
 
-        Only the one that has challenged it knows whether it has come before. An earlier process of this node, which
-        cannot be asked any more, may have begun a call with it, and the digest says nothing of the Call-ID.
+        Only that one knows whether it has come before, and the digest says nothing of Contact, Call-ID and CSeq.
         """
-        if issuer == self._nonces.issuer:
-            if incoming.request.method != "INVITE" or self._nonces.age(nonce, self._began) <= 0.0:
-                return False
-            self._challenge(incoming, domain, username, is_stale=True)
-            return True
-        is_new = abs(self._nonces.age(nonce, self._unix_time())) <= ELSEWHERE
-        if is_new and incoming.request.method != "INVITE":
-            return False
-        if not self.hand_over(incoming, issuer):
-            request = incoming.request
-            if request.method == "MESSAGE":
-                known = request.cseq.number, self.first_cseq(request)
-                self._asked_anew.keep((request.call_id, request.from_tag or ""), known)
-            self._challenge(incoming, domain, username, is_stale=True)
-        return True
+        nonces, now = self._nonces, self._unix_time()
+        nonce = credentials.params["nonce"]
+        is_new = incoming.request.method != "INVITE" and abs(nonces.age(nonce, now)) <= ELSEWHERE
+        if issuer == nonces.issuer or is_new:
+            return nonces.use(nonce, count, now, credentials.params["response"])
+        if self.hand_over(incoming, issuer):
+            return None
+        return Verdict.UNKNOWN if nonces.is_fresh(nonce, now) else Verdict.STALE
+
+    def _ask_anew(self, incoming: Incoming, domain: str, username: str, verdict: Verdict) -> None:
+        """Challenge once more who knows the password: he answers again, and asks no person (RFC 7616 §3.3)."""
+        request = incoming.request
+        if verdict is Verdict.UNKNOWN and request.method == "MESSAGE":
+            known = request.cseq.number, self.first_cseq(request)
+            self._asked_anew.keep((request.call_id, request.from_tag or ""), known)
+        self._challenge(incoming, domain, username, is_stale=True)
 
     def _pass_over(
         self, incoming: Incoming, domain: str, username: str, account: AccountView | None, nonce: str
