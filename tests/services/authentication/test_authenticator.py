@@ -303,6 +303,7 @@ def test_a_text_that_is_challenged_by_a_second_process_is_the_one_that_it_was(wo
     assert world.authenticator.authenticate(incoming, "example.org") is None
     assert [first_cseq(again(number + more)) for more in (0, 1, 2)] == [number, number, number + 2]
     assert first_cseq(again(number + 1, "another")) == number + 1
+    assert [first_cseq(again(cseq, "another")) for cseq in (0, 1)] == [0, 1]
 
 
 def test_an_invite_is_taken_by_no_other_node_than_the_one_that_has_challenged_it(world, two_nodes):

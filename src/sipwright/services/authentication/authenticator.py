@@ -93,9 +93,10 @@ class Authenticator:
         3261 §22.2), though the first one may have delivered it.
         """
         cseq = request.cseq.number
-        if not self._asked_anew:
+        known = self._asked_anew and self._asked_anew.get((request.call_id, request.from_tag or ""))
+        if not known:
             return cseq
-        before, first = self._asked_anew.get((request.call_id, request.from_tag or ""), (0, 0))
+        before, first = known
         return first if cseq == before + 1 else cseq
 
     def authenticate(
