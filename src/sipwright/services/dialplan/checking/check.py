@@ -44,6 +44,7 @@ from .imports import wrong_imports
 from .literals import assigned, certain, wrong_calls
 from .shadowing import own_meanings, stubs_without
 from .syntax import unreadable
+from .unchecked import run_texts, runs_texts
 
 __all__ = ["Problem", "check_script"]
 
@@ -262,9 +263,10 @@ def _check_contents(source: str, limits: Limits) -> list[Problem]:
     """Look for what is sure to fail when it is reached: literal arguments, and what modules lack here."""
     tree = parse(source)
     if tree is None:
-        return []
+        return [] if (text := runs_texts(source)) is None else [Problem(*text)]
     found: list[tuple[ast.stmt | ast.expr, str]] = [
-        *islice(wrong_calls(tree, limits), _MOST_WRONG_CALLS), *wrong_exceptions(tree), *_missing(tree),
+        *islice(wrong_calls(tree, limits), _MOST_WRONG_CALLS), *wrong_exceptions(tree),
+        *islice(run_texts(tree), _MOST_WRONG_CALLS), *_missing(tree),
     ]  # fmt: skip
     return sorted(Problem(node.lineno, node.col_offset + 1, one_line(said, 300)) for node, said in found)
 
