@@ -121,6 +121,7 @@ def test_a_dialog_that_has_left_its_boot_is_where_it_has_gone_to(gone_to: str | 
         (message("SIP/2.0 200 OK", f"Via: SIP/2.0/UDP 192.0.2.1;branch=x;branch=z9hG4bK{OURS}"), False),
         (message("SIP/2.0 200 OK", f"{VIA}, SIP/2.0/UDP b;branch=z9hG4bK{OURS}"), False),
         (message("SIP/2.0 200 OK", VIA, f"Via: SIP/2.0/UDP b;branch=z9hG4bK{OURS}"), False),
+        (message("SIP/2.0 200 OK", VIA, f"To: <sip:a@b>;tag={OURS}"), False),
     ],
     ids=lambda value: "message" if isinstance(value, bytes) else str(value),  # its token is drawn anew each time
 )  # fmt: skip

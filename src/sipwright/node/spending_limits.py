@@ -35,6 +35,11 @@ class SpendingLimits:
         self._limits: dict[int, tuple[tuple[Scope, Allowance], ...]] = {}
         self._priced: set[int | None] = set()
 
+    @property
+    def are_set(self) -> bool:
+        """Whether anybody may have limits: somebody has rules, or a provider has rates, which bound what is spent."""
+        return bool(self._directory.guard_rules or self._directory.rates)
+
     def of_user(self, user_id: int) -> Sequence[tuple[Scope, Allowance]]:
         """Return the limits that calls of a user may be held to: the user's own, their accounts' and providers'.
 

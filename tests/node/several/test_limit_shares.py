@@ -30,6 +30,10 @@ USER = ("user", 7)
 class Limits(dict):
     """The limits of every user."""
 
+    @property
+    def are_set(self):
+        return bool(self)
+
     def of_user(self, user_id):
         return iter(self.items())
 
@@ -226,6 +230,20 @@ async def test_whose_part_is_there_asks_nobody(nodes):
     assert north.shares(SimpleNamespace(request=SimpleNamespace(method="BYE", to_tag="x"))) is False
 
 
+async def test_where_nobody_has_limits_it_is_not_asked_whose_call_it_is(nodes):
+    """Which takes longer than all else here."""
+    north, asked = nodes[0], []
+    north.guard.limits = Limits()
+    north.shares._users_of = lambda incoming: asked.append(incoming) or set()
+    incoming = SimpleNamespace(request=SimpleNamespace(method="INVITE", to_tag=None))
+    without = north.shares(incoming), list(asked)
+    north.guard.limits = Limits({("user", 8): LIMIT})
+    north.shares(incoming)
+
+    assert without == (False, [])
+    assert asked == [incoming]
+
+
 async def test_while_the_database_is_away_what_is_there_stays_good_and_no_more_is_taken(nodes, store):  # noqa: F811
     north, south, _ = nodes
     await north.shares.ready(7)
@@ -338,9 +356,14 @@ def test_the_limits_of_a_user_are_those_of_their_accounts_and_providers_too():
         ("account", 6): Allowance(calls_per_hour=9),
     }
     assert dict(guard.limits.of_user(4)) == {}
+    assert guard.limits.are_set
     directory.rates[5] = "a table"
     now[0] += 3.0
     assert dict(guard.limits.of_user(7))["user", 7] == Allowance(calls_at_once=3, money_per_day=50)
+    directory.guard_rules = {}
+    assert guard.limits.are_set
+    directory.rates = {}
+    assert not guard.limits.are_set
 
 
 def test_the_users_of_a_request_are_who_calls_who_is_called_and_who_takes_it():

@@ -99,7 +99,7 @@ class Crew:
         self._parts, self._neighbours = parts, neighbours
         membership, stack = neighbours.membership, parts.stack
         membership.beside = self.others | {self.name}
-        self._ours = Ours(membership.boot_number)
+        self._is_ours = Ours(membership.boot_number).__call__
         tokens = FlowTokens(secret)
         self._sorter = Sorter(self._owner_of, partial(_node_of, tokens), self._gone_to)
         self._to_other_nodes, parts.authenticator.hand_over = parts.authenticator.hand_over, self._hand_over
@@ -163,7 +163,12 @@ class Crew:
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         """Take a message that has come in here: to whoever it is for."""
-        if self._is_of_this_boot(data):
+        membership = self._neighbours.membership
+        # Most are of what this process has begun, and still has, which is plain to see.
+        is_all_here = (
+            membership.owners.get(membership.boot_number) == self.name and not membership.moved_tags.boots
+        )
+        if is_all_here and self._is_ours(data):
             self._parts.stack.receiver.receive(data, flow)
             return
         node = self._sorter(data)
@@ -180,12 +185,6 @@ class Crew:
         if flow.is_reliable:
             self._borrowers.setdefault(flow.key, set()).add(node or "")
         link.send(CAME + flow.key.encode() + b"\n" + data)
-
-    def _is_of_this_boot(self, data: bytes) -> bool:
-        """Return whether a message is of what this process has begun, and still has, as far as that is plain to see."""
-        membership = self._neighbours.membership
-        is_still_here = membership.owners.get(membership.boot_number) == self.name
-        return is_still_here and not membership.moved_tags.boots and self._ours(data)
 
     def _beside_its_call(self, data: bytes, flow: Flow) -> str | None:
         """Return the worker that has a call of the phone which begins another one: it may want to join them."""

@@ -95,7 +95,7 @@ class LimitShares:
         request = incoming.request
         if request.method not in ("INVITE", "REFER") or (request.method == "INVITE" and request.to_tag):
             return False
-        if self._store.writer.is_away or self._is_urgent(request):
+        if not self._guard.limits.are_set or self._store.writer.is_away or self._is_urgent(request):
             return False
         users = self._users_of(incoming)
         if not users:

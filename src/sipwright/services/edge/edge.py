@@ -144,19 +144,19 @@ class Edge:
         """Take a request that is on its way through here, and leave everything else."""
         request = incoming.request
         tag = request.to_tag
-        is_for_node = tag is not None and self._peers.owner_of(tag) is not None
-        if tag is not None and self._waits(incoming, tag, is_known=is_for_node):
+        owner = None if tag is None else self._peers.owner_of(tag)
+        if tag is not None and self._waits(incoming, tag, is_known=owner is not None):
             return True
         if "route" in request.headers.index():
-            said = self._signed.take_routes(request, is_for_node)
-            if not is_for_node and self._peers.is_peer(incoming.flow.remote):
+            said = self._signed.take_routes(request, owner is not None)
+            if owner is None and self._peers.is_peer(incoming.flow.remote):
                 if said is not None:
                     return self._forward(incoming, said)
                 if self._pass_on(incoming):
                     return True
         if tag is None:
             return self._takes_new(incoming)
-        if self._hand_on(incoming, tag):
+        if owner not in (None, self._peers.name) and self._hand_on(incoming, tag):
             return True
         if not self._peers.is_peer(incoming.flow.remote):
             return self._copies.take(incoming)
