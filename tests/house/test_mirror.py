@@ -261,6 +261,7 @@ ELSEWHERE = {
     "store/admin/changes": "store/live/test_directory",
     "store/admin/specs": "store/admin/test_providers",
     "store/errors": "store/admin/test_accounts",
+    "store/live/ended_legs": "node/test_recorded_legs",
     "store/history/placed": "node/test_call_control",
     "store/history/runs": "interop/test_dialplans",
     "store/schema/entities": "store/admin/test_accounts",

@@ -31,6 +31,7 @@ ROOTS = {
     "Prompt._run_line": "one command of a person must not cost the rest of the session",
     "ServerCommitter._follow": "the root of a task: what no database takes is kept beside the log",
     "Session._run": "the root of a task: one session of the console ends",
+    "RecordedLegs._look": "the root of a task: one answer to a forgotten call is left",
     "Rounds.turn": "the root of a timer: one look must not cost the others",
     "Receiver.receive": "the root of everything that a socket starts: one message is lost",
     "Store.follow_changes": "the root of a task",

@@ -17,6 +17,7 @@ from sipwright.store.writing.waiting_log import folder_of
 
 from .forgetting import keep_forgetting
 from .guarding import MEASURE_EVERY
+from .recorded_legs import RecordedLegs
 from .rounds import Rounds
 from .several.crew import Crew, Place
 from .several.neighbours import Neighbours
@@ -36,6 +37,8 @@ class Node(Wiring):
         crew: Crew | None = None,
     ) -> None:  # fmt: skip
         super().__init__(settings, store, nonce_secret, neighbours, crew)
+        self.recorded_legs = RecordedLegs(store, self._unix_time)
+        self.switch.late_answers.records = self.recorded_legs
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -186,6 +189,7 @@ class Node(Wiring):
         self.agent.close()
         self.messages_asked.close()
         self.accounts.close()
+        self.recorded_legs.close()
         self.switch.servers.clear()
         await end(self._tasks)
         if self.neighbours is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from tests.memory_writer import MemoryWriter
 
+from sipwright.services.rows import CdrRow
 from sipwright.services.switch import (
     Destinations,
     DialledNumbers,
@@ -298,7 +299,14 @@ class Bench:
             why_stopped=lambda provider: None if provider is None else self.stopped.get(provider[1]),
             identities=TextIdentities(b"shared"),
         )  # fmt: skip
+        self.switch.late_answers.records = self.look_up
         self.pipeline.steps = (DialledNumbers(self.accounts, self.switch.ports.settings.help), self.switch)
+
+    def look_up(self, call_id, leg, then):
+        """Tell a little later whether a leg has a record that says when it has ended."""
+        row = self.database.rows["cdr"].get((call_id, leg))
+        ended_at = None if row is None else CdrRow(*row).ended_at
+        self.network.call_later(0.001, lambda: then(ended_at is not None))
 
     def stop_provider(self, name, reason):
         """Let the agent have given up a provider."""

@@ -48,6 +48,7 @@ from .dialling.redirects import Redirects
 from .dialling.router import Router
 from .dialling.unreachable import Unreachable
 from .messages import Messages
+from .midcall.late_answers import LateAnswers
 from .midcall.late_responses import acknowledge_late
 from .midcall.liveness import PROBE, Sessions, probe_ends, probe_later
 from .midcall.provisionals import Provisionals
@@ -183,6 +184,7 @@ class Switch:
         self._messages = Messages(
             self.ports, router, destinations, unreachable.of_text, identities or TextIdentities()
         )
+        self.late_answers = LateAnswers(stack, clock)
         self._recovered: dict[str, Recovered] = {}
         self.unread: set[str] = set()
         """Calls in the database that this version cannot go on with; perhaps another one can."""
@@ -343,7 +345,10 @@ class Switch:
         if response.is_final and response.cseq.method == "INVITE" and response.from_tag is not None:
             tag = response.from_tag
             leg = self.ports.legs.get(tag) or self.reconnects.taken_back.get(tag)
-            acknowledge_late(self.ports.routes, leg, response, flow)
+            if leg is None and response.is_success and len(response.vias) == 1:
+                self.late_answers.take(response, flow)
+            else:
+                acknowledge_late(self.ports.routes, leg, response, flow)
 
     def snapshot(self) -> SwitchSnapshot:
         """Return the numbers that the faces show; each part of a call counts."""
