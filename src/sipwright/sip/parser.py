@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from sipwright.memo import Memo
 from sipwright.native import take_apart
@@ -46,12 +45,31 @@ _VERSION = re.compile(r"(SIP)/([0-9]+\.[0-9]+)", re.IGNORECASE)
 
 
 def parse(data: bytes) -> Request | Response:
-    """Read one message; `ParseError` says what is wrong and whether it can be answered."""
-    if take_apart is not None and (parts := take_apart(data)) is not None:
-        message = _put_together(data, *parts)
-        if message is not None:
-            return message
-    return parse_in_python(data)
+    """Read one message; `ParseError` says what is wrong and whether it can be answered.
+
+    Where something is wrong with one that the native part has taken apart, it is for `parse_in_python` to say what.
+    """
+    parts = None if take_apart is None else take_apart(data)
+    if parts is None:
+        return parse_in_python(data)
+    start_line, lines, line_of, repeated, parsed, via, start, end = parts
+    first = _START_LINES[start_line]
+    try:
+        cseq = parsed["cseq"] = _CSEQS[line_of["cseq"]]
+    except ParseError:
+        return parse_in_python(data)
+    if first is None:
+        return parse_in_python(data)
+    method, uri_text, status, reason = first
+    whole = data[:end] if end < len(data) else data
+    headers = Headers.taken_apart(lines, line_of, repeated, parsed)
+    if method is None:
+        parsed["branch"] = via[5]
+        return Response.from_parts(status, reason, headers, whole[start:], whole)
+    if cseq[1] != method:
+        return parse_in_python(data)
+    parsed["top_via"] = Via.of_parts(*via)
+    return Request.from_parts(method, uri_text, headers, whole[start:], whole)
 
 
 def parse_in_python(data: bytes) -> Request | Response:
@@ -69,38 +87,6 @@ def parse_in_python(data: bytes) -> Request | Response:
         return _assemble(start, lines, data, end + 4)
     except ParseError:
         return _parse_with_care(data)
-
-
-def _put_together(  # noqa: PLR0913, what `native.py:take_apart` returns
-    data: bytes,
-    start_line: str,
-    lines: list[str],
-    line_of: dict[str, str],
-    repeated: dict[str, list[str]] | None,
-    parsed: dict[str, Any],
-    via: tuple[str, str, str, int | None, dict[str, str | None], str],
-    start: int,
-    end: int,
-) -> Request | Response | None:
-    """Make the message of its parts; None where something is wrong with it, which is for `parse_in_python` to say."""
-    first = _START_LINES[start_line]
-    try:
-        cseq = parsed["cseq"] = _CSEQS[line_of["cseq"]]
-    except ParseError:
-        return None
-    if first is None:
-        return None
-    method, uri_text, status, reason = first
-    headers = Headers.taken_apart(lines, line_of, repeated, parsed)
-    if end < len(data):
-        data = data[:end]
-    if method is None:
-        parsed["branch"] = via[5]
-        return Response.from_parts(status, reason, headers, data[start:], data)
-    if cseq[1] != method:
-        return None
-    parsed["top_via"] = Via.of_parts(*via)
-    return Request.from_parts(method, uri_text, headers, data[start:], data)
 
 
 def parse_draft(data: bytes) -> Request:
