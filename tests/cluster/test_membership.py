@@ -276,6 +276,18 @@ async def test_one_is_taken_over_at_once_when_somebody_says_that_it_is_no_more(r
     assert (second.living(), second.edge_of("a")) == (["b"], EDGES["b"])
 
 
+@pytest.mark.parametrize("beside", [frozenset("ab"), frozenset()], ids=["a worker", "a node"])
+async def test_a_worker_whose_process_is_there_is_not_taken_over_whatever_somebody_says(
+    register: MemoryRegister, beside: frozenset[str]
+):
+    """It would go on with what it has; nobody can say that of another node's."""
+    _, second, relieved = await pair(register)
+    second.beside, second.has_ended = beside, lambda name: False
+
+    assert await second.take_over("a") is not bool(beside)
+    assert bool(relieved) is not bool(beside)
+
+
 async def test_one_that_was_taken_over_learns_it_and_stops(register: MemoryRegister):
     first, second, _ = await pair(register)
     told: list[str] = []

@@ -235,7 +235,9 @@ class Membership(NodeMap):
             self.on_lost()
 
     async def take_over(self, name: str) -> bool:
-        """Take over from a node at once: whoever asks says that it is no more."""
+        """Take over from a node at once: whoever asks says that it is no more, and of one beside this its lock does."""
+        if self.is_here(name) and not self.has_ended(name):
+            return False
         async with self._busy:
             if self.relieve is None or not await self.relieve(name, None):
                 return False

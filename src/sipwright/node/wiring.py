@@ -134,7 +134,7 @@ class Wiring:
             networks=networks(sip.networks), is_known=self.known_places, tap=tap,
             on_stray_response=lambda response, flow: self.switch.late_response(response, flow),
             on_absorbed_ack=self.recorder.acknowledged if self._is_recording else None,
-            call_later=None if neighbours is None else neighbours.held.timers.call_later,
+            call_later=None if neighbours is None else neighbours.held.call_later,
         )  # fmt: skip
 
     def _make_stun(self) -> None:

@@ -133,3 +133,41 @@ async def test_what_is_held_is_done_when_it_is_known_to_be_ours_and_never_when_i
 
     assert answers == [True, False, True, False]
     assert (before, told) == ([], ["in the middle", "by a timer"])
+
+
+class Lease:
+    """Held for two seconds from now on."""
+
+    margin = 2.0
+
+    def __init__(self):
+        self.doubted = []
+
+    def doubt(self):
+        self.doubted.append(True)
+
+
+async def test_where_another_node_may_have_taken_over_a_stop_is_told_before_anything_is_said():
+    loop, told, lease = asyncio.get_running_loop(), [], Lease()
+    held = Held(loop.call_later)
+    held.sends.clock = lambda: len(told) * 15.0
+    send, tasks = held.guard(told.append), [loop.create_task(each) for each in held.watch([], lease)]
+    await asyncio.sleep(0)
+    send("100 Trying")
+    before = list(lease.doubted)
+    send("180 Ringing")
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+    assert (before, lease.doubted) == ([], [True])
+
+
+async def test_a_process_from_which_nobody_takes_over_while_it_is_there_has_no_doors():
+    """As a worker on SQLite, whose calls are another one's only when it has ended."""
+    loop, send = asyncio.get_running_loop(), [].append
+    held = Held(loop.call_later, is_replaceable=False)
+
+    assert held.guard(send) is send
+    assert held.call_later == loop.call_later
+    assert held.watch([], Lease()) == []

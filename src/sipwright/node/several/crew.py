@@ -232,7 +232,7 @@ class Crew:
         except ValueError:
             return None
         start = SEND + key.encode() + b"\n"
-        send = self._neighbours.held.sends.guard(lambda data: link.send(start + data))
+        send = self._neighbours.held.guard(lambda data: link.send(start + data))
         made = LentFlow(node, parts, send, self._parts.stack.tap)
         self._lent[made.key] = made
         return made

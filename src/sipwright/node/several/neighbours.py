@@ -37,7 +37,7 @@ from .moved_calls import MovedCalls
 from .pick_ups import PickUps
 from .shared_bindings import NamedWriter, SharedBindings
 from .shared_states import SharedStates
-from .stall_watch import Held, StallWatch
+from .stall_watch import Held
 
 if TYPE_CHECKING:
     from sipwright.config import Settings
@@ -100,7 +100,7 @@ class Neighbours:
     registrations: NamedWriter
     """The writer as the registrar has it."""
 
-    def __init__(self, membership: Membership, register: NodeRegister) -> None:
+    def __init__(self, membership: Membership, register: NodeRegister, held: Held) -> None:
         self.membership = membership
         self.lost = asyncio.Event()
         """Set when another node has taken over from this one: it has to end, without another word."""
@@ -114,7 +114,7 @@ class Neighbours:
         """Is told of an INVITE that a worker beside this one has from now on."""
         self.spread_tags: Callable[[list[str], int], object] = lambda tags, boot: None
         """Tells the workers beside this one of calls that have come here from another one."""
-        self.held = Held(asyncio.get_running_loop().call_later)
+        self.held = held
         """The timers of the stack, and what all that is sent passes."""
         self._register = register
         self._edge: Edge | None = None
@@ -129,7 +129,7 @@ class Neighbours:
             StoreError: The database is away.
         """
         membership, register = await join(settings, store)
-        return cls(membership, register)
+        return cls(membership, register, Held(asyncio.get_running_loop().call_later, store.is_shared))
 
     def token(self) -> Callable[[], str]:
         """Return what makes tags and the ids of calls: whose they are can be seen, now and later."""
@@ -158,10 +158,9 @@ class Neighbours:
         """Return what goes on while the node runs; from now on it goes on with what others leave."""
         self.membership.on_stall = self._stalled
         self.membership.relieve = self._relieve
-        sources = [each.sources for each in self._sockets()]
-        watch = StallWatch([*sources, *self.held.watched], self.membership.margin, self.membership.doubt)
-        forgetting = self.moved.keep_forgetting()
-        return [watch.run(), self.bindings.follow(), self.states.follow(), forgetting, *self.exchange.tasks()]
+        watch = self.held.watch([each.sources for each in self._sockets()], self.membership)
+        followed = [self.bindings.follow(), self.states.follow(), self.moved.keep_forgetting()]
+        return [*watch, *followed, *self.exchange.tasks()]
 
     def _sockets(self) -> list[UdpTransport | TcpTransport]:
         transports = self._parts.stack.transports
@@ -214,7 +213,7 @@ class Neighbours:
         )
         self._open_edge(parts, secret)
         for transport in self._sockets():
-            transport.guard = self.held.sends.guard
+            transport.guard = self.held.guard
         self.membership.on_lost = self._was_lost
         self.membership.on_moved = self._has_moved
         self.membership.comparison = ClockComparison(parts.clock.__call__)
@@ -300,7 +299,9 @@ class Neighbours:
             raise ControlError("not_found", f"there is no node {name!r}", field="node")
         self._taken = 0
         if not await self.membership.take_over(name):
-            raise ControlError("conflict", f"another node has taken over from {name} just now")
+            raise ControlError(
+                "conflict", f"{name} lives here, or another node has taken over from it just now"
+            )
         return {"node": name, "calls": self._taken}
 
     async def drain(self, request: Request) -> dict[str, Any]:

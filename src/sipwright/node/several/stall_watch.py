@@ -9,14 +9,14 @@ clocks are watched: what they say is trusted up to a time that is moved on again
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from sipwright.cluster.clock import lease_clock
 from sipwright.stack import HeldTimers
 from sipwright.stack.timer_heap import CallLater
-from sipwright.transport.held_sends import HeldSends
+from sipwright.transport.held_sends import Guard, HeldSends, unguarded
 
 __all__ = ["Held", "StallWatch"]
 
@@ -30,18 +30,50 @@ class Watched(Protocol):
     clock: Callable[[], float]
 
 
-class Held:
-    """What a node does and says unasked: it waits while nobody knows whether that is still its own to do."""
+class Lease(Protocol):
+    """What is in doubt when this process was stopped for long."""
 
-    def __init__(self, call_later: CallLater) -> None:
+    @property
+    def margin(self) -> float:
+        """For how many seconds it may be stopped without a doubt."""
+
+    def doubt(self) -> None:
+        """Take note that it was."""
+
+
+class Held:
+    """What a node does and says unasked: it waits while nobody knows whether that is still its own to do.
+
+    Attributes:
+        guard: Puts a door in front of what sends.
+        call_later: Gives the timers of the stack.
+    """
+
+    def __init__(self, call_later: CallLater, is_replaceable: bool = True) -> None:
+        """Get ready.
+
+        Args:
+            call_later: That of the event loop.
+            is_replaceable: Whether another node may have taken over when this process goes on that was stopped. Where
+                none does so before it has ended, as of the workers on one file (`joining.py`), it needs no doors.
+        """
         self.timers = HeldTimers(call_later)
         self.sends = HeldSends(lease_clock)
+        self.guard: Guard = self.sends.guard if is_replaceable else unguarded
+        self.call_later: CallLater = self.timers.call_later if is_replaceable else call_later
+        self._is_replaceable = is_replaceable
         self._is_holding = False
 
     @property
     def watched(self) -> tuple[Watched, ...]:
         """What looks at a clock before it lets anything happen."""
         return self.timers, self.sends
+
+    def watch(self, sockets: Iterable[Watched], lease: Lease) -> list[Coroutine[Any, Any, None]]:
+        """Return what tells of a stop after which the lease may be another one's, where doors wait for that."""
+        if not self._is_replaceable:
+            return []
+        return [StallWatch([*sockets, *self.watched], lease.margin, lease.doubt).run()]
 
     def hold(self) -> bool:
         """Let nothing happen until `release`; False where that is so already."""
