@@ -299,9 +299,7 @@ class Neighbours:
             raise ControlError("not_found", f"there is no node {name!r}", field="node")
         self._taken = 0
         if not await self.membership.take_over(name):
-            raise ControlError(
-                "conflict", f"{name} lives here, or another node has taken over from it just now"
-            )
+            raise ControlError("conflict", f"{name} lives here, or another node has it by now")
         return {"node": name, "calls": self._taken}
 
     async def drain(self, request: Request) -> dict[str, Any]:
