@@ -15,6 +15,7 @@ from sipwright.node.several import moved_calls
 from sipwright.node.several.moved_calls import MovedCalls
 from sipwright.services.leases import Fence
 from sipwright.sip import parse
+from sipwright.store.errors import DatabaseAwayError
 from sipwright.store.live.moved_calls import Moved
 
 AT_NORTH, AT_SOUTH = "0123456789abcdef0-b7.0", "0123456789abcdef1-b9.0"
@@ -293,6 +294,34 @@ async def test_what_was_given_without_a_word_is_found(nodes, monkeypatch):
 
     assert (set(north.moving.calls), len(north.retaken)) == ({"x", "y"}, 1)
     assert nodes.database.tags == {AT_SOUTH: 7}
+
+
+@pytest.mark.parametrize("drained_at", [3, 6], ids=["at once", "some looks later"])
+async def test_what_was_given_while_the_database_was_away_is_found_afterwards(nodes, monkeypatch, drained_at):
+    """The row waits on the disk of the other node, and is in the database when that has all that has waited."""
+    north, south, looks = nodes.north, nodes.south, []
+    give = south.moved.handlers["calls.give"]
+
+    async def lost(request):
+        await give(request)
+        raise TimeoutError
+
+    def calls_of(base, node):
+        looks.append(node)
+        if len(looks) < 3:
+            raise DatabaseAwayError("it does not answer")
+        return {call.id for call, to in given if to == node and len(looks) >= drained_at}
+
+    async def sleep(seconds):
+        pass
+
+    south.moved.handlers["calls.give"] = lost
+    monkeypatch.setattr(moved_calls, "calls_of", calls_of)
+    monkeypatch.setattr(moved_calls.asyncio, "sleep", sleep)
+    north.moving.waits(refer(), "flow")
+    await settle(north)
+
+    assert set(north.moving.calls) == {"x", "y"}
 
 
 async def test_tags_of_calls_that_were_had_from_a_dead_node_lead_here_too(nodes):

@@ -306,6 +306,27 @@ def test_a_text_that_is_challenged_by_a_second_process_is_the_one_that_it_was(wo
     assert [first_cseq(again(cseq, "another")) for cseq in (0, 1)] == [0, 1]
 
 
+def test_so_is_one_whose_nonce_has_been_used_for_a_later_one_meanwhile(world):
+    """Its sender goes on to a node with two texts, of which the second one comes first."""
+    nonce = world.nonces.issue(world.unix_time(), "10.0.0.5")
+
+    def say(nc):
+        incoming = world.receive(world.text())
+        incoming.request.headers.add(
+            "Authorization", world.authorization(method="MESSAGE", nonce=nonce, nc=nc)
+        )
+        incoming.request.method = "MESSAGE"
+        return world.authenticator.authenticate(incoming, "example.org"), incoming.request
+
+    assert say(2)[0] is not None
+    account, request = say(1)
+    headers = [(name, request.headers.get(name)) for name in ("From", "Call-ID")]
+    number = request.cseq.number
+    again = Request("MESSAGE", "sip:bob@example.org", [*headers, ("CSeq", f"{number + 1} MESSAGE")])
+
+    assert (account, world.authenticator.first_cseq(again)) == (None, number)
+
+
 def test_an_invite_is_taken_by_no_other_node_than_the_one_that_has_challenged_it(world, two_nodes):
     """The digest says nothing of the Call-ID, so that a second call would be as good."""
     nonce = NonceKeeper(b"secret", issuer="north").issue(world.unix_time(), "10.0.0.5")

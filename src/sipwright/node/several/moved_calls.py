@@ -25,7 +25,7 @@ from sipwright.services.switch.transfer.moving import Moving, referred_dialog
 from sipwright.services.switch.transfer.replaces import Replaces
 from sipwright.sip import Reject
 from sipwright.sip import Request as SipRequest
-from sipwright.store.errors import FencedError, StoreError
+from sipwright.store.errors import DatabaseAwayError, FencedError, StoreError
 from sipwright.store.live.moved_calls import Moved, calls_of, forget_tags, note_tags, take_calls
 from sipwright.transport import Flow
 from sipwright.transport.flow import place_of
@@ -47,6 +47,9 @@ PATIENCE = 8.0
 
 STORED_WITHIN = 5.0
 """Seconds that a call which is given away may take to be stored."""
+
+LOOKS_AFTERWARDS = 4
+"""How often it is looked for a call that was given away while the database was away, once that is back."""
 
 LOOKS, PAUSE = 40, 0.05
 """How often it is looked whether nothing is under way in a call any more, and seconds between."""
@@ -244,8 +247,28 @@ class MovedCalls:
                     call.changed()
 
     async def _look_for_given(self) -> None:
-        """Go on with what another node has given away without that this one has heard of it."""
-        await asyncio.sleep(STORED_WITHIN)
+        """Go on with what another node has given away without that this one has heard of it.
+
+        While the database is away that waits on the disk of the other node, and is in the database some time after that
+        is back: nobody else looks for it.
+        """
+        looks = 1
+        while looks:
+            await asyncio.sleep(STORED_WITHIN)
+            try:
+                await self._take_missing()
+            except DatabaseAwayError:
+                looks = LOOKS_AFTERWARDS
+            else:
+                looks -= 1
+
+    async def _take_missing(self) -> None:
+        """Go on with calls that are this node's and that it does not have.
+
+        Raises:
+            DatabaseAwayError: Nobody knows which.
+            FencedError: It is not the owner of its calls any more.
+        """
         missing = await self._missing()
         await asyncio.sleep(1.0)  # what has ended meanwhile was ours all the time
         if missing := missing & await self._missing():

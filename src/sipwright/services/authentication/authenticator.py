@@ -83,8 +83,8 @@ class Authenticator:
         """Hands an INVITE over to the node that has challenged it; False if that cannot be done, or it is another
         request."""
         self._asked_anew: Bounded[tuple[str, str], tuple[int, int]] = Bounded()
-        """By Call-ID and From tag: the CSeq number of the last text with a right answer to a challenge of another
-        process, and the number under which that text was said first."""
+        """By Call-ID and From tag: the CSeq number of the last text with a right answer that was challenged once more,
+        and the number under which that text was said first."""
 
     def first_cseq(self, request: Request) -> int:
         """Return the CSeq number under which a text was said first, if it only answers a second challenge now.
@@ -155,7 +155,7 @@ class Authenticator:
             and may_repeat(incoming, account)
         )
         if not is_harmless:
-            self._ask_anew(incoming, domain, username, verdict)
+            self._ask_anew(incoming, domain, username)
             return None
         if account is not None and not account.is_enabled:
             raise account_disabled(account)
@@ -194,10 +194,14 @@ class Authenticator:
             return None
         return Verdict.UNKNOWN if nonces.is_fresh(nonce, now) else Verdict.STALE
 
-    def _ask_anew(self, incoming: Incoming, domain: str, username: str, verdict: Verdict) -> None:
-        """Challenge once more who knows the password: he answers again, and asks no person (RFC 7616 §3.3)."""
+    def _ask_anew(self, incoming: Incoming, domain: str, username: str) -> None:
+        """Challenge once more who knows the password: he answers again, and asks no person (RFC 7616 §3.3).
+
+        Whether a text has been delivered by another process, the nonce does not say: also what comes behind the next
+        one by its nonce-count may be a repetition.
+        """
         request = incoming.request
-        if verdict is Verdict.UNKNOWN and request.method == "MESSAGE":
+        if request.method == "MESSAGE":
             known = request.cseq.number, self.first_cseq(request)
             self._asked_anew.keep((request.call_id, request.from_tag or ""), known)
         self._challenge(incoming, domain, username, is_stale=True)
