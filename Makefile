@@ -57,7 +57,7 @@ walks: $(VENV)/.development ## Let an office act by chance on virtual time, and 
 chaos: $(VENV)/.development ## Kill the switch twenty times under load; counts every call
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
-chaos-cluster: $(VENV)/.development peers ## Let nodes of a cluster die in turn under load, eleven minutes (ARGS='--nodes 2 --rounds 6')
+chaos-cluster: $(VENV)/.development peers ## Let nodes of a cluster die in turn under load, fourteen minutes (ARGS='--nodes 2 --rounds 6')
 	@PYTHONPATH=tests $(BIN)/python -m chaos.cluster $(ARGS)
 
 chaos-patroni: $(VENV)/.development peers ## Let the PostgreSQL under two nodes fail over under load, three minutes (ARGS='--rounds 1')

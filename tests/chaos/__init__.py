@@ -20,6 +20,8 @@ file               what is there
 `fork.py`          one more phone behind the same proxy, which answers too late
 `mobile.py`        a phone behind a NAT that gives it other ports
 `talk.py`          one call from its INVITE to its end, as the caller and the two who talk live it
+`texts.py`         texts beside the calls of a cluster: each is shown once, and its sender hears that it was taken
+`replays.py`       somebody who says the credentials of others again, which must be taken nowhere; in a cluster, too
 `back.py`          a call that the switch makes by itself between two phones, as both live it
 `provider.py`      a provider, which challenges new calls and requests inside of them
 `outside.py`       a slow web server and a slow mail server, which count what scripts ask of them

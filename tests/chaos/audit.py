@@ -36,7 +36,7 @@ async def audit(load: Load) -> None:
     for row in load.switch.rows("select * from cdrs"):
         cdrs[row["sip_call_id"]].append(row)
     for plan in load.plans.values():
-        if plan.kind != "void" and plan.caller is not None:
+        if plan.kind not in ("void", "attended") and plan.caller is not None:
             _check_cdrs(load, plan, cdrs)
     check_runs(load, cdrs)
     await asyncio.gather(*(_check_registrations(load, line) for line in load.lines))

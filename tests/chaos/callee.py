@@ -12,7 +12,7 @@ from sipwright.sip.dialog import Dialog
 from sipwright.sip.transaction import ServerTransaction
 from sipwright.stack import Incoming
 
-from .end import SDP, End
+from .end import SDP, End, without_origin
 from .fork import Fork
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Callee(End):
         if self.plan.calls_back is None or self.account != self.plan.calls_back[0]:
             return super()._is_known(body)
         return b"a=inactive" in body or any(
-            _without_origin(body) == _without_origin(sent) for end in self._peers() for sent in end.sent
+            without_origin(body) == without_origin(sent) for end in self._peers() for sent in end.sent
         )
 
     def _later(self, delay: float, what: Callable[[], None]) -> None:
@@ -111,7 +111,3 @@ class Callee(End):
         if self.fork is not None:
             self.fork.release()
         self._incoming = None
-
-
-def _without_origin(body: bytes) -> bytes:
-    return b"\n".join(line for line in body.split(b"\n") if not line.startswith(b"o="))

@@ -52,8 +52,14 @@ class Caller(End):
                 break
             self._final = asyncio.get_running_loop().create_future()
             challenges = response.headers.get_all("WWW-Authenticate")
-            await self._invite((self.line.answer(self.account, challenges, "INVITE", self._uri),))
+            credentials = self.line.answer(self.account, challenges, "INVITE", self._uri)
+            home = self.line.home
+            await self._invite((credentials,))
             response = await self._final
+            if response.status != 401 and not response.local and self._transaction is not None:
+                self.line.load.replays.hear(
+                    "INVITE", self.account, self._uri, self._transaction.request, home
+                )
         self.final = response.status
         self.ledger.refused(response.status, response.reason, time.monotonic())
         return response

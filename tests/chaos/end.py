@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .line import Line
     from .plans import Plan
 
-__all__ = ["MOST_CHALLENGES", "SDP", "End"]
+__all__ = ["MOST_CHALLENGES", "SDP", "End", "without_origin"]
 
 MOST_CHALLENGES = 3
 """How often a phone answers for one request: the nonce of a node that has died is stale elsewhere (RFC 7616 §3.3)."""
@@ -43,6 +43,8 @@ class End:
         self.known_at = self.invited_at = self.rang_at = self.answered_at = self.acknowledged_at = 0.0
         self.cancelled_at = self.bye_sent_at = self.bye_done_at = self.bye_heard_at = self.lost_at = 0.0
         self.sent: list[bytes] = []
+        self.reports: list[bytes] = []
+        """What was said of a transfer (RFC 3515 §2.4.5)."""
         self._heard: bytes | None = None
         self._session = line.dice.getrandbits(31)
         self._version = 0
@@ -92,10 +94,16 @@ class End:
         old, new = None if before is None else origin(before), origin(body)
         if old is not None and new is not None and before != body:
             is_same_session = old[0] == new[0]
-            if (is_same_session and new[1] <= old[1]) or (not is_same_session and self.answered_at):
+            goes_on = self.answered_at and self.plan.joined_with is None
+            if (is_same_session and new[1] <= old[1]) or (not is_same_session and goes_on):
                 self.fault("sdp", f"origin went from {old} to {new}")
 
     def _is_known(self, body: bytes) -> bool:
+        other = self.plan.joined_with
+        if other is not None and isinstance(self.plan.answerer, type(self)):
+            # After a transfer the switch may have put its own origin to what the other end says.
+            ends = [*self._peers(), *(end for found in other.callees.values() for end in found)]
+            return any(without_origin(body) == without_origin(sent) for end in ends for sent in end.sent)
         return any(body in end.sent for end in self._peers())
 
     def _peers(self) -> Sequence[End]:
@@ -129,6 +137,9 @@ class End:
             incoming.respond(481)
         elif method == "INVITE":
             self._reinvited(incoming)
+        elif method == "NOTIFY":
+            self.reports.append(request.body)
+            incoming.respond(200)
         else:
             self.hear(request.body)
             body = self.describe() if method == "UPDATE" and request.body else b""
@@ -193,7 +204,10 @@ class End:
         flow = self.own_flow
         return flow if flow is not None and not flow.is_closed else self.line.way_now()
 
-    async def ask(self, method: str, body: bytes = b"", every: float | None = None) -> Response:
+    async def ask(
+        self, method: str, body: bytes = b"", every: float | None = None, *,
+        headers: Sequence[tuple[str, str]] = (), contact: str | None = None,
+    ) -> Response:  # fmt: skip
         """Send a request inside the dialog; one that a broken connection swallowed is asked anew.
 
         With `every` it is repeated so often, beside what its transaction does.
@@ -201,9 +215,9 @@ class End:
         for _ in range(40):
             way = await self.way()
             assert self.dialog is not None
-            contact = self.contact if method in ("INVITE", "UPDATE") else None
+            contact = self.contact if method in ("INVITE", "UPDATE") else contact
             request = self.dialog.make_request(
-                method, contact=contact, body=body, content_type=SDP if body else None
+                method, contact=contact, headers=headers, body=body, content_type=SDP if body else None
             )
             asking = _Asking(self)
             try:
@@ -350,3 +364,8 @@ class _Asking:
                 self._end.acknowledge(response)
         if not self.final.done():
             self.final.set_result(response)
+
+
+def without_origin(body: bytes) -> bytes:
+    """Return a description without its origin line (RFC 4566 §5.2)."""
+    return b"\n".join(line for line in body.split(b"\n") if not line.startswith(b"o="))

@@ -30,6 +30,12 @@ KINDS = {
     "outside": "pages, posts, mails and stored values that do not match what scripts were told",
     "provider": "challenges of a provider that were answered wrongly",
     "client": "registrations at a provider that lapsed for too long, or that two nodes seemed to have",
+    "transfer": "attended transfers that did not come to their end",
+    "text": "texts that were shown twice, that no phone has seen, or that their senders gave up",
+    "nonce": "credentials that were taken from somebody who has only heard them",
+    "lamp": "lamps that show what is not so, or whose subscriptions were forgotten",
+    "end": "what faces show in the end that is not so, and what nodes have not let go of",
+    "queue": "what still waited for the database long after it was back",
     "left": "calls and runs that are still in the database",
     "late": "calls of a dead node that answered late again, or nodes that nobody took over from",
     "zombie": "nodes that were to end by themselves, and did not, or the other way round",
@@ -66,6 +72,8 @@ class Outage:
     is_kill: bool = True
     harm: str = ""
     """What of several nodes was away, if it was none of them: the `database`, or the network between two (`cut`)."""
+    is_felt: bool = True
+    """Whether what phones ask for may be late because of it."""
 
 
 @runtime_checkable
@@ -151,12 +159,16 @@ class Ledger:
         return any(
             outage.since < until and (outage.until is None or outage.until + 0.5 > since)
             for outage in self.outages
-            if harm is None or outage.harm == harm
+            if (outage.is_felt if harm is None else outage.harm == harm)
         )
+
+    @property
+    def _felt(self) -> list[Outage]:
+        return [outage for outage in self.outages if outage.is_felt]
 
     def beat(self, asked: float, answered: float) -> None:
         """Note how long a beat of the pulse took; one that an outage came between, until that began."""
-        for outage in self.outages:
+        for outage in self._felt:
             if asked < outage.since < answered:
                 answered = outage.since
                 break
@@ -191,7 +203,7 @@ class Ledger:
     def late_by(self, moment: float) -> float:
         """Return for how long what came at a moment may have been on its way, being repeated (RFC 3261 §17.1.1.2)."""
         late = RESTART if self.was_away(moment - RESTART, moment) else 0.0
-        for outage in self.outages:
+        for outage in self._felt:
             took = (time.monotonic() if outage.until is None else outage.until) - outage.since
             if took > RESTART and outage.since < moment < outage.since + 2 * took + 1.0:
                 late = max(late, moment - outage.since)
@@ -206,7 +218,7 @@ class Ledger:
 
         With a `grace` it also waits for so long after a restart.
         """
-        for outage in self.outages:
+        for outage in self._felt:
             until = (
                 time.monotonic() if outage.until is None else outage.until
             )  # what is due may come as it ends

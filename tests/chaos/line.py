@@ -194,7 +194,7 @@ class Line:
                 headers += [("Contact", self.contact(account)), ("Expires", "3600")]
             return Request("REGISTER", f"sip:{DOMAIN}", headers)
 
-        response = await self._ask(make(self.credentials(account)))
+        response = await self._ask(request := make(self.credentials(account)))
         for _ in range(MOST_CHALLENGES):
             if response.status != 401:
                 break
@@ -204,7 +204,9 @@ class Line:
             ):
                 self.ledger.fault("registration", account, "a nonce was forgotten")
             self._challenges[account] = (response.headers.get_all("WWW-Authenticate"), 0)
-            response = await self._ask(make(self.credentials(account)))
+            response = await self._ask(request := make(self.credentials(account)))
+        if response.status == 200 and contact:
+            self.load.replays.hear("REGISTER", account, f"sip:{DOMAIN}", request, self.home)
         return response
 
     def credentials(self, account: str) -> list[tuple[str, str]]:
@@ -292,7 +294,7 @@ class Line:
     # What comes in.
 
     def hear(self, data: bytes, flow: Flow) -> None:
-        if not data.startswith((b"SIP/2.0 ", b"ACK ")):
+        if not data.startswith((b"SIP/2.0 ", b"ACK ", b"MESSAGE ")):
             self.compare(data)
         self.stack.receiver.receive(data, flow)
 
@@ -321,6 +323,8 @@ class Line:
             return True
         if request.method == "INVITE":
             self._invited(incoming)
+        elif request.method == "MESSAGE":
+            self.load.texts.take(self, incoming)
         elif request.method != "ACK":
             incoming.respond(200 if request.method == "OPTIONS" else 481)
         return True

@@ -8,12 +8,13 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from interop.harness.network import is_free
+from sipwright.transport.flow import Address
 
 from .audit import audit
 from .kinds import KNOWN_TO_ALL, make_plan
@@ -24,6 +25,7 @@ from .outside import Outside
 from .plans import Plan
 from .process import FIRST_PORT, HOST, LAST_PORT, SwitchProcess
 from .provider import Provider
+from .replays import Replays
 from .scripts import (
     ACCOUNTS,
     CALLERS,
@@ -35,6 +37,7 @@ from .scripts import (
     dialplans,
 )
 from .talk import live
+from .texts import Texts
 
 __all__ = ["Load", "Options", "Service"]
 
@@ -104,6 +107,8 @@ class Load:
         self._providers = {name: Provider(self, next(ports), *how) for name, how in PROVIDERS.items()}
         self.outside = Outside()
         self.lines = [self._pulse, *self._callers, self._trunk, *self._providers.values(), *phones, *on_tcp]
+        self.texts = Texts(self, [*self._callers, self._pulse])
+        self.replays = Replays(self, self._pulse)
         self._homes = {account: line for line in self.lines for account in line.accounts}
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -111,6 +116,11 @@ class Load:
     def is_of_this_release(self) -> bool:
         """Whether what is called is the program of this release, or will be as soon as it answers again."""
         return self.options.begins_with is None or bool(self.ledger.outages)
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where the switch listens, or each of its nodes."""
+        return [self.address]
 
     def line_of(self, plan: Plan) -> Line:
         """Return the socket that a caller has."""
@@ -136,8 +146,10 @@ class Load:
             felt = [asyncio.create_task(feel()) for feel in (self._pulse.feel_pulse, self._feel_turns)]
             await self._until_ready()
             generator = asyncio.create_task(self._generate())
+            beside = [asyncio.create_task(do()) for do in self._beside()]
             await self._do_harm()
-            generator.cancel()
+            for task in (generator, *beside):
+                task.cancel()
             self._say(f"waiting for {len(self._calls)} calls to end")
             _, late = (
                 await asyncio.wait(self._calls, timeout=self.options.patience) if self._calls else (None, ())
@@ -148,6 +160,7 @@ class Load:
             for task in felt:
                 task.cancel()
             await audit(self)
+            await self._check_end()
         finally:
             for line in self.lines:
                 await line.close()
@@ -177,6 +190,13 @@ class Load:
     async def _until_ready(self) -> None:
         """Wait until calls may begin."""
 
+    def _beside(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """Return what goes on beside the calls, until no more of them begin."""
+        return []
+
+    async def _check_end(self) -> None:
+        """See what is left when all calls are over."""
+
     async def _generate(self) -> None:
         started, number = time.monotonic(), 0
         while True:
@@ -187,11 +207,15 @@ class Load:
                     number, self.dice, self.options.kinds or known, self.options.longest
                 )
                 plan.rings_for = {name: ring + self.options.longer for name, ring in plan.rings_for.items()}
-                task = asyncio.create_task(live(self, plan), name=str(plan))
-                self._calls.add(task)
-                task.add_done_callback(self._ended)
+                self.follow_task(live(self, plan), str(plan))
                 number += 1
             await asyncio.sleep(max(0.002, 0.5 / self.options.rate))
+
+    def follow_task(self, what: Coroutine[Any, Any, None], name: str) -> None:
+        """Do something that is waited for in the end."""
+        task = asyncio.create_task(what, name=name)
+        self._calls.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)

@@ -21,6 +21,9 @@ __all__ = ["Mobile"]
 PATIENCE = 2.0
 """For how many seconds after its new registration a phone still hears what was sent to its old port."""
 
+HEARD_BY_ALL = 6.0
+"""Seconds after the return of the database within which all nodes have heard of a new port."""
+
 LOOK_AGAIN = 0.1
 
 PAUSE = 4.0
@@ -74,7 +77,7 @@ class Mobile(Line):
     def _leave(self, old: UdpTransport) -> None:
         """Hear an old port no more, as every node knows of the new one: by the database, when that is there."""
         now = time.monotonic()
-        if self.ledger.was_away(now - PATIENCE, now, harm="database"):
+        if self.ledger.was_away(now - HEARD_BY_ALL, now, harm="database"):
             asyncio.get_running_loop().call_later(LOOK_AGAIN, self._leave, old)
         else:
             old.on_message = self._lose

@@ -36,6 +36,7 @@ class Plan:
     `journals` has what each dialplan that runs for it does, in order. `calls_back` are two accounts that the switch
     calls by itself afterwards: the first answers, and the second does if `joins`. What `happens_once` is done by one
     end while the two talk. It goes `through` the provider of that number.
+    By a transfer it is `joined_with` the other call of its caller.
     """
 
     id: int
@@ -59,6 +60,7 @@ class Plan:
     joins: bool = False
     happens_once: tuple[str, str] | None = None
     through: int | None = None
+    joined_with: Plan | None = None
     # What happened.
     caller: Caller | None = None
     callees: dict[str, list[Callee]] = field(default_factory=dict)

@@ -79,7 +79,7 @@ log(f"{result.answered}")
     "delayed": 'dial("da@local & db@local[delay=2]", ring=40)\n',
     "limited": 'dial("la@local[limit=5]", ring=40)\n',
     "progress": 'respond(183, "Please Wait")\nsleep(2)\ndial("ra@local", ring=40)\n',
-    "out": 'log("out")\ndial(f"{req.user}@local", ring=40)\n',
+    "out": 'log("out")\ndial(f"{req.user}@local[transfer=place]", ring=40)\n',
     "patient": 'dial("qa@local", ring=40)\nlog("never")\n',
     "asleep": 'respond(183)\nsleep(40)\nlog("never")\n',
     "getting": """

@@ -27,7 +27,7 @@ class Postgres:
         self._data = str(self.folder / "data")
         options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self._run("initdb", "-D", self._data, *options)
-        self._start()
+        self.start()
 
     def url(self, name: str = "postgres") -> str:
         """Return the URL of a database."""
@@ -40,15 +40,20 @@ class Postgres:
 
     def restart(self) -> None:
         """End the server as a crash would, and start it again."""
+        self.kill()
+        self.start()
+
+    def kill(self) -> None:
+        """End the server as a crash would."""
         self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
-        self._start()
 
     def close(self) -> None:
         """End it, and remove what it has stored."""
-        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start it, with all that it has stored."""
         options = f"-c listen_addresses= -k {self.folder} -c fsync=off -c max_connections=100"
         self._run("pg_ctl", "-D", self._data, "-l", str(self.folder / "log"), "-o", options, "-w", "start")
 

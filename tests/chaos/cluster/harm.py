@@ -25,6 +25,12 @@ PAUSED_FOR = 15.0
 CUT_FOR = 8.0
 WITHOUT_BUS_FOR = 8.0
 
+AWAY_FOR = 60.0
+"""For how long the database is away where no phone is to feel anything of that."""
+
+DRAINS_WITHIN = 20.0
+"""Seconds after the return of the database in which it has what has waited on the disks of the nodes."""
+
 ENDS_WITHIN = 10.0
 """For how many seconds a node that was taken for dead may go on."""
 
@@ -102,6 +108,26 @@ class Harm:
         await asyncio.to_thread(self._load.database.restart)
         await asyncio.sleep(1.0)  # the pause after which a committer tries again
         self._load.end_outage(outage)
+
+    async def away(self, node: Node) -> None:
+        """End the database, and start it again a minute later: phones go on as if it was there."""
+        load = self._load
+        outage = load.begin_outage(is_kill=False, harm="database", is_felt=False)
+        await asyncio.to_thread(load.database.kill)
+        await asyncio.sleep(AWAY_FOR)
+        waited = max([(await one.status())["storage"]["on_disk_bytes"] for one in load.switch.nodes])
+        await asyncio.to_thread(load.database.start)
+        load.end_outage(outage)
+        load.ledger.counts["bytes that waited on one disk for the database, at most"] = max(
+            waited, load.ledger.counts["bytes that waited on one disk for the database, at most"]
+        )
+        deadline = time.monotonic() + DRAINS_WITHIN
+        for one in load.switch.nodes:
+            while (storage := (await one.status())["storage"])["on_disk_bytes"] or storage["is_behind"]:
+                if time.monotonic() > deadline:
+                    load.ledger.fault("queue", one.name, f"{storage['on_disk_bytes']} bytes wait on its disk")
+                    break
+                await asyncio.sleep(LOOKED_AT_EVERY)
 
     async def nats(self, node: Node) -> None:
         """Kill the server of the bus, and start it again some seconds later: nothing depends on it."""
@@ -182,6 +208,7 @@ HARMS: dict[str, Callable[[Harm, Node], Awaitable[None]]] = {
     "restart": Harm.restart,
     "drain": Harm.drain,
     "database": Harm.database,
+    "away": Harm.away,
     "cut": Harm.cut,
     "nats": Harm.nats,
     "upgrade": Harm.upgrade,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from sipwright.transport.flow import Address
 
 from ..ledger import Outage
 from ..line import Line
@@ -15,14 +19,20 @@ from ..process import HOST, PASSWORD
 from ..scripts import ACCOUNTS, dialplans
 from .bus import NatsServer
 from .database import Postgres
+from .ending import check_end
 from .harm import HARMS, Harm
+from .lamps import Lamps
 from .nodes import Cluster, Node
 from .registrar import Registrar
+from .transfers import Transfers
 
 __all__ = ["ClusterLoad", "ClusterOptions"]
 
 HEARD_WITHIN = 2.0
 """Seconds after which all nodes know of a registration."""
+
+WATCHED = ("pa", "pb", "pc", "wa", "xa", "xc")
+"""Accounts that have a lamp."""
 
 _BACK = re.compile(rb";(?:flow|rport)=[^;\r\n]*|\nRecord-Route:[^\n]*")
 """How the edge of a node names the way back, which is another one when another node has the call, or acts for it."""
@@ -65,15 +75,20 @@ class ClusterLoad(Load):
         self.bus = bus
         self._name = name
         self._node_ports = [self.address[1], *(next(self.ports) for _ in range(options.nodes - 1))]
-        addresses = [(self.address[0], port) for port in self._node_ports]
+        addresses = self.addresses
         self._standing = [Line(self, next(self.ports), ()) for _ in addresses]
         self._registrar = Registrar(self, next(self.ports), options.registered, options.lost_after)
-        self.lines += [*self._standing, self._registrar]
+        self.lamps = Lamps(self, next(self.ports), WATCHED)
+        self.lines += [*self._standing, self._registrar, self.lamps]
         self._first_homes = {}
         for number, line in enumerate(self.lines):
             self._first_homes[line] = line.home = addresses[number % len(addresses)]
         for line, address in zip(self._standing, addresses, strict=True):
             self._first_homes[line] = line.home = address
+
+    @property
+    def addresses(self) -> list[Address]:
+        return [(self.address[0], port) for port in self._node_ports]
 
     def _make_switch(self, providers: dict[str, str]) -> Cluster:
         settings = self.outside.settings
@@ -96,6 +111,15 @@ class ClusterLoad(Load):
     async def _until_ready(self) -> None:
         """Let every node hear of the phones that have registered at others."""
         await asyncio.sleep(HEARD_WITHIN)
+
+    def _beside(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        if self.options.program is not None:
+            return []  # what another release has not promised
+        transfers = Transfers(self, self._standing)
+        return [self.texts.send_all, self.replays.replay_all, transfers.transfer_all]
+
+    async def _check_end(self) -> None:
+        await check_end(self)
 
     async def _do_harm(self) -> None:
         """Let something die again and again."""
@@ -156,9 +180,9 @@ class ClusterLoad(Load):
             if home == node.address:
                 line.go_to(home)
 
-    def begin_outage(self, *, is_kill: bool = True, harm: str = "") -> Outage:
-        """Note that something is away from now on."""
-        outage = Outage(time.monotonic(), is_kill=is_kill, harm=harm)
+    def begin_outage(self, *, is_kill: bool = True, harm: str = "", is_felt: bool = True) -> Outage:
+        """Note that something is away from now on, of which phones may feel something or not."""
+        outage = Outage(time.monotonic(), is_kill=is_kill, harm=harm, is_felt=is_felt)
         self.ledger.outages.append(outage)
         return outage
 

@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from interop.harness import SharedSwitch, until
+from sipwright.commands.control import ask
 
 from ..process import WIDE, complaints
 
@@ -32,6 +33,7 @@ EXPECTED = (
     "the database cannot be reached",
     "changes cannot be followed",
     "what is said of accounts at other nodes cannot be followed",
+    "registrations cannot be read; those that we have go on",
     "registrations at other nodes cannot be followed",
     "what other nodes ask and tell cannot be read",
 )
@@ -100,6 +102,10 @@ class Node(SharedSwitch):
     async def command(self, *arguments: str) -> Any:
         """Run a command that answers in JSON on its data folder."""
         return json.loads(await asyncio.to_thread(self.run_command, *arguments, "--json"))
+
+    async def status(self) -> dict[str, Any]:
+        """Ask it how it is, also when it has something to complain of."""
+        return await asyncio.to_thread(ask, self.data, "status")
 
     async def take_over(self, other: Node) -> int:
         """Go on at once with the calls of another node; return how many those are."""

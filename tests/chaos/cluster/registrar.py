@@ -90,7 +90,8 @@ class Registrar(Line):
         """Note whose registration has lapsed for too long."""
         for user, client in self.clients.items():
             lapse = client.lapse(now)
-            if lapse <= self._longest_lapse:
+            is_excused = self.ledger.was_away(now - GRANTED, now, harm="database")
+            if lapse <= self._longest_lapse or is_excused:
                 self._lapsed.discard(user)
             elif user not in self._lapsed:
                 self._lapsed.add(user)
