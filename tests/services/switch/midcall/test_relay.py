@@ -229,6 +229,59 @@ def test_an_end_that_says_nothing_is_asked_whether_it_is_there(
     assert bench.switch.snapshot().calls.get("talking", 0) == talks
 
 
+OF_THE_DIALOG = (404, 410, 416, 480, 482, 483, 484, 485, 502, 604)
+OF_ONE_REQUEST = (
+    400, 403, 405, 406, 413, 415, 420, 422, 423, 486, 488, 491, 493, 500, 501, 503, 504, 505, 513, 580, 600, 603, 606,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("side", ["callee", "caller"])
+@pytest.mark.parametrize("method", ["INVITE", "INFO", "NOTIFY"])
+@pytest.mark.parametrize("status", OF_THE_DIALOG)
+def test_both_ends_are_asked_after_what_may_have_ended_the_call(
+    bench, alice, bob, talking, status, method, side
+):
+    """RFC 5057 §5.1: who believes that hears no more of the call; who has said it may mean the one request."""
+    ok, invite = talking
+    one, other, first = (alice, bob, ok) if side == "callee" else (bob, alice, invite)
+    asked = one.in_dialog(method, first, body=SDP.format(one.host) if method == "INVITE" else None, cseq=70)
+    one.send(asked)
+    other.answer(other.last(method), status)
+
+    assert one.statuses(method)[-1] == status
+    assert ("OPTIONS" in one.methods(), "OPTIONS" in other.methods()) == (True, True)
+    assert bench.switch.snapshot().calls == {"talking": 1}
+    one.answer(one.last("OPTIONS"), 481)
+    assert other.methods()[-1] == "BYE"
+
+
+@pytest.mark.parametrize("status", OF_THE_DIALOG)
+def test_an_end_that_is_asked_and_says_so_of_that_as_well_is_there(bench, alice, bob, talking, status):
+    """Gateways look for whom an OPTIONS names, and say 404 of that, though they talk."""
+    ok, _ = talking
+    alice.send(alice.in_dialog("INFO", ok))
+    bob.answer(bob.last("INFO"), status)
+    alice.answer(alice.last("OPTIONS"), status)
+    bob.answer(bob.last("OPTIONS"), status)
+
+    assert bench.switch.snapshot().calls == {"talking": 1}
+    assert (alice.methods().count("OPTIONS"), bob.methods().count("OPTIONS")) == (1, 1)
+
+
+@pytest.mark.parametrize("method", ["INVITE", "INFO"])
+@pytest.mark.parametrize("status", OF_ONE_REQUEST)
+def test_what_is_said_of_one_request_is_no_more_than_that(bench, alice, bob, talking, status, method):
+    ok, _ = talking
+    alice.send(
+        alice.in_dialog(method, ok, body=SDP.format(alice.host) if method == "INVITE" else None, cseq=70)
+    )
+    bob.answer(bob.last(method), status)
+
+    assert alice.statuses(method)[-1] == status
+    assert "OPTIONS" not in (*alice.methods(), *bob.methods())
+    assert bench.switch.snapshot().calls == {"talking": 1}
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 @pytest.mark.parametrize("side", ["callee", "caller"])
 def test_the_ack_to_the_call_is_not_that_of_a_change_that_has_overtaken_it(

@@ -319,7 +319,7 @@ class Relay:
         elif back.is_final:
             sender.answer(back, call.ports.wall_clock())
         call.when_stored(partial(self._answer, back), is_urgent=back.status >= 300)
-        if response.status in (408, 481) and call.peer is not None:
+        if response.status >= 400 and call.peer is not None:
             end_if_gone(call, self.request.method, response.status)
 
     def _take_final(self, response: Response) -> None:

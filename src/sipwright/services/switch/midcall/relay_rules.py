@@ -44,6 +44,16 @@ _SIGNED_FOR_OWNER = _OF_ITS_OWNER | {"REFER", "NOTIFY", "SUBSCRIBE"}
 (`transfer="pass"`)."""
 
 
+_OVER = frozenset({408, 481})
+
+_GONE = frozenset({404, 410, 416, 480, 482, 483, 484, 485, 502, 604})
+"""What says by RFC 5057 §5.1 that who was asked is not there any more, or cannot be reached.
+
+It ends the call at who believes that and hears it. In truth phones, gateways and the proxies between say some of it of
+one request alone: so nobody is hung up on for it, and both ends are asked.
+"""
+
+
 def is_ours_to_sign(method: str, sender: Leg) -> bool:
     """Return whether we answer for a request of a leg, should a provider ask who says that (RFC 3261 §22.2)."""
     return method in _OF_THE_CALL or (method in _SIGNED_FOR_OWNER and sender.party is Party.PHONE)
@@ -53,12 +63,14 @@ def end_if_gone(call: Call, method: str, status: int) -> None:
     """End the call if the far end is gone, or does not know it any more (RFC 3261 §12.2.1.2, RFC 3311 §5.3).
 
     To a NOTIFY, a REFER or a SUBSCRIBE a 481 speaks of a subscription (RFC 5057 §5.1). Who says nothing to what is
-    no part of the call, as it may be too large for the way, is asked.
+    no part of the call, as it may be too large for the way, is asked; and both are when one has said what may have
+    ended the call.
     """
-    if method in REFRESHES or (method in _OF_ITS_OWNER and status == 481):
+    is_over = status in _OVER
+    if is_over and (method in REFRESHES or (method in _OF_ITS_OWNER and status == 481)):
         what = "Re-INVITE" if method == "INVITE" else method
         call.hang_up("switch", f'SIP;cause={status};text="{what} failed"', status=status)
-    elif method in _OF_ITS_OWNER:
+    elif (is_over and method in _OF_ITS_OWNER) or status in _GONE:
         call.ports.listeners.in_doubt(call)
 
 
