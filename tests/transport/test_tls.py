@@ -415,3 +415,33 @@ async def test_the_oldest_of_too_many_handshakes_is_given_up(listening, phone, a
     assert len(transport._shaking) == 2
     for _, writer in begun:
         writer.close()
+
+
+async def test_whoever_sends_on_after_a_fault_hears_the_answer_all_the_same(listening, phone, monkeypatch):
+    """As over TCP: to close with something unread resets the connection, and what was sent may be lost."""
+    monkeypatch.setattr("sipwright.transport.tcp_connection.LINGERS", 60.0)
+    transport, inbox = await listening(body=1_000)
+    transport.on_framing_error = lambda error, flow: flow.send(b"513")
+    reader, writer = await phone(transport)
+    writer.write(message("a", b"x" * 600_000))
+    await writer.drain()
+    writer.write(b"y" * 600_000 + message())
+
+    assert await reader.readexactly(3) == b"513"
+    writer.transport.abort()
+    await inbox.until(lambda: inbox.closed)
+    assert (inbox.messages, transport.snapshot().connections) == ([], 0)
+
+
+async def test_whoever_never_leaves_after_a_fault_is_left(listening, phone, monkeypatch):
+    monkeypatch.setattr("sipwright.transport.tcp_connection.LINGERS", 0.01)
+    transport, _ = await listening()
+    broken = asyncio.get_running_loop().create_future()
+    transport.on_framing_error = lambda error, flow: broken.set_result(flow)
+    _, writer = await phone(transport)
+    writer.write(b"OPTIONS sip:a SIP/2.0\r\n\r\n")
+
+    async with asyncio.timeout(60):
+        flow = await broken
+        await flow.wait_lost()
+    assert flow.is_closed

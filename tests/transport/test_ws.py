@@ -180,6 +180,22 @@ async def test_a_message_that_is_too_large_ends_it(listening, browser):
     await inbox.until(lambda: inbox.closed)
 
 
+async def test_whoever_sends_on_after_it_is_told_why_all_the_same(listening):
+    """To close with something unread resets the connection, and the Close may be lost (RFC 1122 §4.2.2.13)."""
+    transport, inbox = await listening(head=1_000, body=1_000)
+    reader, writer = await asyncio.open_connection(*transport.local)
+    writer.write(HANDSHAKE)
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(Frame(Opcode.TEXT, b"x" * 600_000).serialize(mask=True))
+    await writer.drain()
+    writer.write(Frame(Opcode.TEXT, b"y" * 600_000).serialize(mask=True))
+    told = await reader.read()
+    writer.close()
+    await inbox.until(lambda: inbox.closed)
+
+    assert (told[:1], told[2:4]) == (b"\x88", b"\x03\xf1")
+
+
 @pytest.mark.parametrize(
     "frames",
     [

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import secrets
-import socket
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol, cast
@@ -23,7 +22,6 @@ from sipwright.transport.sources import Sources
 from sipwright.transport.tap import Tap
 from sipwright.transport.tcp_limits import TcpLimits
 
-_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 _NOWHERE: Address = ("", 0)
 _BOOT, _numbers = secrets.token_hex(3), count(1)
 
@@ -32,7 +30,6 @@ MOST_AT_ONCE = 64
 
 REST = 1.0
 """Seconds for which nothing is read from a connection over which too much has come."""
-
 
 LINGERS = 1.0
 """Seconds for which what still comes over a stream that cannot be followed is read, and thrown away."""
@@ -98,6 +95,7 @@ class TcpFlow(Flow, asyncio.Protocol):
         "_is_lost",
         "_is_resting",
         "_left",
+        "_lingers",
         "_pending",
         "_socket",
         "_transport",
@@ -110,6 +108,8 @@ class TcpFlow(Flow, asyncio.Protocol):
     )
 
     is_reliable = True
+    _is_bare = True
+    """Nothing is spoken inside that has last words of its own."""
 
     def __init__(self, transport: Listener, remote: Address | None, local: Address = _NOWHERE) -> None:
         super().__init__(transport.protocol, local, remote or _NOWHERE)
@@ -122,7 +122,7 @@ class TcpFlow(Flow, asyncio.Protocol):
         """What waits for the connection to stand; None for one that was not admitted yet."""
         self._waiters: list[asyncio.Future[None]] = []
         self._is_closed = False
-        self._is_lost = self._is_resting = False
+        self._is_lost = self._is_resting = self._lingers = False
         self._buffered = 0
         self._left: Sequence[bytes | object] = ()
         """Messages that have come and wait for their turn; nothing is read meanwhile."""
@@ -170,9 +170,11 @@ class TcpFlow(Flow, asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is written, then close; new messages are refused from now on."""
-        writer = self._writer or self._socket
+        writer = self._writer
         self._ended(None)
-        if writer is not None:
+        if writer is None or self._is_bare:
+            self.close_socket()
+        else:
             writer.close()
 
     def abort(self) -> None:
@@ -208,7 +210,7 @@ class TcpFlow(Flow, asyncio.Protocol):
         # uvloop's transports offer the same methods and share no class with asyncio's.
         writer = cast(asyncio.Transport, writer)
         transport = self._transport
-        _tune(writer, transport.limits.unsent, transport.limits.unacknowledged)
+        transport.limits.tune(writer)
         sockname, peername = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
         self._socket = writer
         if sockname and peername:
@@ -316,17 +318,24 @@ class TcpFlow(Flow, asyncio.Protocol):
             self._read_on()
 
     def _broken(self, error: ParseError) -> None:
-        """Close a stream that cannot be followed any more."""
+        """Close a stream that cannot be followed any more, after the answer that says why."""
         self._transport.framing_errors += 1
         self._transport.on_framing_error(error, self)
-        if self._socket is None or self._writer is not self._socket or not self._socket.can_write_eof():
-            self.close()
-            return
-        # What is unread at the end makes the kernel reset the connection, and the answer is lost (RFC 1122 §4.2.2.13).
+        self._lingers = True
+        self.close()
+
+    def close_socket(self) -> None:
+        """Close the socket when all that was written to it has left, and nothing more is spoken inside."""
         socket = self._socket
-        self._ended(None)
-        socket.write_eof()
-        self._transport.loop.call_later(LINGERS, socket.abort)
+        if socket is None:
+            return
+        if self._lingers and socket.can_write_eof():
+            # What is unread at the end makes the kernel reset the connection, and the answer is lost (RFC 1122
+            # §4.2.2.13).
+            socket.write_eof()
+            self._transport.loop.call_later(LINGERS, socket.abort)
+        else:
+            socket.close()
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -383,15 +392,3 @@ class _Guarded:
     def __init__(self, writer: Writer, guard: Guard) -> None:
         self.write: Callable[[bytes], object] = guard(writer.write)
         self.close = writer.close
-
-
-def _tune(writer: asyncio.Transport, unsent: int, unacknowledged: float) -> None:
-    writer.set_write_buffer_limits(high=unsent)
-    sock = writer.get_extra_info("socket")
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(unacknowledged * 1000))
-    except OSError:
-        # The peer may have gone already, and not every system knows every option.
-        pass

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from dataclasses import dataclass
 
 from sipwright.sip.parser import LONGEST_HEAD
 
 __all__ = ["TcpLimits"]
+
+_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,15 @@ class TcpLimits:
     connect: float = 5.0
     closing: float = 1.0
     """How long what is written may take to leave when the transport closes."""
+
+    def tune(self, writer: asyncio.Transport) -> None:
+        """Let the system, too, see to it that a connection keeps to them."""
+        writer.set_write_buffer_limits(high=self.unsent)
+        sock = writer.get_extra_info("socket")
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(self.unacknowledged * 1000))
+        except OSError:
+            # The peer may have gone already, and not every system knows every option.
+            pass

@@ -61,6 +61,8 @@ class TlsFlow(TcpFlow):
         "trust",
     )
 
+    _is_bare = False
+
     def __init__(self, transport: TlsListener, remote: Address | None, local: Address = _NOWHERE) -> None:
         super().__init__(transport, remote, local)
         self.trust: Trust | None = None
@@ -95,7 +97,7 @@ class TlsFlow(TcpFlow):
             except (ssl.SSLError, ValueError):
                 pass  # it waits for the other end to say the same, which we do not
             self._flush()
-            self._socket.close()
+            self.close_socket()
 
     def data_received(self, data: bytes) -> None:
         """Go on with the handshake, or hand up each whole message that these bytes end."""

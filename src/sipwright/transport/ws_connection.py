@@ -22,6 +22,7 @@ class _OverWebSocket(TcpFlow):
     """What is the same with TLS and without."""
 
     __slots__ = ()
+    _is_bare = False
     _web: WebSocket
 
     def ping(self) -> None:
@@ -33,10 +34,22 @@ class _OverWebSocket(TcpFlow):
 
         # Only such a listener makes one of these.
         listener = cast("WebListener", self._transport)
+        # Its last frame says why it ends, whoever has ended it, and is to be read (RFC 6455 §7.1.1).
+        self._lingers = True
         return WebSocket(listener, writer, stand, self._hand_up, self.close)
 
     def _take(self, data: bytes) -> None:
         self._web.receive(data)
+
+
+class _Socket:
+    """What the frames are written to; its connection says how it is closed."""
+
+    __slots__ = ("close", "write")
+
+    def __init__(self, writer: Writer, flow: TcpFlow) -> None:
+        self.write: Callable[[bytes], object] = writer.write
+        self.close = flow.close_socket
 
 
 class WsFlow(_OverWebSocket):
@@ -45,7 +58,7 @@ class WsFlow(_OverWebSocket):
     __slots__ = ("_web",)
 
     def _stand(self, writer: Writer) -> None:
-        self._web = self._made(writer, super()._stand)
+        self._web = self._made(_Socket(writer, self), super()._stand)
 
 
 class WssFlow(_OverWebSocket, TlsFlow):
