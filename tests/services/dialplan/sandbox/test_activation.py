@@ -244,6 +244,11 @@ def test_what_cannot_be_compiled_is_a_syntax_failure(run, source, kind, message)
         ("log('x' * 50_000_000)", Kind.MEMORY, "needs more than 64 MB"),
         ("raise ValueError('x' * 50_000_000)", Kind.MEMORY, "needs more than 64 MB"),
         ("dial([[i] for i in range(300_000)])", Kind.MEMORY, "needs more than 64 MB"),
+        (
+            "x = 'x' * 500\nfor i in range(9): x = [x] * 50\nlog(x)\nstore.set('a', x)",
+            Kind.ERROR,
+            "line 4: ValueError: store.set(): value is longer than 10000 characters",
+        ),
         ("def f(): return f()\nf()", Kind.ERROR, "line 1: RecursionError: maximum recursion depth exceeded"),
         ("import re\nre.match(r'(?=(a+))(a+)+\\1$', 'a' * 60 + 'b')", Kind.ERROR, "line 2: re.PatternError"),
         ("while True: log('x')", Kind.BUDGET, "line 1: more than 1000 calls without a pause"),

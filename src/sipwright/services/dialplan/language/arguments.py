@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import reprlib
 from datetime import date, time, timedelta
 from typing import Any, NoReturn
 
-from pydantic_monty import MontyClassProxy
-
 from sipwright.services.script_headers import MAX_HEADERS, header, one_line
+
+from .brief import brief, is_longer_as_json
 
 __all__ = [
     "headers",
@@ -24,9 +23,6 @@ __all__ = [
 ]
 
 _SHORT = (int, float, date, time, timedelta, type(None), BaseException)
-_BRIEF = reprlib.Repr()
-_BRIEF.maxlist = _BRIEF.maxtuple = _BRIEF.maxset = _BRIEF.maxdict = 50
-_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 500
 
 
 def shown(value: object) -> str:
@@ -34,9 +30,7 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return value[:1000]
     try:
-        if isinstance(value, MontyClassProxy):  # what a script's own class looks like from here
-            return f"{value.name}({_BRIEF.repr(value.attributes)})"[:1000]
-        return (str(value) if isinstance(value, _SHORT) else _BRIEF.repr(value))[:1000]
+        return (str(value) if isinstance(value, _SHORT) else brief(value))[:1000]
     except (ValueError, RecursionError):
         return f"<{type(value).__name__}>"
 
@@ -104,6 +98,8 @@ def _header(name: object, value: object, *, contact: bool) -> tuple[str, str]:
 
 def json_text(name: str, value: Any, most: int) -> str:
     """Write a value of a script as JSON."""
+    if is_longer_as_json(value, most):
+        raise ValueError(f"{name} is longer than {most} characters")
     try:
         written = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
