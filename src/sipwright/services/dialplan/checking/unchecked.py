@@ -10,8 +10,6 @@ import ast
 import re
 from collections.abc import Iterator
 
-from .literals import own_names
-
 __all__ = ["run_texts", "runs_texts"]
 
 _INSTEAD = {"eval": "json.loads() reads values", "exec": "write what is to be done in the script"}
@@ -19,10 +17,12 @@ _CALLED = re.compile(r"(?<![\w.])(?:eval|exec)\s*\(")
 
 
 def run_texts(tree: ast.Module) -> Iterator[tuple[ast.Name, str]]:
-    """Return each mention of what runs a text, also by another name later, and what to write instead."""
-    names = _INSTEAD.keys() - own_names(tree)
+    """Return each mention of what runs a text, also by another name later, and what to write instead.
+
+    A function of the script with such a name is no excuse: until it is made, and in other scopes, the name is Python's.
+    """
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in names:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in _INSTEAD:
             yield node, f"{node.id}() runs a text that nobody can check before a call: {_INSTEAD[node.id]}"
 
 
