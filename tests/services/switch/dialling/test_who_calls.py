@@ -240,6 +240,27 @@ IDENTITY = (
 )
 
 
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("Privacy", "id"), ("Privacy", "user;critical"), ("Remote-Party-ID", "<sip:7@p.net>;privacy=full")],
+    ids=["id", "user", "rpid"],
+)
+def test_a_phone_does_not_see_who_asks_for_privacy(bench, bob, trunk, header, value):
+    """RFC 3323 §5.3: many phones and trunks leave their number in From beside it. The records have it."""
+    trunk.invite(headers=((header, value),))
+    (call,) = bench.switch.calls.values()
+
+    assert rung(bob) == '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    assert trunk.name in call.from_text
+
+
+@pytest.mark.parametrize("privacy", ["none", "history", "critical"])
+def test_a_phone_sees_who_asks_for_other_privacy(bob, trunk, privacy):
+    trunk.invite(headers=(("Privacy", privacy),))
+
+    assert rung(bob) == f"<sip:{trunk.name}@elsewhere.net>"
+
+
 @pytest.mark.parametrize("is_marked", [True, False])
 def test_an_identity_passes_from_a_trunk_that_is_marked(bob, provider, trunk, is_marked):
     """RFC 8224, and what the trunk says about how certain it is."""

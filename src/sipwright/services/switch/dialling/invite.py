@@ -29,7 +29,16 @@ from ..call.call import EXPIRES, Call
 from ..call.callee import Callee
 from ..call.ports import SwitchSettings
 from ..model.caller_headers import ANONYMOUS, caller_headers
-from ..model.header_table import CALL_HEADER, IDENTITY, OUTSIDER, PASSAGES, PHONE, SCRIPT, SOURCE_HEADER
+from ..model.header_table import (
+    CALL_HEADER,
+    IDENTITY,
+    OUTSIDER,
+    PASSAGES,
+    PHONE,
+    SCRIPT,
+    SOURCE_HEADER,
+    Party,
+)
 from ..model.identity_headers import asserted
 from ..model.relayed import has_private_history, is_private, relayed_body, relayed_lines
 
@@ -80,7 +89,7 @@ def make_invite(call: Call, leg: Callee, least: int = 0) -> Request:
     if flow.protocol == "loop":
         headers.append((SOURCE_HEADER, f"{call.caller.source};loops={call.loops + 1};owner={_owner(call)}"))
     headers += marks(call, leg, relayed)
-    from_ = _from_address(call, original, options)
+    from_ = ANONYMOUS if _is_unseen(leg, original, sender) else _from_address(call, original, options)
     if destination.caller:
         from_, more = _who_calls(call, leg, original, from_)
         headers += more
@@ -178,6 +187,21 @@ def _who_calls(call: Call, leg: Callee, original: Request, from_: str) -> tuple[
 def _owner(call: Call) -> str:
     """Return the owner of the phone that calls, if one of ours does."""
     return "" if call.caller.party is OUTSIDER and call.originator is None else str(call.identity.user_id)
+
+
+def _is_unseen(leg: Callee, original: Request, sender: Party) -> bool:
+    """Return whether a phone, or somebody outside, is not to see who calls (RFC 3323 §5.3).
+
+    A provider bills by its From, the loop finds the account by it, and a script that writes one knows why.
+    """
+    options = leg.destination.options
+    return (
+        leg.party in (PHONE, OUTSIDER)
+        and sender is not SCRIPT
+        and options.from_user is options.from_host is options.from_name is None
+        and is_private(original)
+        and not original.from_uri.is_anonymous
+    )
 
 
 def _from_address(call: Call, original: Request, options: LegOptions) -> str:
