@@ -142,7 +142,6 @@ def limits(user=None, **providers):
         SimpleNamespace(
             users={7: SimpleNamespace(longest_call=user)},
             provider=lambda user_id, name: known.get(name) if user_id == 7 else None,
-            account_by_id={1: SimpleNamespace(most_calls=3)}.get,
         ),
         DialplanSettings(),
     )
@@ -175,10 +174,6 @@ def test_the_shortest_limit_wins(user, names, expected):
 
 def test_a_user_or_provider_that_is_gone_limits_nothing():
     assert limits(5.0, short=1.0).longest_call(8, [(8, "short")]) == inf
-
-
-def test_an_account_may_have_a_limit_of_its_own():
-    assert [limits().most_calls(number) for number in (1, 2)] == [3, None]
 
 
 def test_a_provider_may_carry_so_many_calls():

@@ -184,7 +184,7 @@ PART = 10
 
 
 class DirectoryLimits:
-    """The limits of one account, user or provider, as calls ask for them: a change counts for the next call.
+    """The limits of one user or provider, as calls ask for them: a change counts for the next call.
 
     The `settings` say what all runs of a user may use who has no limits of their own.
     """
@@ -208,11 +208,6 @@ class DirectoryLimits:
         return UserLimits(
             runs or usual.runs, per_minute or usual.runs_per_minute, seconds or usual.seconds_per_minute
         )
-
-    def most_calls(self, account_id: int) -> int | None:
-        """Return how many calls an account may have in each direction, if not as many as any."""
-        account = self._directory.account_by_id(account_id)
-        return None if account is None else account.most_calls
 
     def longest_call(self, user_id: int, providers: Iterable[ProviderKey]) -> float:
         """Return for how many seconds a call of a user may last that goes by these providers; infinity for ever."""

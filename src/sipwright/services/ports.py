@@ -102,6 +102,10 @@ class AccountView(Protocol):
         """Whether it may be used."""
 
     @property
+    def most_calls(self) -> int | None:
+        """How many calls it may have in each direction, if not as many as any."""
+
+    @property
     def do_not_disturb(self) -> bool | None:
         """Whether no call rings its phones."""
 

@@ -47,6 +47,7 @@ class Account:
     in_plan: int | None = None
     is_enabled: bool = True
     do_not_disturb: bool | None = None
+    most_calls: int | None = None
 
 
 @dataclass

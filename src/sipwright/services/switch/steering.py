@@ -230,9 +230,7 @@ class Steering:
         if not ports.settings.is_emergency(direction, target.user or ""):
             try:
                 self._admission.admit_another()
-                self._admission.limits.admit(
-                    table.of_account(account.id, direction), ports.own_limits.most_calls(account.id)
-                )
+                self._admission.limits.admit(table.of_account(account.id, direction), account.most_calls)
             except Reject as refusal:
                 raise NotNow(_sentence(refusal)) from None
             if account.out_plan is not None and (

@@ -66,14 +66,9 @@ def test_an_account_has_so_many_calls_and_no_more():
 
 
 def test_an_account_may_have_a_limit_of_its_own(bench, alice):
-    class Limits(NoOwnLimits):
-        def most_calls(self, account_id):
-            return {2: 1}.get(account_id)
-
     bench.account("alice", alice)
-    bench.account("bob", bench.phone("bob", "20.0.0.2"))
+    bench.account("bob", bench.phone("bob", "20.0.0.2"), most_calls=1)
     bench.account("carol", bench.phone("carol", "20.0.0.3"))
-    bench.switch.ports.own_limits = Limits()
     stranger = bench.phone("stranger", "66.0.0.6")
     for number in range(2):
         call_bob(stranger, number)

@@ -130,9 +130,6 @@ def test_a_stranger_who_calls_an_account_of_that_name_has_no_such_right():
 
 def test_nobody_s_longest_call_ends_it_but_that_of_the_settings():
     class Limits:
-        def most_calls(self, account_id):
-            return None
-
         def longest_call(self, user_id, providers):
             return 10.0
 

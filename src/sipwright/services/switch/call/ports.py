@@ -98,10 +98,7 @@ class SwitchSettings:
 
 
 class OwnLimits(Protocol):
-    """The limits that people have set for one account, user or provider."""
-
-    def most_calls(self, account_id: int) -> int | None:
-        """Return how many calls an account may have in each direction, if not as many as any."""
+    """The limits that people have set for one user or provider; an account has its own with it."""
 
     def longest_call(self, user_id: int, providers: Iterable[Provider]) -> float:
         """Return for how many seconds a call of a user may last that goes by these providers; infinity for ever."""
@@ -112,10 +109,6 @@ class OwnLimits(Protocol):
 
 class NoOwnLimits:
     """Nobody has set any."""
-
-    def most_calls(self, account_id: int) -> int | None:
-        """Return None: as many as any."""
-        return None
 
     def longest_call(self, user_id: int, providers: Iterable[Provider]) -> float:
         """Return infinity."""

@@ -171,7 +171,7 @@ class Admission:
                 raise Reject(503, "Too Busy", RETRY_AFTER, why=why, is_limit=True)
             if account is not None:
                 of_account = self._table.of_account(account.id, decision.direction)
-                self.limits.admit(of_account, ports.own_limits.most_calls(account.id))
+                self.limits.admit(of_account, account.most_calls)
             if decision.provider is not None:
                 self._admit_by(decision.provider)
             if decision.direction == "in":
