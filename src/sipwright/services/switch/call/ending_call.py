@@ -138,7 +138,7 @@ class EndingCall(Bridge):
         for leg in self.ends():
             # One that has left for another call is acknowledged there; who has hung up itself may wait for it yet.
             other = None if leg is already and has_left else self.other(leg)
-            if other is not None:
+            if other is not None and other.unacked_response is not None:
                 leg.acknowledge_unanswered(other.unacked_response)
         for process in self.processes:
             process.abandon()

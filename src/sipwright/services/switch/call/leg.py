@@ -310,9 +310,9 @@ class Leg(OwnCode, BriefUser):
         self.owner.changed()
         self.owner.when_stored(partial(ports.routes.send_ack, self, data))
 
-    def acknowledge_unanswered(self, told: bytes | None) -> None:
+    def acknowledge_unanswered(self, told: bytes) -> None:
         """Acknowledge a 2xx whose offer nobody will answer: the other end, which was `told` of it, hangs up instead."""
-        if self.ack is None and told is not None and self.state is ANSWERED:
+        if self.ack is None and self.state is ANSWERED:
             self.acknowledge(*refuse_offer(parse(told)))
 
     def acknowledge_again(self, response: Response) -> None:
