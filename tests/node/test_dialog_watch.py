@@ -54,6 +54,23 @@ def test_a_call_that_comes_in_is_seen_to_ring_to_be_answered_and_to_end(bench, p
     assert lamp.states() == [["terminated"]]
 
 
+def test_whoever_hides_from_the_phone_is_hidden_from_its_lamp_as_long_as_the_call_lasts(bench, phones, lamp):
+    phones["caller"].invite(headers=(("Privacy", "id"),))
+    invite = phones["bob"].last("INVITE")
+    phones["bob"].answer(invite, 180)
+    bench.run(1.5)
+    phones["bob"].answer(invite, 200, body=SDP.format("30.0.0.1"))
+    phones["caller"].ack(phones["caller"].last(200))
+    bench.run(1.5)
+    phones["caller"].send(phones["caller"].in_dialog("BYE", phones["caller"].last(200)))
+    phones["bob"].answer(phones["bob"].last("BYE"), 200)
+    bench.run(1.5)
+    told = [described(notify).dialogs[0].text for _, notify in lamp.heard]
+
+    assert len(told) == 3
+    assert all("sip:anonymous@anonymous.invalid" in text and "sip:caller@" not in text for text in told)
+
+
 def test_a_change_is_told_within_300_ms(bench, phones, lamp):
     phones["caller"].invite()
     began = bench.network.now

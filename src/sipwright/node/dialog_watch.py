@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Literal
 
 from sipwright.services.notifier import DialogInfo, DialogState, Notifier
 from sipwright.services.switch import LOOP_FLOW, Call, Leg, LegState
@@ -129,7 +130,7 @@ def _nobody_else(account_id: int, dialog: DialogState) -> None:
 def _dialogs(call: Call, watched: set[int]) -> Seen:
     """Return the dialogs of the phones of some accounts in a call."""
     found: Seen = []
-    identity, caller = call.identity, call.caller
+    identity = call.identity
     if identity.direction == "out" and identity.account_id in watched and call.originator is None:
         assert identity.account_id is not None
         found.append((identity.account_id, _of_caller(call)))
@@ -139,7 +140,7 @@ def _dialogs(call: Call, watched: set[int]) -> Seen:
         if account_id in watched and is_there:
             assert account_id is not None
             state = _STATES.get(leg.state, "terminated")
-            remote, name = call.from_text, _name(caller)
+            remote, name = _shown_caller(call, leg)
             tag = "" if leg.dialog is None else leg.dialog.remote_tag
             dialog = DialogState(
                 leg.local_tag, state, "recipient", leg.sip_call_id, tag, leg.local_tag, remote, name
@@ -163,15 +164,20 @@ def _plain(uri: str) -> str:
     return uri.partition(";")[0].partition("?")[0]
 
 
-def _name(leg: Leg) -> str:
-    """Return the name that a caller shows."""
+def _shown_caller(call: Call, leg: Leg) -> tuple[str, str]:
+    """Return address and name of who calls; no lamp shows somebody whom the phone that rings is not shown."""
+    told = _address(leg, "local_uri")
+    if told is None or not told.uri.is_anonymous:
+        said = _address(call.caller, "remote_uri")
+        return call.from_text, "" if said is None else said.display_name or ""
+    return str(told.uri), told.display_name or ""
+
+
+def _address(leg: Leg, side: Literal["local_uri", "remote_uri"]) -> NameAddr | None:
+    """Return who calls: as the INVITE of a leg says it, or afterwards one side of its dialog."""
     try:
         if leg.invite is not None:
-            address = leg.invite.from_
-        elif leg.dialog is not None:
-            address = NameAddr.parse(leg.dialog.remote_uri)
-        else:
-            return ""
+            return leg.invite.from_
+        return None if leg.dialog is None else NameAddr.parse(getattr(leg.dialog, side))
     except ParseError:
-        return ""
-    return address.display_name or ""
+        return None
