@@ -78,9 +78,22 @@ class Site:
     def open(self, page: sync_api.Page, path: str) -> int:
         """Open a page, wait until it is live, and return its status."""
         response = page.goto(self.base + path)
-        page.locator("h1").wait_for()
-        page.wait_for_function("!window.path_prefix || window.socket?.connected")
+        self._until_live(page)
         return 0 if response is None else response.status
+
+    def follow(self, page: sync_api.Page, link: str) -> None:
+        """Go where a link leads, and wait until that page is live.
+
+        What is typed and clicked within a few milliseconds before that may reach the server in another order.
+        """
+        with page.expect_navigation():
+            page.get_by_role("link", name=link, exact=True).click()
+        self._until_live(page)
+
+    @staticmethod
+    def _until_live(page: sync_api.Page) -> None:
+        page.locator("h1").wait_for()
+        page.wait_for_function("!window.path_prefix || window.socket?.connected && window.did_handshake")
 
 
 class Mails(MessageHandler):

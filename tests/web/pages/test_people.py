@@ -52,7 +52,7 @@ def test_an_admin_makes_an_invite_and_whoever_has_it_signs_up(site, new_page, pa
 def test_without_a_good_code_nobody_signs_up(site, new_page):
     page = new_page()
     page.goto(f"{site.base}/login")
-    page.get_by_role("link", name="Sign up").click()
+    site.follow(page, "Sign up")
     for label, text in (
         ("Invite code", "abcd"),
         ("Name", "mallory"),
@@ -69,7 +69,7 @@ def test_who_has_forgotten_the_password_gets_a_link_by_mail(site, new_page, some
     somebody("heidi")
     page = new_page()
     page.goto(f"{site.base}/login")
-    page.get_by_role("link", name="Forgotten your password?").click()
+    site.follow(page, "Forgotten your password?")
     page.get_by_label("Name or mail").fill("heidi")
     page.get_by_role("button", name="Send me a link").click()
     expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
@@ -210,7 +210,7 @@ def test_times_follow_the_time_zone_and_colours_the_theme(somebody):
 def test_an_admin_changes_a_user_gives_a_password_and_removes_them(site, new_page, page):
     site.switch.run_command("user", "add", "nina", "--password", SECRET)
     site.open(page, "/users")
-    page.get_by_role("link", name="nina", exact=True).click()
+    site.follow(page, "nina")
     page.get_by_label("Scripts at once").fill("many")
     page.get_by_role("button", name="Save settings").click()
     expect(page.get_by_label("Scripts at once")).to_have_attribute("aria-invalid", "true")
